@@ -1,0 +1,106 @@
+"""Boxes: (x, y, width, height), 0-based, in float pixels, measured at the edges.
+
+Pixel i of a row covers the interval [i, i + 1): a box that holds pixels 3, 4 and 5 is x = 3, width = 3, and its centre
+is 4.5. Sampling functions that count pixel *centres* subtract 0.5 themselves. Arrays of boxes are float64 with shape
+(..., 4); a box that does not exist is four NaN. Functions return new arrays and never change their arguments.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from rartrack.errors import InputError
+
+Boxes = NDArray[np.float64]
+
+
+class Box(NamedTuple):
+    """One box: left and top edge, width and height, in pixels."""
+
+    x: float
+    y: float
+    w: float
+    h: float
+
+
+def as_box(value: Any, frame_size: tuple[int, int] | None = None) -> Box:
+    """Check one box given by a user.
+
+    Args:
+        value: four numbers (x, y, w, h), any sequence or array; or the text ``"x,y,w,h"``.
+        frame_size: (width, height) of the frame in pixels; when given, the box must overlap the frame.
+
+    Raises:
+        InputError: not four finite numbers, no area, or wholly outside the frame.
+    """
+    parts: Sequence[Any] = value.split(",") if isinstance(value, str) else value
+    try:
+        numbers = [float(part) for part in parts]
+    except (TypeError, ValueError):
+        raise InputError(f"box {value!r}: expected four numbers x,y,w,h in pixels") from None
+    if len(numbers) != 4:
+        raise InputError(f"box {value!r}: {len(numbers)} numbers, 4 expected (x,y,w,h)")
+    if not all(math.isfinite(number) for number in numbers):
+        raise InputError(f"box {value!r}: every number must be finite")
+    box = Box(*numbers)
+    if box.w <= 0 or box.h <= 0:
+        raise InputError(f"box {value!r}: width and height must be above 0 (the order is x,y,w,h)")
+    if frame_size is not None:
+        width, height = frame_size
+        if box.x >= width or box.y >= height or box.x + box.w <= 0 or box.y + box.h <= 0:
+            raise InputError(f"box {value!r}: outside the frame, which is {width}x{height} pixels")
+    return box
+
+
+def centre_size(boxes: ArrayLike) -> tuple[Boxes, Boxes]:
+    """Split boxes (..., 4) into centres (..., 2) as x, y and sizes (..., 2) as width, height."""
+    boxes = np.asarray(boxes, dtype=np.float64)
+    size = boxes[..., 2:].copy()
+    return boxes[..., :2] + size / 2, size
+
+
+def from_centre_size(centre: ArrayLike, size: ArrayLike) -> Boxes:
+    """Join centres (..., 2) and sizes (..., 2) to boxes (..., 4)."""
+    centre, size = np.asarray(centre, dtype=np.float64), np.asarray(size, dtype=np.float64)
+    return np.concatenate([centre - size / 2, size], axis=-1)
+
+
+def clip(boxes: ArrayLike, frame_size: tuple[int, int]) -> Boxes:
+    """Cut boxes (..., 4) to the frame (width, height); a box wholly outside gets zero width or height."""
+    boxes = np.asarray(boxes, dtype=np.float64)
+    limit = np.asarray(frame_size, dtype=np.float64)
+    low = np.clip(boxes[..., :2], 0, limit)
+    high = np.clip(boxes[..., :2] + boxes[..., 2:], 0, limit)
+    return np.concatenate([low, high - low], axis=-1)
+
+
+def iou(a: ArrayLike, b: ArrayLike) -> Boxes:
+    """Intersection over union of boxes (..., 4), broadcast; in [0, 1].
+
+    Boxes without area have overlap 0 with everything; a NaN box gives NaN.
+    """
+    a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    low = np.maximum(a[..., :2], b[..., :2])
+    high = np.minimum(a[..., :2] + a[..., 2:], b[..., :2] + b[..., 2:])
+    overlap = np.clip(high - low, 0, None).prod(axis=-1)
+    union = np.clip(a[..., 2:], 0, None).prod(axis=-1) + np.clip(b[..., 2:], 0, None).prod(axis=-1) - overlap
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(union == 0, 0.0, overlap / union)
+
+
+def centre_distance(a: ArrayLike, b: ArrayLike) -> Boxes:
+    """Euclidean distance in pixels between the centres of boxes (..., 4), broadcast; NaN where a box is NaN."""
+    return np.asarray(np.linalg.norm(centre_size(a)[0] - centre_size(b)[0], axis=-1))
+
+
+def polygon_bounds(polygons: ArrayLike) -> Boxes:
+    """Axis-aligned boxes (..., 4) around polygons (..., 2n) given as x1, y1, x2, y2, ..."""
+    points = np.asarray(polygons, dtype=np.float64)
+    points = points.reshape(*points.shape[:-1], -1, 2)
+    low, high = points.min(axis=-2), points.max(axis=-2)
+    return np.concatenate([low, high - low], axis=-1)

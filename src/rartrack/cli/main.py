@@ -1,0 +1,58 @@
+"""Parse the command line and run one command; a user's mistake is one line on stderr and exit status 2."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from rartrack import __version__
+from rartrack.errors import InputError
+
+DONE, WRONG, INTERRUPTED = 0, 2, 130
+
+COMMANDS = {
+    "track": "follow objects through a video",
+    "models": "list the models at hand",
+    "doctor": "show what this machine can do",
+}
+"""Command -> one line of help. ``rartrack.cli.<command>`` holds ``add_arguments(parser)`` and ``run(args)``; it is
+imported only when its command is given, so that ``--help`` opens without torch."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message} (see {self.prog} --help)")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status: 0 done, 2 wrong use or bad input, 130 interrupted."""
+    try:
+        return _run(sys.argv[1:] if arguments is None else list(arguments))
+    except InputError as error:
+        print(f"rartrack: {error}", file=sys.stderr)
+        return WRONG
+    except KeyboardInterrupt:
+        print("rartrack: interrupted; what was done is kept", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return DONE
+
+
+def _run(arguments: list[str]) -> int:
+    parser = _Parser(prog="rartrack", description="Follow objects through video, given only a box in the first frame.")
+    parser.add_argument("--version", action="version", version=f"rartrack {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    chosen = next((word for word in arguments if not word.startswith("-")), None)
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=summary)
+        if name == chosen:
+            module = importlib.import_module(f"rartrack.cli.{name}")
+            module.add_arguments(command)
+            command.set_defaults(run=module.run)
+    options = parser.parse_args(arguments)
+    status = options.run(options)
+    return DONE if status is None else int(status)

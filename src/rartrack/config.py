@@ -1,0 +1,191 @@
+"""Settings as frozen dataclasses; every default has its source beside it. Unknown keys are errors."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal, TypeVar
+
+from rartrack.errors import InputError, nearest
+
+_STRICT = {"extra": "forbid", "strict": False}
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Crops to features (SPEC Secs. 5, 7 and 10)."""
+
+    backbone: Literal["resnet50", "resnet18", "vggm"] = "resnet50"
+    """Which trunk; ``resnet18`` ends after its third stage."""
+    width_divisor: int = 1
+    """Divides every width of the backbone (8 gives the small profile that tests use)."""
+    stage_stride: Literal["3x3", "1x1"] = "3x3"
+    """Where a bottleneck stage's stride sits: the first block's 3x3 (torchvision) or its first 1x1 (Caffe)."""
+    dilate: bool = True
+    """Dilate the stages whose stride is removed, which keeps the pre-trained function."""
+    deformable: tuple[str, ...] = ("layer3.0",)
+    """Blocks whose 3x3 convolution is deformable (paper, Sec. 3.1: conv4_1)."""
+    levels: tuple[int, ...] = (3, 4, 5)
+    """Stages that are tapped: 3 is conv3_4, 4 is conv4_6, 5 is conv5_3; ``(5,)`` is the variant NHF."""
+    input_size: int = 255
+    """Side of a crop in pixels, 8n + 7 for n + 0 cells a side: 255 gives 31 (paper, Table 1)."""
+    attention: bool = True
+    """Off is the variant NAA: the attentional features are the backbone's."""
+    inter_frame: bool = True
+    """Off is the variant NTA: no ConvLSTM, the terms in h drop out of Eqs. 2 and 3."""
+    channel: bool = True
+    """Off is the variant NCA: Psi^c = 1."""
+    spatial: bool = True
+    """Off is the variant NSA: Psi^s = 1."""
+    channel_memory: Literal["previous", "current"] = "previous"
+    """Which memory Eq. 2 reads: h^c of the previous frame (as printed) or of the current one."""
+    hidden_channels: int = 64
+    """Width of the ConvLSTM (SPEC Sec. 5: 1.98 GMAC for all heads)."""
+    reduction: int = 16
+    """Bottleneck of the channel attention (CBAM)."""
+    spatial_channels: int = 8
+    """Hidden maps of the spatial attention (SPEC Sec. 7.3)."""
+    refinement_channels: int = 128
+    """Width of the refinement's laterals (SPEC Sec. 7.5)."""
+    feature_channels: int = 32
+    """Channels the filter sees (DCFNet, CFNet)."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+
+@dataclass(frozen=True)
+class FilterConfig:
+    """The contextual correlation filter (SPEC Sec. 3)."""
+
+    form: Literal["exact", "shared"] = "exact"
+    """Solve Eq. 6 exactly over channels, or with one denominator shared by all (Eq. 7 as printed)."""
+    contexts: Literal[0, 4] = 4
+    """Context crops a template has: above, left, below and right by one target size (CACF)."""
+    regularization: float = 1e-4
+    """lambda1, relative to the template's energy (paper, Sec. 3.4; SPEC Sec. 3.5)."""
+    context_weight: float = 0.1
+    """lambda2 (paper, Sec. 3.4)."""
+    label_sigma: float = 0.1
+    """Standard deviation of the label as a fraction of the target's size (KCF, DCFNet)."""
+    learning_rate: float = 0.01
+    """eta of the running update (DCFNet)."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+
+@dataclass(frozen=True)
+class TrackingConfig:
+    """The online loop (SPEC Sec. 6)."""
+
+    padding: float = 2.0
+    """Context around the target: the window is 1 + padding times the target a side (paper, Sec. 3.4)."""
+    crop: Literal["stretch", "square"] = "stretch"
+    """Window shape: the target's own aspect stretched to a square crop (DCFNet), or a square window."""
+    scales: int = 3
+    """Scales searched (paper, Sec. 3.4)."""
+    scale_step: float = 1.02
+    """Ratio between neighbouring scales (paper, Sec. 3.4)."""
+    scale_penalty: float = 0.9925
+    """Factor on the peak of every scale but the current one (DCFNet)."""
+    scale_rate: float = 1.0
+    """How much of the best scale's change is taken over (DCFNet)."""
+    scale_interval: int = 1
+    """Search the other scales every so many frames; between, the current scale alone."""
+    scale_search: Literal["pyramid", "dsst"] = "pyramid"
+    """Scales by the correlation filter itself, or by DSST's one-dimensional filter (the ablation)."""
+    update_interval: int = 1
+    """Update filter and memory every so many frames (paper: incrementally, every frame)."""
+    size_limits: tuple[float, float] = (0.2, 5.0)
+    """Smallest and largest size relative to the first (DCFNet, CFNet)."""
+    displacement_window: float = 0.0
+    """Weight of a cosine window over displacements (CFNet: 0.2625; the window on the features makes it superfluous)."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Everything a checkpoint carries besides its weights."""
+
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    filter: FilterConfig = field(default_factory=FilterConfig)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """Turn a config dataclass into plain dicts, lists, numbers and strings (what YAML and JSON hold)."""
+    return _plain(asdict(config))  # type: ignore[no-any-return]
+
+
+def from_dict(cls: type[T], values: dict[str, Any], where: str = "config") -> T:
+    """Build a config dataclass from nested plain values.
+
+    Args:
+        cls: a config dataclass.
+        values: nested mapping; keys that are absent keep their default.
+        where: named in the message, the file usually.
+
+    Raises:
+        InputError: an unknown key (the nearest known one is named) or a value of the wrong type.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(cls).validate_python(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        path = [str(part) for part in first["loc"]]
+        if first["type"] == "unexpected_keyword_argument":
+            raise InputError(
+                f"{where}: unknown key {'.'.join(path)!r}{nearest(path[-1], _keys(cls, path[:-1]))}"
+            ) from None
+        raise InputError(f"{where}: {'.'.join(path) or 'top level'}: {first['msg']}, got {first['input']!r}") from None
+
+
+def load_yaml(cls: type[T], path: str | Path, overrides: dict[str, Any] | None = None) -> T:
+    """Read a config dataclass from a YAML file, then apply dotted overrides such as ``{"network.dilate": False}``.
+
+    Raises:
+        InputError: the file is missing or not a YAML mapping, or as ``from_dict``.
+    """
+    import yaml
+
+    path = Path(path)
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: expected a mapping of settings at the top level")
+    for dotted, value in (overrides or {}).items():
+        *parents, key = dotted.split(".")
+        place = values
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        place[key] = value
+    return from_dict(cls, values, where=str(path))
+
+
+def _keys(cls: type[Any], path: list[str]) -> list[str]:
+    """Names of the fields of the dataclass reached from ``cls`` by ``path``."""
+    from typing import get_type_hints
+
+    for part in path:
+        found = get_type_hints(cls).get(part)
+        if not (isinstance(found, type) and is_dataclass(found)):
+            return []
+        cls = found
+    return [entry.name for entry in fields(cls)]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    return str(value) if isinstance(value, Path) else value

@@ -1,0 +1,1 @@
+"""Sequences from the layouts data sets are published in."""

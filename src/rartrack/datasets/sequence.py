@@ -1,0 +1,53 @@
+"""One annotated sequence, whatever layout it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rartrack.boxes import Boxes
+
+Image = NDArray[np.uint8]
+"""RGB, uint8, (height, width, 3)."""
+
+
+class Frames(Protocol):
+    """The frames of a sequence, read when asked for; picklable, so that a worker process can open them itself."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Image: ...
+
+    def __iter__(self) -> Iterator[Image]: ...
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """A video with one annotated target.
+
+    Attributes:
+        name: the benchmark's own name for it.
+        boxes: (T, 4) float64, x, y, width, height, 0-based (see ``rartrack.boxes``); NaN where not visible.
+        frames: T frames, or None where only annotations are at hand (enough to score raw results).
+        polygons: (T, 8) float64 corners x1, y1, ..., x4, y4 as VOT publishes them, or None.
+        attributes: names of the attributes the whole sequence has, such as ``"OCC"``.
+        tags: name of a per-frame tag -> (T,) bool.
+        frame_size: (width, height) in pixels where known without reading a frame.
+        rate: frames a second where known.
+    """
+
+    name: str
+    boxes: Boxes
+    frames: Frames | None = None
+    polygons: Boxes | None = None
+    attributes: frozenset[str] = frozenset()
+    tags: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+    frame_size: tuple[int, int] | None = None
+    rate: float | None = None
+
+    def __len__(self) -> int:
+        return len(self.boxes)

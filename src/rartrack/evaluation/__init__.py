@@ -1,0 +1,1 @@
+"""Protocols, metrics and runs of the benchmarks (paper, Sec. 4)."""

@@ -1,0 +1,1 @@
+"""Features to response: the contextual correlation filter (paper, Sec. 3.3)."""

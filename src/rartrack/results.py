@@ -1,0 +1,34 @@
+"""What a tracker says about one target in one frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from rartrack.boxes import Box
+
+
+class Status(StrEnum):
+    """How far a result can be relied on."""
+
+    TRACKED = "tracked"
+    """The target was found; the filter and the memory learn from this frame."""
+    UNCERTAIN = "uncertain"
+    """Something was found that resembles the target too little to learn from."""
+    LOST = "lost"
+    """The target was not found; the box is where it was last seen and the search widens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Where one target is in one frame.
+
+    Attributes:
+        box: x, y, width, height in pixels of the frame (see ``rartrack.boxes``).
+        score: in [0, 1], how much the target resembles what was learned of it (see ``rartrack.tracking.status``).
+        status: tracked, uncertain or lost.
+    """
+
+    box: Box
+    score: float
+    status: Status

@@ -1,0 +1,1 @@
+"""The online loop: init, update, and the state between frames (paper, Sec. 3.4)."""

@@ -1,0 +1,1 @@
+"""Clips, augmentation and the training loop (paper, Sec. 3.4)."""
