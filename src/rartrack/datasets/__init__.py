@@ -1,1 +1,7 @@
-"""Sequences from the layouts data sets are published in."""
+"""Data sets: a ``Sequence`` (name, frames, boxes, attributes) from each layout on disk; one file per layout."""
+
+from rartrack.datasets.dataset import Dataset
+from rartrack.datasets.registry import BENCHMARKS, load_dataset
+from rartrack.datasets.sequence import Frames, Sequence
+
+__all__ = ["BENCHMARKS", "Dataset", "Frames", "Sequence", "load_dataset"]

@@ -31,11 +31,13 @@ class Sequence:
 
     Attributes:
         name: the benchmark's own name for it.
-        boxes: (T, 4) float64, x, y, width, height, 0-based (see ``rartrack.boxes``); NaN where not visible.
+        boxes: (T, 4) float64, x, y, width, height, 0-based (see ``rartrack.boxes``), as the benchmark annotates them;
+            four NaN where nothing is annotated. Some benchmarks write boxes without area instead: see ``visible``.
         frames: T frames, or None where only annotations are at hand (enough to score raw results).
-        polygons: (T, 8) float64 corners x1, y1, ..., x4, y4 as VOT publishes them, or None.
+        polygons: (T, 8) float64 corners x1, y1, ..., x4, y4 as VOT publishes them; a row is NaN where a frame is
+            annotated by a box instead; None where no frame has a polygon.
         attributes: names of the attributes the whole sequence has, such as ``"OCC"``.
-        tags: name of a per-frame tag -> (T,) bool.
+        tags: name of a per-frame tag -> (T,) bool; ``"absent"`` where the annotators saw no target.
         frame_size: (width, height) in pixels where known without reading a frame.
         rate: frames a second where known.
     """
@@ -51,3 +53,10 @@ class Sequence:
 
     def __len__(self) -> int:
         return len(self.boxes)
+
+    @property
+    def visible(self) -> NDArray[np.bool_]:
+        """(T,) bool: the frames with a box that has an area and is not tagged ``"absent"``."""
+        has_area = np.asarray((self.boxes[:, 2:] > 0).all(axis=1) & np.isfinite(self.boxes).all(axis=1))
+        absent = self.tags.get("absent")
+        return has_area if absent is None else has_area & ~absent

@@ -1,0 +1,88 @@
+"""The folder layout, for one's own data: ``NAME.mp4`` or images in ``NAME/``, beside ``NAME.txt`` and ``NAME.json``.
+
+``NAME.txt`` has x,y,w,h a frame, 0-based, ``nan,nan,nan,nan`` where the target is not visible. ``NAME.json`` is
+optional; of what it says, ``attributes`` (a list of names), ``frames`` (their number), ``width``, ``height`` and
+``rate`` (frames a second) are used.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rartrack.datasets.dataset import Entry
+from rartrack.datasets.images import VIDEO_SUFFIXES, all_images, image_names, same_length, video_frames
+from rartrack.datasets.sequence import Frames, Sequence
+from rartrack.datasets.text import read_boxes, read_text
+from rartrack.errors import InputError
+
+ORIGIN = 0
+
+
+def recognise(folder: Path) -> bool:
+    """Whether a folder holds sequences in this layout."""
+    return any((folder / path.stem).is_dir() or _beside(folder, path.stem) for path in folder.glob("*.txt"))
+
+
+def entries(folder: Path, names: Iterable[str] | None = None) -> list[Entry]:
+    """Every NAME that has a ``NAME.txt``, a video or a folder of images."""
+    if names is None:
+        stems = {path.stem for path in folder.glob("*.txt") if path.name != "list.txt"}
+        stems |= {path.stem for path in folder.iterdir() if path.suffix.lower() in VIDEO_SUFFIXES}
+        stems |= {path.name for path in folder.iterdir() if path.is_dir() and image_names(path)}
+        names = sorted(stems)
+    return [Entry(name, partial(_read, folder, name)) for name in names]
+
+
+def _read(folder: Path, name: str) -> Sequence:
+    annotation = folder / f"{name}.txt"
+    if not annotation.is_file():
+        raise InputError(f"{annotation}: no such file; it should hold the boxes (x,y,w,h a frame) of {name}")
+    boxes = read_boxes(annotation)
+    about = _about(folder / f"{name}.json")
+    size = (about.get("width"), about.get("height"))
+    return Sequence(
+        name,
+        boxes,
+        _frames(folder, name, len(boxes), annotation, about.get("frames")),
+        attributes=frozenset(about.get("attributes") or ()),
+        frame_size=(int(size[0]), int(size[1])) if size[0] and size[1] else None,
+        rate=about.get("rate"),
+    )
+
+
+def _about(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        about = json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path}: not JSON: {error}") from None
+    if not isinstance(about, dict):
+        raise InputError(f'{path}: expected an object such as {{"attributes": []}}')
+    return about
+
+
+def _frames(folder: Path, name: str, annotated: int, annotation: Path, counted: int | None) -> Frames | None:
+    if (folder / name).is_dir():
+        return all_images(folder / name, annotated, annotation)
+    video = _video(folder, name)
+    if video is None:
+        return None
+    if counted is not None:
+        same_length(annotated, annotation, counted, f"frames of {video.name}, as {name}.json counts them")
+    return video_frames(video)
+
+
+def _video(folder: Path, name: str) -> Path | None:
+    videos = _beside(folder, name)
+    if len(videos) > 1:
+        raise InputError(f"{folder}: {name} has several videos ({', '.join(path.name for path in videos)}); keep one")
+    return videos[0] if videos else None
+
+
+def _beside(folder: Path, name: str) -> list[Path]:
+    return [path for suffix in sorted(VIDEO_SUFFIXES) if (path := folder / f"{name}{suffix}").is_file()]

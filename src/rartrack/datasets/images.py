@@ -1,0 +1,103 @@
+"""Find the frames of a sequence on disk and hold them against its annotation."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rartrack.errors import InputError
+
+if TYPE_CHECKING:
+    from rartrack.datasets.sequence import Frames
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
+VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg"})
+
+_NUMBER = re.compile(r"(\d+)(?=\D*$)")
+
+
+def image_names(folder: Path) -> list[str]:
+    """Names of the images in a folder in the order of their numbers, not of their letters (2.jpg before 10.jpg).
+
+    Raises:
+        InputError: the folder is not there.
+    """
+    try:
+        with os.scandir(folder) as found:
+            names = [item.name for item in found if _split(item.name)[1].lower() in SUFFIXES]
+    except OSError as error:
+        raise InputError(f"{folder}: {error.strerror}; images were looked for there") from None
+    return sorted((name for name in names if not name.startswith(".")), key=_order)
+
+
+def all_images(folder: Path, annotated: int, annotation: Path) -> Frames:
+    """Every image of a folder, one per annotated frame.
+
+    Raises:
+        InputError: the folder holds more or fewer images than the annotation has lines.
+    """
+    names = image_names(folder)
+    same_length(annotated, annotation, len(names), f"images in {folder}")
+    return image_frames(folder, names)
+
+
+def numbered_images(folder: Path, numbers: Iterable[int]) -> Frames:
+    """The images of a folder that bear these numbers, whatever their digits and suffix.
+
+    Raises:
+        InputError: some are missing; it names the first.
+    """
+    by_number = {_number(name): name for name in reversed(image_names(folder))}
+    numbers = list(numbers)
+    missing = [number for number in numbers if number not in by_number]
+    if missing:
+        have = [number for number in by_number if number >= 0]
+        held = f"it holds {min(have)} to {max(have)}" if have else "it holds no numbered image"
+        raise InputError(
+            f"{folder}: {len(missing)} of images {numbers[0]} to {numbers[-1]} are missing, first {missing[0]}; {held}"
+        )
+    return image_frames(folder, [by_number[number] for number in numbers])
+
+
+def same_length(annotated: int, annotation: Path, frames: int, what: str) -> None:
+    """Hold an annotation's length against its frames.
+
+    Raises:
+        InputError: they differ.
+    """
+    if annotated != frames:
+        wrong = "shorter" if annotated < frames else "longer"
+        raise InputError(f"{annotation}: {annotated} lines, {wrong} than the {frames} {what}")
+
+
+def image_frames(folder: Path, names: list[str]) -> Frames:
+    """Frames read from these images of a folder when asked for."""
+    from rartrack.video import ImageFrames
+
+    return ImageFrames([folder / name for name in names])
+
+
+def video_frames(path: Path) -> Frames:
+    """Frames read from a video file when asked for."""
+    from rartrack.video import VideoFrames
+
+    return VideoFrames(path)
+
+
+def _split(name: str) -> tuple[str, str]:
+    stem, dot, suffix = name.rpartition(".")
+    return (stem, dot + suffix) if stem else (name, "")
+
+
+def _number(name: str) -> int:
+    match = _NUMBER.search(_split(name)[0])
+    return int(match.group(1)) if match else -1
+
+
+def _order(name: str) -> tuple[str, int, str]:
+    stem = _split(name)[0]
+    match = _NUMBER.search(stem)
+    return (stem[: match.start()], int(match.group(1)), name) if match else (stem, -1, name)

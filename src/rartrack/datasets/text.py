@@ -1,0 +1,117 @@
+"""Read annotation files: one line a frame, numbers split by commas, tabs or spaces in any mixture."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rartrack.boxes import Boxes, polygon_bounds
+from rartrack.errors import InputError
+
+_BOX = "4 expected (x,y,w,h)"
+_REGION = "4 (x,y,w,h) or 8 (x1,y1,...,x4,y4) expected"
+
+
+def read_text(path: Path) -> str:
+    """Return a file's text, without a byte order mark.
+
+    Raises:
+        InputError: it is missing, not readable or not text.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not a text file") from None
+
+
+def read_lines(path: Path) -> list[str]:
+    """Return a file's lines, stripped, without blank lines at its end.
+
+    Raises:
+        InputError: as ``read_text``.
+    """
+    return [line.strip() for line in read_text(path).rstrip().splitlines()]
+
+
+def read_boxes(path: Path, origin: int = 0, expected: str = _BOX) -> Boxes:
+    """Read boxes (T, 4) from lines ``x,y,w,h``; a line that holds a NaN becomes four NaN.
+
+    Args:
+        path: the file.
+        origin: what the file calls the first pixel of a row, 0 or 1.
+        expected: what the message about a line of another length says.
+
+    Raises:
+        InputError: the file is missing or empty, or a line holds something else; it names file and line.
+    """
+    rows = _rows(path, (4,), expected)
+    boxes = np.asarray(rows, dtype=np.float64)
+    boxes[:, :2] -= origin
+    boxes[np.isnan(boxes).any(axis=1)] = np.nan
+    return boxes
+
+
+def read_regions(path: Path) -> tuple[Boxes, Boxes | None]:
+    """Read VOT's regions, each line a box or a polygon of four corners, 0-based.
+
+    Returns:
+        boxes (T, 4), around the polygon where there is one; polygons (T, 8), NaN where a box is given, or None.
+
+    Raises:
+        InputError: as ``read_boxes``.
+    """
+    return split_regions(_rows(path, (4, 8), _REGION))
+
+
+def split_regions(rows: list[list[float]]) -> tuple[Boxes, Boxes | None]:
+    """Turn rows of 4 or 8 numbers into what ``read_regions`` returns."""
+    boxes = np.full((len(rows), 4), np.nan)
+    polygons = np.full((len(rows), 8), np.nan)
+    for index, row in enumerate(rows):
+        (boxes if len(row) == 4 else polygons)[index] = row
+    drawn = np.asarray([len(row) == 8 for row in rows], dtype=bool)
+    if not drawn.any():
+        return boxes, None
+    boxes[drawn] = polygon_bounds(polygons[drawn])
+    return boxes, polygons
+
+
+def read_flags(path: Path, frames: int) -> NDArray[np.bool_]:
+    """Read per-frame flags (frames,): numbers split by lines or commas, true above 0.
+
+    A file may be shorter: VOT's toolkit writes tags only as far as the last flag. What is left out is false.
+
+    Raises:
+        InputError: the file is missing, holds something else, or holds more than ``frames`` values.
+    """
+    try:
+        values = [float(part) for part in read_text(path).replace(",", " ").split()]
+    except ValueError as error:
+        raise InputError(f"{path}: {error}; expected one 0 or 1 per frame") from None
+    if len(values) > frames:
+        raise InputError(f"{path}: {len(values)} values for {frames} annotated frames")
+    flags = np.zeros(frames, dtype=bool)
+    flags[: len(values)] = np.asarray(values) > 0
+    return flags
+
+
+def _rows(path: Path, lengths: tuple[int, ...], expected: str) -> list[list[float]]:
+    rows = []
+    for number, line in enumerate(read_lines(path), start=1):
+        try:
+            row = [float(part) for part in line.replace(",", " ").replace(";", " ").split()]
+        except ValueError:
+            raise InputError(f"{path}: line {number} is {line[:60]!r}, {expected}") from None
+        if len(row) not in lengths:
+            raise InputError(f"{path}: line {number} has {len(row)} numbers, {expected}")
+        if any(map(math.isinf, row)):
+            raise InputError(f"{path}: line {number} holds an infinite number")
+        rows.append(row)
+    if not rows:
+        raise InputError(f"{path}: empty; one line per frame expected, {expected}")
+    return rows
