@@ -15,6 +15,7 @@ DONE, WRONG, INTERRUPTED = 0, 2, 130
 
 COMMANDS = {
     "track": "follow objects through a video",
+    "data": "look through data sets",
     "models": "list the models at hand",
     "doctor": "show what this machine can do",
 }

@@ -47,7 +47,7 @@ class Dataset:
     entries: tuple[Entry, ...]
     layout: str
     protocol: Protocol
-    origin: Literal[0, 1]
+    origin: int
     root: Path
 
     @property
@@ -99,5 +99,5 @@ class Dataset:
 
 
 def plain(name: str) -> str:
-    """Strip a name of what its spellings differ in: case, and signs other than letters and digits (Jogging.1, jogging-1)."""
+    """Strip a name of what its spellings differ in: case, and all but letters and digits (Jogging.1, jogging-1)."""
     return re.sub(r"[^a-z0-9]", "", name.lower())

@@ -8,6 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from rartrack.boxes import Boxes
 from rartrack.errors import InputError
 
 if TYPE_CHECKING:
@@ -42,6 +45,24 @@ def all_images(folder: Path, annotated: int, annotation: Path) -> Frames:
     names = image_names(folder)
     same_length(annotated, annotation, len(names), f"images in {folder}")
     return image_frames(folder, names)
+
+
+def padded_images(folder: Path, boxes: Boxes, annotation: Path) -> tuple[Frames | None, Boxes]:
+    """Every image of a folder; an annotation of the first frame alone, as test sets publish it, is filled up with NaN.
+
+    Returns:
+        the frames, or None where the folder has none; and boxes (T, 4), one per frame.
+
+    Raises:
+        InputError: the numbers differ and the annotation has more than one line.
+    """
+    names = image_names(folder) if folder.is_dir() else []
+    if not names:
+        return None, boxes
+    if len(boxes) == 1 and len(names) > 1:
+        return image_frames(folder, names), np.vstack([boxes, np.full((len(names) - 1, 4), np.nan)])
+    same_length(len(boxes), annotation, len(names), f"images in {folder}")
+    return image_frames(folder, names), boxes
 
 
 def numbered_images(folder: Path, numbers: Iterable[int]) -> Frames:

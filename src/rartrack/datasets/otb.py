@@ -103,22 +103,16 @@ def entries(folder: Path, names: Iterable[str] | None = None) -> list[Entry]:
         annotations = sorted(child.glob("groundtruth_rect*.txt"))
         if not annotations and not (child / "img").is_dir():
             continue
-        found += [_entry(child, annotation, len(annotations) > 1) for annotation in annotations or [None]]
+        if not annotations:
+            found.append(Entry(official_name(child.name) or child.name, partial(_no_annotation, child)))
+        found += [_entry(child, annotation) for annotation in annotations]
     return found
 
 
-def omitted(name: str, lines: int) -> int:
-    """How many of an annotation's first lines the benchmark leaves out: Tiger1's five, unless the file already does."""
-    target = targets().get(name)
-    return target.omit if target is not None and lines > target.last - target.first + 1 - target.omit else 0
-
-
-def _entry(child: Path, annotation: Path | None, several: bool) -> Entry:
-    number = annotation.name.removeprefix("groundtruth_rect").removesuffix(".txt").strip(".") if annotation else ""
-    name = f"{child.name}-{number}" if several or number else child.name
-    official = official_name(name) or name
-    if annotation is None:
-        return Entry(official, partial(_no_annotation, child))
+def _entry(child: Path, annotation: Path) -> Entry:
+    number = annotation.name.removeprefix("groundtruth_rect").removesuffix(".txt").strip(".")
+    name = f"{child.name}-{number}" if number else child.name
+    official = official_name(name) or official_name(child.name) or name
     return Entry(official, partial(_read, official, child, annotation))
 
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Literal
 
-from rartrack.datasets import annotations, folder, otb, vot
+from rartrack.datasets import folder, got10k, ilsvrc_vid, lasot, nfs, otb, tcolor128, trackingnet, uav123, vot
+from rartrack.datasets.annotations import json_entries, otb_entries, recognise_json, recognise_otb
 from rartrack.datasets.dataset import Dataset, Entry, Protocol, plain
 from rartrack.datasets.text import read_text
 from rartrack.errors import InputError, nearest
@@ -39,15 +40,34 @@ class Layout:
     recognise: Callable[[Path], bool]
     entries: Lister
     protocol: Protocol = "ope"
-    origin: Literal[0, 1] = 0
+    origin: int = 0
 
 
 LAYOUTS: dict[str, Layout] = {
-    "json": Layout("annotations in one JSON file", annotations.recognise_json, annotations.json_entries, "vot"),
+    "json": Layout("annotations in one JSON file", recognise_json, json_entries, "vot"),
     "otb-annotations": Layout(
-        "OTB's annotations, NAME.txt with sequences.json", annotations.recognise_otb, annotations.otb_entries, origin=1
+        "OTB's annotations, NAME.txt with sequences.json", recognise_otb, otb_entries, origin=otb.ORIGIN
     ),
-    "otb": Layout("OTB: NAME/groundtruth_rect.txt and NAME/img/", otb.recognise, otb.entries, origin=1),
+    "uav123": Layout("UAV123: data_seq/ and anno/", uav123.recognise, uav123.entries, origin=uav123.ORIGIN),
+    "ilsvrc-vid": Layout("ILSVRC VID: Data/VID/ and Annotations/VID/", ilsvrc_vid.recognise, ilsvrc_vid.entries),
+    "trackingnet": Layout(
+        "TrackingNet: TRAIN_0/anno/ and TRAIN_0/frames/", trackingnet.recognise, trackingnet.entries, "lasot"
+    ),
+    "nfs": Layout("NfS: NAME/30/NAME.txt and NAME/30/NAME/", nfs.recognise, nfs.entries),
+    "tcolor128": Layout(
+        "TColor-128: NAME/NAME_gt.txt and NAME/img/", tcolor128.recognise, tcolor128.entries, origin=tcolor128.ORIGIN
+    ),
+    "otb": Layout("OTB: NAME/groundtruth_rect.txt and NAME/img/", otb.recognise, otb.entries, origin=otb.ORIGIN),
+    "got10k": Layout(
+        "GOT-10k: GOT-10k_Val_000001/groundtruth.txt", got10k.recognise, got10k.entries, "got10k", got10k.ORIGIN
+    ),
+    "lasot": Layout(
+        "LaSOT: CLASS/CLASS-1/groundtruth.txt, full_occlusion.txt and img/",
+        lasot.recognise,
+        lasot.entries,
+        "lasot",
+        lasot.ORIGIN,
+    ),
     "vot": Layout("VOT: NAME/groundtruth.txt and NAME/color/", vot.recognise, vot.entries, "vot"),
     "folder": Layout("NAME.mp4 or NAME/ beside NAME.txt", folder.recognise, folder.entries),
 }
@@ -63,12 +83,14 @@ class Benchmark:
         layouts: keys of ``LAYOUTS`` it comes in.
         folders: what its folder or file is called, spelt as ``plain`` spells; its own name is always tried.
         members: names of its sequences, or None: all that are there.
+        entries: lists its sequences where the layout's own function would list more.
     """
 
     title: str
     layouts: tuple[str, ...]
     folders: tuple[str, ...] = ()
     members: Callable[[], Iterable[str]] | None = None
+    entries: Lister | None = None
 
 
 _OTB_FOLDERS = ("otb100", "otb2015", "tb100", "otb", "otbfull")
@@ -83,10 +105,52 @@ BENCHMARKS: dict[str, Benchmark] = {
     "vot2017": Benchmark("VOT2017", _VOT, ("vot2018",)),
     "vot2018": Benchmark("VOT2018", _VOT, ("vot2017",)),
     "vot2019": Benchmark("VOT2019", _VOT),
+    **{
+        f"got10k-{split}": Benchmark(
+            f"GOT-10k ({split})", ("got10k",), ("got10k", split), entries=partial(got10k.entries, split=split)
+        )
+        for split in got10k.SPLITS
+    },
+    **{
+        f"lasot-{split}": Benchmark(
+            f"LaSOT ({split})", ("lasot",), ("lasot", "lasotbenchmark"), partial(lasot.members, split)
+        )
+        for split in ("test", "train")
+    },
+    **{
+        f"trackingnet-{split}": Benchmark(
+            f"TrackingNet ({split})",
+            ("trackingnet",),
+            ("trackingnet",),
+            entries=partial(trackingnet.entries, split=split),
+        )
+        for split in ("test", "train")
+    },
+    "uav123": Benchmark("UAV123", ("uav123",)),
+    "uav20l": Benchmark("UAV20L", ("uav123",), ("uav123",), entries=partial(uav123.entries, benchmark="UAV20L")),
+    "nfs": Benchmark("NfS (30 frames a second)", ("nfs",), ("nfs30",), entries=partial(nfs.entries, rate=30)),
+    "nfs240": Benchmark("NfS (240 frames a second)", ("nfs",), ("nfs",), entries=partial(nfs.entries, rate=240)),
+    "tcolor128": Benchmark("TColor-128", ("tcolor128",), ("templecolor128", "tc128", "templecolor")),
+    **{
+        f"ilsvrc-vid-{split}": Benchmark(
+            f"ILSVRC VID ({split})",
+            ("ilsvrc-vid",),
+            ("ilsvrc", "ilsvrc2015", "ilsvrcvid", "vid"),
+            entries=partial(ilsvrc_vid.entries, split=split),
+        )
+        for split in ilsvrc_vid.SPLITS
+    },
 }
 """Benchmarks by the name a user gives."""
 
-ALIASES = {"otb100": "otb2015", "tb100": "otb2015", "tb50": "otb50", "cvpr13": "otb2013"}
+ALIASES = {
+    "otb100": "otb2015",
+    "tb100": "otb2015",
+    "tb50": "otb50",
+    "cvpr13": "otb2013",
+    "nfs30": "nfs",
+    "tc128": "tcolor128",
+}
 """Other names in use."""
 
 
@@ -125,7 +189,7 @@ def _benchmark(name: str, data: str | Path | None) -> Dataset:
             for key in benchmark.layouts:
                 if LAYOUTS[key].recognise(root):
                     members = None if benchmark.members is None else tuple(benchmark.members())
-                    return _dataset(name, root, key, members)
+                    return _dataset(name, root, key, members, benchmark.entries)
     expected = " or ".join(LAYOUTS[key].title for key in benchmark.layouts)
     looked = ", ".join(map(str, places)) or "no place is known"
     raise InputError(
@@ -146,13 +210,15 @@ def _folder(path: Path, data: str | Path | None) -> Dataset:
         )
     for key, layout in LAYOUTS.items():
         if (root.is_dir() or key == "json") and layout.recognise(root):
-            return _dataset(root.stem if root.is_file() else root.resolve().name, root, key, None)
+            return _dataset(root.stem if root.is_file() else root.resolve().name, root, key)
     raise InputError(f"{root}: no known layout; looked for {'; '.join(layout.title for layout in LAYOUTS.values())}")
 
 
-def _dataset(name: str, root: Path, key: str, members: Iterable[str] | None) -> Dataset:
+def _dataset(
+    name: str, root: Path, key: str, members: Iterable[str] | None = None, lister: Lister | None = None
+) -> Dataset:
     layout = LAYOUTS[key]
-    entries = tuple(layout.entries(root, members))
+    entries = tuple((lister or layout.entries)(root, members))
     if not entries:
         raise InputError(f"{root}: no sequence found; looked for {layout.title}")
     return Dataset(name, entries, key, layout.protocol, layout.origin, root)
