@@ -80,12 +80,13 @@ def learn(template: Tensor, contexts: Tensor, label: Tensor, config: FilterConfi
     """
     crops = torch.cat([template[:, None], contexts], 1)
     windowed, spectrum = _spectrum(crops)  # (N, 1 + k, D, n, F)
-    vectors = spectrum.movedim((1, 2), (-1, -2)).to(torch.complex128)  # (N, n, F, D, 1 + k)
+    vectors = spectrum.movedim((1, 2), (-1, -2)).to(torch.complex128).contiguous()  # (N, n, F, D, 1 + k)
     weights = _crop_weights(crops.shape[1], config.context_weight, vectors)
     cross = _label_spectrum(label, vectors.dtype)[..., None] * vectors[..., 0].conj()
     if config.form == "exact":
-        scaled = (vectors * weights.sqrt()).conj()
-        gram = scaled @ scaled.mH
+        scaled = vectors * weights.sqrt()
+        # The left factor is conjugated in memory: the batched product would do so to both, and transpose one.
+        gram = scaled.conj().resolve_conj() @ scaled.mT
     else:
         gram = (_power(vectors).sum(-2) * weights).sum(-1)
     return Statistics(gram, cross.expand_as(vectors[..., 0]), windowed[:, 0].double().square().sum((1, 2, 3)))
@@ -122,14 +123,16 @@ def solve(statistics: Statistics, config: FilterConfig, dtype: torch.dtype = tor
     cross = statistics.cross
     ridge = _ridge(statistics.energy, config.regularization)
     ridge = ridge.reshape(-1, *[1] * (cross.ndim - 2))
-    if statistics.gram.ndim == cross.ndim:
-        return (cross / (statistics.gram + ridge)[..., None]).movedim(-1, 1).to(dtype)
-    system = statistics.gram + torch.diag_embed(ridge[..., None].expand(*ridge.shape, cross.shape[-1]))
-    factor = torch.linalg.cholesky_ex(system)[0]
+    if statistics.gram.ndim < cross.ndim:
+        return (cross / (statistics.gram + ridge)[..., None]).movedim(-1, 1).to(dtype).contiguous()
+    system = statistics.gram.clone()
+    system.diagonal(dim1=-2, dim2=-1).add_(ridge[..., None])
+    factor = torch.linalg.cholesky_ex(system)[0]  # L, A = L L^H
     half = torch.linalg.solve_triangular(factor, cross[..., None], upper=False)
-    full = torch.linalg.solve_triangular(factor.mH, half, upper=True)
-    filter: Tensor = full[..., 0].movedim(-1, 1)
-    return filter.to(dtype)
+    # L^H h = half, written as h^H L = half^H, spares a conjugated copy of L.
+    full = torch.linalg.solve_triangular(factor, half.mH, upper=False, left=False)
+    filter: Tensor = full[..., 0, :].conj().movedim(-1, 1)
+    return filter.to(dtype).resolve_conj().contiguous()
 
 
 def respond(filter: Tensor, search: Tensor) -> Tensor:
