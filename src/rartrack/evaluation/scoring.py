@@ -1,0 +1,207 @@
+"""Score a folder of raw results against a data set: every tracker, every sequence, by one or several rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rartrack.boxes import Boxes
+from rartrack.datasets.dataset import Dataset
+from rartrack.datasets.sequence import Sequence
+from rartrack.errors import InputError, nearest
+from rartrack.evaluation import got10k, normalized, otb, raw
+from rartrack.evaluation.metrics import Values
+from rartrack.evaluation.rules import Curves, Rules, measure
+
+
+@dataclass(frozen=True)
+class Score:
+    """What one tracker reached on one benchmark by one set of rules.
+
+    Attributes:
+        benchmark, tracker, rules: names.
+        sequences: S names, in the benchmark's order, that were scored.
+        figures: metric -> figure over all of them, full precision.
+        by_sequence: metric -> (S,) figures.
+        curves: success and precision curves (S, N), where the protocol draws them.
+        overlaps: sequence -> (T,) overlap with the truth in every frame; -1 where the truth is invalid.
+        boxes: sequence -> (T, 4) results, 0-based.
+        seconds: median seconds a frame over all sequences, where times are at hand.
+        missing: sequences that have no complete result; not empty only where partial results were asked for.
+    """
+
+    benchmark: str
+    tracker: str
+    rules: str
+    sequences: tuple[str, ...]
+    figures: Mapping[str, float]
+    by_sequence: Mapping[str, Values]
+    curves: Curves | None = None
+    overlaps: Mapping[str, Values] = field(default_factory=dict)
+    boxes: Mapping[str, Boxes] = field(default_factory=dict)
+    seconds: float | None = None
+    missing: tuple[str, ...] = ()
+    detail: Any = None
+
+
+@dataclass
+class Trajectories:
+    """One tracker's boxes by sequence, (T, 4) in the benchmark's own coordinates, and what was wrong with the rest."""
+
+    tracker: str
+    boxes: dict[str, Boxes] = field(default_factory=dict)
+    seconds: float | None = None
+    missing: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+
+def rules_of(dataset: Dataset) -> dict[str, Rules]:
+    """The rules by which a data set's one-pass results can be scored; ``toolkit`` is the benchmark's own."""
+    if dataset.name == "trackingnet":
+        return normalized.TRACKINGNET_RULES
+    return normalized.LASOT_RULES if dataset.protocol == "lasot" else otb.RULES
+
+
+def own_coordinates(boxes: Boxes, origin: int) -> Boxes:
+    """Boxes (T, 4) counted from ``origin`` instead of from 0."""
+    return boxes + np.array([origin, origin, 0, 0], dtype=np.float64)
+
+
+def read_trajectories(
+    folder: Path, dataset: Dataset, sequences: Mapping[str, Sequence], given_origin: int
+) -> Trajectories:
+    """Read one tracker's results for the given sequences.
+
+    A file that is missing, short or wrong makes a remark and a missing sequence, never an error: the other trackers
+    are to be scored all the same.
+
+    Args:
+        folder: the tracker's.
+        dataset: whose spellings and first pixel count.
+        sequences: name -> sequence, those wanted.
+        given_origin: what the files call the first pixel, 0 or 1.
+    """
+    read = Trajectories(folder.name)
+    try:
+        found = raw.find_results(folder, dataset)
+    except InputError as error:
+        read.remarks.append(str(error))
+        read.missing.extend(sequences)
+        return read
+    absent = [name for name in sequences if name not in found.files]
+    if absent:
+        read.remarks.append(f"{folder.name}: no result for {_some(absent)} of {len(sequences)} sequences")
+    if found.unknown:
+        read.remarks.append(f"{folder.name}: {_some(found.unknown)} not in {dataset.name}, ignored")
+    for name, sequence in sequences.items():
+        boxes = None if name in absent else _read_one(found.files[name][0], dataset, sequence, given_origin, read)
+        if boxes is None:
+            read.missing.append(name)
+        else:
+            read.boxes[name] = boxes
+    read.seconds = _seconds(found.times, read)
+    return read
+
+
+def _read_one(path: Path, dataset: Dataset, sequence: Sequence, origin: int, read: Trajectories) -> Boxes | None:
+    try:
+        boxes = own_coordinates(raw.read_boxes(path), dataset.origin - origin)
+    except InputError as error:
+        read.remarks.append(str(error))
+        return None
+    boxes, remark = raw.fit(boxes, own_coordinates(sequence.boxes, dataset.origin), sequence.name)
+    if remark:
+        read.remarks.append(f"{read.tracker}/{path.name}: {remark}")
+    if len(boxes) < len(sequence):
+        read.remarks.append(f"{read.tracker}/{path.name}: {len(boxes)} lines, shorter than its {len(sequence)} frames")
+        return None
+    return boxes
+
+
+def _seconds(files: Mapping[str, Path], read: Trajectories) -> float | None:
+    times = []
+    for path in files.values():
+        try:
+            times.append(raw.read_times(path))
+        except InputError as error:
+            read.remarks.append(str(error))
+    pooled = np.concatenate(times) if times else np.empty(0)
+    pooled = pooled[np.isfinite(pooled) & (pooled > 0)]
+    return float(np.median(pooled)) if len(pooled) else None
+
+
+def _some(names: list[str]) -> str:
+    shown = ", ".join(names[:5])
+    return f"{len(names)} ({shown}{', ...' if len(names) > 5 else ''})"
+
+
+def score_one_pass(
+    read: Trajectories, dataset: Dataset, sequences: Mapping[str, Sequence], rules: Rules, benchmark: str
+) -> Score:
+    """Score one tracker by one-pass rules; figures are means over the sequences it has."""
+    frames = {
+        name: measure(read.boxes[name], own_coordinates(sequence.boxes, dataset.origin), rules)
+        for name, sequence in sequences.items()
+        if name in read.boxes
+    }
+    drawn = [rules.curves(each) for each in frames.values()]
+    curves = Curves(
+        success=np.array([each.success for each in drawn]),
+        precision=np.array([each.precision for each in drawn]),
+        normalized=np.array([each.normalized for each in drawn]),
+    )
+    by_sequence = rules.figures(curves)
+    return Score(
+        benchmark=benchmark,
+        tracker=read.tracker,
+        rules=rules.name,
+        sequences=tuple(frames),
+        figures={metric: float(values.mean()) for metric, values in by_sequence.items()},
+        by_sequence=by_sequence,
+        curves=curves,
+        overlaps={name: each.overlap for name, each in frames.items()},
+        boxes={name: own_coordinates(read.boxes[name], -dataset.origin) for name in frames},
+        seconds=read.seconds,
+        missing=tuple(read.missing),
+    )
+
+
+def score_got10k(
+    read: Trajectories, dataset: Dataset, sequences: Mapping[str, Sequence], rules: str, benchmark: str
+) -> Score:
+    """Score one tracker by GOT-10k's rules: figures pool the frames of all sequences."""
+    counted = {
+        name: got10k.overlaps(read.boxes[name], own_coordinates(sequence.boxes, dataset.origin), sequence.frame_size)
+        for name, sequence in sequences.items()
+        if name in read.boxes
+    }
+    each = {name: got10k.figures(values) for name, values in counted.items()}
+    success = np.array([got10k.success_curve([values]) for values in counted.values()])
+    return Score(
+        benchmark=benchmark,
+        tracker=read.tracker,
+        rules=rules,
+        sequences=tuple(counted),
+        figures=got10k.figures(np.concatenate(list(counted.values()))),
+        by_sequence={metric: np.array([figures[metric] for figures in each.values()]) for metric in got10k.METRICS},
+        curves=Curves(success, np.empty((len(counted), 0)), np.empty((len(counted), 0))),
+        overlaps=counted,
+        boxes={name: own_coordinates(read.boxes[name], -dataset.origin) for name in counted},
+        seconds=read.seconds,
+        missing=tuple(read.missing),
+    )
+
+
+def choose_rules(name: str, known: Mapping[str, Rules] | list[str]) -> str:
+    """Return the name if it is known.
+
+    Raises:
+        InputError: it is not.
+    """
+    if name not in known:
+        raise InputError(f"rules {name!r} are not among {', '.join(known)}{nearest(name, known)}")
+    return name

@@ -1,0 +1,91 @@
+"""How far a figure can be trusted: bootstrap intervals over sequences, and the paired comparison of two trackers.
+
+A benchmark's figure is a mean over sequences, so sequences, not frames, are what is drawn anew. Everything is
+reproducible: the same seed gives the same interval.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from rartrack.evaluation.metrics import Values
+
+DRAWS = 10_000
+_AT_ONCE = 2_000
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Lower and upper bound."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Tracker A against tracker B on the same sequences.
+
+    Attributes:
+        difference: mean of A minus mean of B.
+        interval: bootstrap interval of the difference; wholly above 0, A is better beyond the chance of sequences.
+        p_value: two-sided, of a difference this large if the two were exchangeable on every sequence.
+        wins, losses: sequences on which A is above, and below, B.
+    """
+
+    difference: float
+    interval: Interval
+    p_value: float
+    wins: int
+    losses: int
+
+
+def bootstrap(values: ArrayLike, level: float = 0.95, draws: int = DRAWS, seed: int = 0) -> Interval:
+    """Percentile interval of the mean of per-sequence figures (S,) (Efron, "Bootstrap methods", Ann. Statist. 1979)."""
+    values = np.asarray(values, dtype=np.float64)
+    means = _resampled_means(values, draws, np.random.default_rng(seed))
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(low), float(high))
+
+
+def compare(a: ArrayLike, b: ArrayLike, level: float = 0.95, draws: int = DRAWS, seed: int = 0) -> Comparison:
+    """Compare two trackers by per-sequence figures (S,) of the same sequences in the same order.
+
+    The p-value is that of the sign-flip permutation test on paired differences, the unpermuted sample included.
+
+    Raises:
+        ValueError: the two differ in length.
+    """
+    a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    if a.shape != b.shape:
+        raise ValueError(f"{a.shape} and {b.shape}: a paired comparison needs the same sequences")
+    differences = a - b
+    generator = np.random.default_rng(seed)
+    observed = differences.mean()
+    flipped = np.concatenate(
+        [
+            (generator.integers(0, 2, (count, len(differences)), dtype=np.int8) * 2 - 1) @ differences
+            for count in _portions(draws)
+        ]
+    ) / len(differences)
+    # A flip that gives the observed value back may differ from it in the last bit.
+    as_large = np.abs(flipped) >= abs(observed) - 1e-12
+    return Comparison(
+        difference=float(observed),
+        interval=bootstrap(differences, level, draws, seed),
+        p_value=float((as_large.sum() + 1) / (draws + 1)),
+        wins=int((differences > 0).sum()),
+        losses=int((differences < 0).sum()),
+    )
+
+
+def _resampled_means(values: Values, draws: int, generator: np.random.Generator) -> Values:
+    portions = [generator.integers(0, len(values), (count, len(values))) for count in _portions(draws)]
+    return np.concatenate([values[chosen].mean(axis=1) for chosen in portions])
+
+
+def _portions(draws: int) -> list[int]:
+    return [_AT_ONCE] * (draws // _AT_ONCE) + ([draws % _AT_ONCE] if draws % _AT_ONCE else [])

@@ -1,0 +1,47 @@
+"""Intervals and comparisons over sequences."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rartrack.evaluation.statistics import bootstrap, compare
+
+GENERATOR = np.random.default_rng(3)
+FIGURES = np.clip(GENERATOR.normal(0.6, 0.2, 100), 0, 1)
+
+
+def test_the_interval_holds_the_mean_and_has_the_width_theory_gives() -> None:
+    interval = bootstrap(FIGURES)
+    standard_error = FIGURES.std() / np.sqrt(len(FIGURES))
+    assert interval.low < FIGURES.mean() < interval.high
+    assert interval.high - interval.low == pytest.approx(2 * 1.96 * standard_error, rel=0.05)
+
+
+def test_the_same_seed_gives_the_same_interval() -> None:
+    assert bootstrap(FIGURES, seed=1) == bootstrap(FIGURES, seed=1)
+    assert bootstrap(FIGURES, seed=1) != bootstrap(FIGURES, seed=2)
+
+
+def test_a_small_but_constant_gain_is_told_from_chance() -> None:
+    comparison = compare(FIGURES + 0.01, FIGURES)
+    assert comparison.difference == pytest.approx(0.01)
+    assert comparison.interval.low > 0
+    assert comparison.p_value < 0.001
+    assert (comparison.wins, comparison.losses) == (100, 0)
+
+
+def test_noise_is_not_taken_for_a_gain() -> None:
+    comparison = compare(FIGURES + GENERATOR.normal(0, 0.05, 100), FIGURES)
+    assert comparison.interval.low < 0 < comparison.interval.high
+    assert comparison.p_value > 0.05
+
+
+def test_equal_trackers_differ_in_nothing() -> None:
+    comparison = compare(FIGURES, FIGURES)
+    assert (comparison.difference, comparison.p_value, comparison.wins, comparison.losses) == (0, 1, 0, 0)
+
+
+def test_different_sequences_cannot_be_compared() -> None:
+    with pytest.raises(ValueError, match="same sequences"):
+        compare(FIGURES, FIGURES[:-1])
