@@ -53,6 +53,8 @@ def json_entries(path: Path, names: Iterable[str] | None = None) -> list[Entry]:
         raise InputError(f"{path}: not JSON: {error}") from None
     if not isinstance(videos, dict) or not all(_has_truth(video) for video in videos.values()):
         raise InputError(f'{path}: expected {{"NAME": {{"gt_rect": [[x, y, ...], ...]}}, ...}}')
+    if videos and all(otb.official_name(name) for name in videos):
+        raise InputError(f"{path}: OTB's annotations in one file are not read; give OTB's own folders")
     wanted = videos if names is None else names
     return [Entry(name, partial(_read_video, path, name, videos.get(name))) for name in wanted]
 

@@ -3,13 +3,16 @@
 The images are ``NAME/color/*.jpg``, as a ``sequence`` file of keys and values says (``channels.color``), or lie in
 ``NAME/`` itself; ``list.txt`` names the sequences; ``NAME/<tag>.tag`` holds 0 or 1 a frame.
 Source: M. Kristan et al., "The Visual Object Tracking VOT2016 Challenge Results", ECCV workshops 2016, and the formats
-of the challenge's toolkit. VOT-2017 and VOT-2018 have the same sequences and annotation.
+of the challenge's toolkit. ``tables/vot.csv`` names the 60 sequences of each year; VOT-2017 and VOT-2018 have the same
+sequences and annotation.
 """
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterable
 from functools import partial
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +28,13 @@ TAGS = ("camera_motion", "illum_change", "motion_change", "occlusion", "size_cha
 """The challenge's per-frame tags; a frame with none of them counts as ``empty`` in its reports."""
 
 ORIGIN = 0
+
+
+def members(benchmark: str) -> tuple[str, ...]:
+    """Names of the 60 sequences of ``vot2016``, ``vot2017``, ``vot2018`` or ``vot2019``."""
+    year = "vot2018" if benchmark == "vot2017" else benchmark
+    with files("rartrack.datasets").joinpath("tables/vot.csv").open(encoding="utf-8") as table:
+        return tuple(row["name"] for row in csv.DictReader(table) if row[year] == "1")
 
 
 def recognise(folder: Path) -> bool:
