@@ -121,7 +121,7 @@ def solve(statistics: Statistics, config: FilterConfig, dtype: torch.dtype = tor
         InputError: ``regularization`` is not above 0.
     """
     cross = statistics.cross
-    ridge = _ridge(statistics.energy, config.regularization)
+    ridge = relative_ridge(statistics.energy, config.regularization)
     ridge = ridge.reshape(-1, *[1] * (cross.ndim - 2))
     if statistics.gram.ndim < cross.ndim:
         return (cross / (statistics.gram + ridge)[..., None]).movedim(-1, 1).to(dtype).contiguous()
@@ -182,7 +182,7 @@ def solve_training(
     windowed, spectrum = _spectrum(torch.cat([templates[:, :, None], contexts], 2))  # (N, T, 1 + k, D, n, F)
     beta = (beta / beta.sum()).to(windowed.dtype)
     energy = (windowed[:, :, 0].square().sum((2, 3, 4)) * beta).sum(1)
-    ridge = _ridge(energy, config.regularization)[:, None, None, None]  # (N, 1, 1, 1)
+    ridge = relative_ridge(energy, config.regularization)[:, None, None, None]  # (N, 1, 1, 1)
     vectors = spectrum.movedim((1, 2, 3), (-2, -1, -3))  # (N, n, F, D, T, 1 + k)
     scale = beta[:, None] * _crop_weights(spectrum.shape[2], config.context_weight, vectors)  # (T, 1 + k)
     target = _label_spectrum(label, vectors.dtype)
@@ -190,7 +190,7 @@ def solve_training(
         cross = target[..., None] * (vectors[..., 0].conj() * beta).sum(-1)
         denominator = (_power(vectors) * scale).sum((-3, -2, -1))[..., None] + ridge
         return (cross / denominator).movedim(-1, 1)
-    vectors = (vectors * scale.sqrt()).flatten(-2)  # (N, n, F, D, M), M = T (1 + k)
+    vectors = (vectors * scale.sqrt()).flatten(-2).contiguous()  # (N, n, F, D, M), M = T (1 + k); V
     wanted = torch.zeros_like(scale)
     wanted[:, 0] = beta.sqrt()
     right = (target[..., None] * wanted.flatten()).expand(*vectors.shape[:-2], -1)  # (N, n, F, M), c
@@ -232,7 +232,7 @@ def _power(values: Tensor) -> Tensor:
     return values.real.square() + values.imag.square()
 
 
-def _ridge(energy: Tensor, regularization: float) -> Tensor:
+def relative_ridge(energy: Tensor, regularization: float) -> Tensor:
     """lambda1 in the features' own units (SPEC Sec. 3.5); 1 where the template is blank, whose filter is then 0."""
     if not regularization > 0:
         raise InputError(f"filter.regularization: must be above 0, got {regularization}")
