@@ -1,0 +1,79 @@
+"""The ConvLSTM's memory (Eq. 1) as a value: one hidden and one cell map per level, never changed in place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What the inter-frame attention remembers of B targets (or crops).
+
+    Attributes:
+        levels: level -> (hidden h, cell c), each (B, C_h, n, n). Empty when the network has no inter-frame attention.
+    """
+
+    levels: Mapping[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
+
+    def __getitem__(self, index: slice | Sequence[int] | Tensor) -> Memory:
+        """Select along the batch by a slice, a list of indices, or a tensor of indices or booleans."""
+        return self._map(lambda tensor: tensor[index])
+
+    def repeat(self, times: int) -> Memory:
+        """Give each of B targets ``times`` crops in a row: (B, ...) to (B * times, ...), target by target."""
+        return self._map(lambda tensor: tensor.repeat_interleave(times, dim=0))
+
+    def where(self, choose: Tensor, other: Memory) -> Memory:
+        """Keep this memory where ``choose`` (B,) bool is true, and take ``other`` elsewhere."""
+        mask = choose[:, None, None, None]
+        return Memory(
+            {
+                level: (torch.where(mask, h, other.levels[level][0]), torch.where(mask, c, other.levels[level][1]))
+                for level, (h, c) in self.levels.items()
+            }
+        )
+
+    def detach(self) -> Memory:
+        """The same values, cut from the graph of gradients."""
+        return self._map(torch.Tensor.detach)
+
+    def clone(self) -> Memory:
+        """The same values in storage of their own."""
+        return self._map(torch.Tensor.clone)
+
+    def to(self, device: torch.device | str) -> Memory:
+        """The same values on another device."""
+        return self._map(lambda tensor: tensor.to(device))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Flat form for files: ``"3.hidden"``, ``"3.cell"``, ..."""
+        flat = {}
+        for level, (hidden, cell) in self.levels.items():
+            flat[f"{level}.hidden"], flat[f"{level}.cell"] = hidden, cell
+        return flat
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, Tensor]) -> Memory:
+        """The reverse of ``tensors``."""
+        levels = sorted({int(name.partition(".")[0]) for name in tensors})
+        return cls({level: (tensors[f"{level}.hidden"], tensors[f"{level}.cell"]) for level in levels})
+
+    @classmethod
+    def stack(cls, memories: Sequence[Memory]) -> Memory:
+        """Join the memories of several targets along the batch."""
+        return cls(
+            {
+                level: (
+                    torch.cat([memory.levels[level][0] for memory in memories]),
+                    torch.cat([memory.levels[level][1] for memory in memories]),
+                )
+                for level in memories[0].levels
+            }
+        )
+
+    def _map(self, change: Callable[[Tensor], Tensor]) -> Memory:
+        return Memory({level: (change(h), change(c)) for level, (h, c) in self.levels.items()})

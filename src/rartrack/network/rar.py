@@ -1,0 +1,109 @@
+"""The whole network: crops and memory in, features and memory out (paper, Fig. 2; SPEC Sec. 7)."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+from rartrack.config import NetworkConfig
+from rartrack.network.attention import LevelAttention
+from rartrack.network.backbone import build_backbone, cells
+from rartrack.network.memory import Memory
+from rartrack.network.refinement import Refinement
+
+
+class RAR(nn.Module):
+    """Backbone, attention on every level, refinement.
+
+    The network holds no state between calls. ``forward`` returns the memory that each crop would leave behind; the
+    caller commits that of the template alone and drops those of contexts and search crops (SPEC Sec. 7, i and ii).
+
+    Raises:
+        InputError: settings that name a level, block, divisor or size that does not exist.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.backbone = build_backbone(config)
+        channels = self.backbone.channels
+        attended = channels.items() if config.attention else ()
+        self.attention = nn.ModuleDict({str(level): LevelAttention(width, config) for level, width in attended})
+        self.refinement = Refinement(channels, config.refinement_channels, config.feature_channels)
+        self.register_buffer("mean", torch.tensor(self.backbone.mean).reshape(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(self.backbone.std).reshape(3, 1, 1), persistent=False)
+        self._frozen = False
+
+    @property
+    def remembers(self) -> bool:
+        """Whether there is a memory at all (not in the variants NAA and NTA)."""
+        return self.config.attention and self.config.inter_frame
+
+    def forward(self, crops: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
+        """Features of B crops.
+
+        Args:
+            crops: (B, 3, S, S) RGB in 0..255, uint8 or float, S = 8 n + 7 pixels (255 gives n = 31).
+            memory: of time t - 1, its batch B; ``Memory.repeat`` gives several crops the memory of one target.
+
+        Returns:
+            (B, D, n, n) float32 features for the filter, cell i at pixel 7 + 8 i, and the memory of time t.
+        """
+        crops = (crops.to(self.mean.dtype) - self.mean) / self.std
+        taps = self.backbone(crops)
+        attended, levels = {}, {}
+        for level, features in taps.items():
+            if self.config.attention:
+                attended[level], state = self.attention[str(level)](features, memory.levels.get(level))
+                if state is not None:
+                    levels[level] = state
+            else:
+                attended[level] = features
+        return self.refinement(attended).float(), Memory(levels)
+
+    def initial_memory(self, batch: int, device: torch.device | str | None = None) -> Memory:
+        """The empty memory, h = c = 0, for ``batch`` targets at the configured input size.
+
+        Args:
+            batch: number of targets (or crops).
+            device: where; the network's own device by default.
+        """
+        if not self.remembers:
+            return Memory()
+        side = cells(self.config.input_size)
+        zeros = torch.zeros(
+            batch,
+            self.config.hidden_channels,
+            side,
+            side,
+            dtype=self.mean.dtype,
+            device=self.mean.device if device is None else device,
+        )
+        return Memory({level: (zeros, zeros.clone()) for level in self.backbone.levels})
+
+    def frozen_parameters(self) -> list[str]:
+        """Names of the parameters of conv1 and conv2_x, which the paper's training leaves alone (Sec. 3.4)."""
+        parts = tuple(f"backbone.{name}." for name in self.backbone.early)
+        return [name for name, _ in self.named_parameters() if name.startswith(parts)]
+
+    def freeze_early_stages(self) -> None:
+        """Freeze conv1 and conv2_x: no gradients, and their batch norms keep their statistics in ``train()`` too."""
+        names = set(self.frozen_parameters())
+        for name, parameter in self.named_parameters():
+            if name in names:
+                parameter.requires_grad_(False)
+        self._frozen = True
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> Self:
+        """As of every module; stages that ``freeze_early_stages`` froze stay in evaluation mode."""
+        super().train(mode)
+        if self._frozen:
+            for name in self.backbone.early:
+                self.backbone.get_submodule(name).eval()
+        return self
