@@ -21,7 +21,7 @@ from rartrack.boxes import Boxes
 from rartrack.datasets.text import read_text
 from rartrack.errors import InputError
 
-_SUBPIXEL_BITS = 4
+_ENLARGED = 4
 
 
 @dataclass(frozen=True)
@@ -115,10 +115,10 @@ def _runs(segmentation: dict[str, Any], shape: tuple[int, int]) -> NDArray[np.bo
 
 
 def _polygons(polygons: Sequence[Sequence[float]], shape: tuple[int, int]) -> NDArray[np.bool_]:
-    mask = np.zeros(shape, dtype=np.uint8)
+    """Pixels of which the polygons cover half, by drawing them larger: OpenCV draws whole pixels, outlines included."""
+    mask = np.zeros((shape[0] * _ENLARGED, shape[1] * _ENLARGED), dtype=np.uint8)
     for polygon in polygons:
-        # OpenCV counts pixel centres, the file edges: half a pixel between them.
-        corners = np.asarray(polygon, dtype=np.float64).reshape(-1, 2) - 0.5
-        fixed = np.round(corners * 2**_SUBPIXEL_BITS).astype(np.int32)
-        cv2.fillPoly(mask, [fixed], (1,), shift=_SUBPIXEL_BITS)
-    return mask.astype(bool)
+        corners = np.asarray(polygon, dtype=np.float64).reshape(-1, 2) * _ENLARGED - 0.5
+        cv2.fillPoly(mask, [np.round(corners).astype(np.int32)], (255,))
+    covered = cv2.resize(mask, shape[::-1], interpolation=cv2.INTER_AREA)
+    return np.asarray(covered > 127)

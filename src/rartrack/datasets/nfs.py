@@ -43,18 +43,15 @@ def _read(folder: Path, name: str, rate: int) -> Sequence:
     rows = np.asarray([_row(annotation, number, line) for number, line in enumerate(read_lines(annotation), start=1)])
     if not len(rows):
         raise InputError(f"{annotation}: empty; one line per frame expected")
-    frames: Frames | None = None
-    images = folder / name
-    if images.is_dir():
-        found = image_names(images)
-        if rate == 30 and len(rows) > len(found) + 1:
-            rows = rows[::_STEP]
-        count = min(len(rows), len(found)) if abs(len(rows) - len(found)) <= 1 else len(rows)
-        rows = rows[:count]
-        same_length(count, annotation, len(found[:count]), f"images in {images}")
-        frames = image_frames(images, found[:count])
-    elif rate == 30:
+    images = image_names(folder / name) if (folder / name).is_dir() else []
+    if rate == 30 and (not images or len(rows) > len(images) + 1):
         rows = rows[::_STEP]
+    frames: Frames | None = None
+    if images:
+        if abs(len(rows) - len(images)) > 1:
+            same_length(len(rows), annotation, len(images), f"images in {folder / name}")
+        rows = rows[: len(images)]
+        frames = image_frames(folder / name, images[: len(rows)])
     boxes = np.concatenate([rows[:, :2], rows[:, 2:4] - rows[:, :2]], axis=1)
     return Sequence(name, boxes, frames, tags={"absent": rows[:, 4] > 0}, rate=float(rate))
 

@@ -23,7 +23,7 @@ from rartrack.datasets.dataset import Entry, plain
 from rartrack.datasets.images import all_images, numbered_images
 from rartrack.datasets.sequence import Frames, Sequence
 from rartrack.datasets.text import read_boxes
-from rartrack.errors import InputError
+from rartrack.errors import InputError, nearest
 
 ATTRIBUTES = ("IV", "OPR", "SV", "OCC", "DEF", "MB", "FM", "IPR", "OV", "BC", "LR")
 """Illumination variation, out-of-plane rotation, scale variation, occlusion, deformation, motion blur, fast motion,
@@ -119,9 +119,11 @@ def _entry(child: Path, annotation: Path) -> Entry:
 def _read_target(folder: Path, target: Target) -> Sequence:
     number = target.name.partition("-")[2]
     wanted = {plain(target.name), plain(target.video)}
-    children = [child for child in folder.iterdir() if child.is_dir() and plain(child.name) in wanted]
+    folders = [child for child in folder.iterdir() if child.is_dir()]
+    children = [child for child in folders if plain(child.name) in wanted]
     if not children:
-        raise InputError(f"{folder}: {target.name} is missing; a folder {target.video}/ was looked for")
+        alike = nearest(target.video, (child.name for child in folders))
+        raise InputError(f"{folder}: {target.name} is missing; a folder {target.video}/ was looked for{alike}")
     child = max(children, key=lambda item: plain(item.name) == plain(target.name))
     for name in ([f"groundtruth_rect.{number}.txt"] if number else []) + ["groundtruth_rect.txt"]:
         if (child / name).is_file():
