@@ -100,6 +100,16 @@ class TrackingConfig:
     """Smallest and largest size relative to the first (DCFNet, CFNet)."""
     displacement_window: float = 0.0
     """Weight of a cosine window over displacements (CFNet: 0.2625; the window on the features makes it superfluous)."""
+    uncertain_below: float = 0.25
+    """Score under which nothing is learned from a frame."""
+    lost_below: float = 0.15
+    """Score under which a frame counts as not seeing the target."""
+    lost_after: int = 10
+    """Frames in a row that do not see the target until it counts as lost."""
+    found_above: float = 0.35
+    """Score at which a lost target counts as found again."""
+    search_windows: int = 4
+    """Windows searched around in each frame, besides the last place, for a lost target."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 

@@ -1,0 +1,87 @@
+"""Candidate windows, and from their responses the new place and size (SPEC Sec. 6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rartrack.boxes import Boxes
+from rartrack.config import TrackingConfig
+
+STRIDE = 8
+"""Pixels of a crop between neighbouring cells (paper, Table 1)."""
+
+_SMALLEST = 1.0
+"""Smallest side of a target in pixels."""
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Windows searched in one frame, for all targets in one batch of B.
+
+    Attributes:
+        target: (B,) index of the target each window is searched for.
+        centre: (B, 2) x, y of the window's centre in pixels, at the edges.
+        size: (B, 2) width and height the target would have if found there, in pixels.
+        weight: (B,) factor on the window's peak.
+    """
+
+    target: NDArray[np.int_]
+    centre: Boxes
+    size: Boxes
+    weight: NDArray[np.float64]
+
+    @staticmethod
+    def join(parts: list[Candidates]) -> Candidates:
+        """One batch of several."""
+        return Candidates(
+            np.concatenate([part.target for part in parts]),
+            np.concatenate([part.centre for part in parts]),
+            np.concatenate([part.size for part in parts]),
+            np.concatenate([part.weight for part in parts]),
+        )
+
+
+def scale_exponents(scales: int) -> NDArray[np.int_]:
+    """Exponents s of the scales a^s, s = -(S-1)//2 .. (S-1)//2 (paper, Sec. 3.4): 3 gives -1, 0, 1."""
+    return np.arange(scales) - (scales - 1) // 2
+
+
+def at_scales(target: int, centre: Boxes, size: Boxes, config: TrackingConfig, search_scales: bool) -> Candidates:
+    """Windows for one target at its last place, one per scale (the current one alone unless ``search_scales``)."""
+    exponents = scale_exponents(config.scales if search_scales else 1)
+    factor = config.scale_step ** exponents.astype(np.float64)
+    weight = config.scale_penalty ** np.abs(exponents).astype(np.float64)
+    centres = np.repeat(centre[None], len(exponents), axis=0)
+    return Candidates(np.full(len(exponents), target), centres, factor[:, None] * size, weight)
+
+
+def best_of(candidates: Candidates, peaks: NDArray[np.float64], targets: int) -> NDArray[np.int_]:
+    """Index into the batch of each target's best window: the highest weighted peak."""
+    weighted = candidates.weight * peaks
+    best = np.empty(targets, dtype=int)
+    for target in range(targets):
+        own = np.flatnonzero(candidates.target == target)
+        best[target] = own[np.argmax(weighted[own])]
+    return best
+
+
+def moved(centre: Boxes, window: Boxes, shift: Boxes, side: int) -> Boxes:
+    """Centres (..., 2) after a shift (..., 2) in cells (x, y) measured in windows (..., 2) resampled to ``side``."""
+    return centre + shift * STRIDE * window / side
+
+
+def limited(
+    centre: Boxes, size: Boxes, first_size: Boxes, frame_size: tuple[int, int], config: TrackingConfig
+) -> tuple[Boxes, Boxes]:
+    """Keep sizes (N, 2) within ``size_limits`` of the first and within the frame, and centres (N, 2) inside it."""
+    frame = np.asarray(frame_size, dtype=np.float64)
+    low, high = config.size_limits
+    # One factor for both sides keeps the aspect.
+    factor = np.sqrt((size / first_size).prod(axis=-1, keepdims=True))
+    size = size * (np.clip(factor, low, high) / factor)
+    shrink = np.minimum(1.0, (frame / size).min(axis=-1, keepdims=True))
+    size = np.maximum(size * shrink, np.minimum(_SMALLEST, frame))
+    return np.clip(centre, 0, frame), size

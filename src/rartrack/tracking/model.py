@@ -1,0 +1,84 @@
+"""The network and the filter on crops of a frame: what the online loop is made of, without any state."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rartrack.boxes import Boxes
+from rartrack.config import ModelConfig
+from rartrack.filter.context import Statistics, learn, respond
+from rartrack.filter.fourier import displacement_window, gaussian_label, subcell_peak
+from rartrack.network.backbone import cells
+from rartrack.network.memory import Memory
+from rartrack.network.rar import RAR
+from rartrack.tracking.crops import AROUND, Image, cut, window_size
+from rartrack.tracking.localize import STRIDE
+
+
+class Model:
+    """A network and its settings, ready to run on one device.
+
+    Args:
+        network: in evaluation mode; see ``rartrack.network.inference.prepare_for_inference``.
+        config: the filter's and the loop's settings; ``config.network`` is the network's own.
+    """
+
+    def __init__(self, network: RAR, config: ModelConfig) -> None:
+        self.network = network
+        self.config = config
+        self.device = next(network.parameters()).device
+        self.side = config.network.input_size
+        self.cells = cells(self.side)
+        target_cells = self.side / (1 + config.tracking.padding) / STRIDE
+        self.label = gaussian_label(self.cells, config.filter.label_sigma * target_cells).to(self.device)
+        # Weight of displacements; 1 everywhere unless a displacement window is asked for.
+        weight = config.tracking.displacement_window
+        self.prior = (1 - weight) + weight * displacement_window(self.cells, device=self.device)
+
+    def windows(self, size: Boxes) -> Boxes:
+        """(B, 2) windows in pixels around targets of (B, 2) width and height."""
+        return window_size(size, self.config.tracking.padding, self.config.tracking.crop)
+
+    def features(self, image: Image, centre: Boxes, size: Boxes, memory: Memory) -> tuple[Tensor, Memory]:
+        """Features (B, D, n, n) and new memory of the windows around B places of a frame.
+
+        Args:
+            image: RGB uint8 (H, W, 3).
+            centre, size: (B, 2) of the targets sought there, in pixels.
+            memory: of the B crops.
+        """
+        crops = torch.from_numpy(cut(image, centre, self.windows(size), self.side))
+        features, after = self.network(crops.to(self.device).permute(0, 3, 1, 2), memory)
+        return features, after
+
+    def learn(self, image: Image, centre: Boxes, size: Boxes, memory: Memory) -> tuple[Statistics, Memory]:
+        """The template step for N targets: statistics of this frame, and the memory that the templates alone leave.
+
+        Template and contexts are one batch and read the same memory (SPEC Sec. 7, state rules i and ii).
+        """
+        crops = 1 + self.config.filter.contexts
+        centres = centre[:, None] + AROUND[:crops] * size[:, None]
+        sizes = np.repeat(size, crops, axis=0)
+        features, after = self.features(image, centres.reshape(-1, 2), sizes, memory.repeat(crops))
+        per_target = features.reshape(len(centre), crops, *features.shape[1:])
+        statistics = learn(per_target[:, 0], per_target[:, 1:], self.label, self.config.filter)
+        return statistics, after[torch.arange(0, len(centre) * crops, crops, device=self.device)]
+
+    def search(
+        self, image: Image, centre: Boxes, size: Boxes, filter: Tensor, memory: Memory
+    ) -> tuple[NDArray[np.float64], Boxes, Tensor]:
+        """Height and place of the response's peak in each of B windows.
+
+        Args:
+            filter: (B, D, n, n // 2 + 1), the filter applied in each window.
+
+        Returns:
+            peaks (B,), shifts (B, 2) as (x, y) in cells, and the responses (B, n, n) on the device.
+        """
+        features, _ = self.features(image, centre, size, memory)
+        response = respond(filter, features[:, None])[:, 0]
+        value, shift = subcell_peak(response * self.prior)
+        return value.double().cpu().numpy(), shift.double().cpu().numpy(), response

@@ -1,0 +1,159 @@
+"""What a tracker remembers between frames, as one value: copied, selected, stacked, saved, restored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from rartrack.boxes import Boxes
+from rartrack.errors import InputError
+from rartrack.filter.context import Statistics
+from rartrack.network.memory import Memory
+from rartrack.results import Status
+
+
+@dataclass(frozen=True)
+class TrackerState:
+    """Everything that changes from frame to frame, for N targets. Its parts are never changed in place.
+
+    Attributes:
+        names: the targets' names.
+        frame: frames since ``init``.
+        centre: (N, 2) x, y in pixels at the edges.
+        size: (N, 2) width and height in pixels.
+        first_size: (N, 2) width and height at ``init``.
+        status: each target's status.
+        unseen: (N,) frames in a row that did not see each target.
+        statistics: the filter's running statistics (Eq. 7 online).
+        filter: (N, D, n, n // 2 + 1) complex64, the filter solved from them.
+        memory: the ConvLSTM's memory per level (Eq. 1).
+    """
+
+    names: tuple[str, ...]
+    frame: int
+    centre: Boxes
+    size: Boxes
+    first_size: Boxes
+    status: tuple[Status, ...]
+    unseen: NDArray[np.int_]
+    statistics: Statistics
+    filter: Tensor
+    memory: Memory
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def select(self, targets: Sequence[int]) -> TrackerState:
+        """The state of some of the targets, by position, in the given order."""
+        index = list(targets)
+        return TrackerState(
+            names=tuple(self.names[i] for i in index),
+            frame=self.frame,
+            centre=self.centre[index],
+            size=self.size[index],
+            first_size=self.first_size[index],
+            status=tuple(self.status[i] for i in index),
+            unseen=self.unseen[index],
+            statistics=self.statistics[index],
+            filter=self.filter[index],
+            memory=self.memory[index],
+        )
+
+    @staticmethod
+    def stack(states: Sequence[TrackerState]) -> TrackerState:
+        """All targets of several states of one model as one.
+
+        Raises:
+            InputError: the states are at different frames, or a name comes twice.
+        """
+        names = tuple(name for state in states for name in state.names)
+        if len(set(names)) != len(names):
+            raise InputError(f"targets {sorted(names)}: a name comes twice; names must differ to be tracked together")
+        if len({state.frame for state in states}) != 1:
+            raise InputError("states of different frames cannot be stacked; bring them to one frame first")
+        return TrackerState(
+            names=names,
+            frame=states[0].frame,
+            centre=np.concatenate([state.centre for state in states]),
+            size=np.concatenate([state.size for state in states]),
+            first_size=np.concatenate([state.first_size for state in states]),
+            status=tuple(status for state in states for status in state.status),
+            unseen=np.concatenate([state.unseen for state in states]),
+            statistics=Statistics.stack([state.statistics for state in states]),
+            filter=torch.cat([state.filter for state in states]),
+            memory=Memory.stack([state.memory for state in states]),
+        )
+
+    def save(self, path: str | Path) -> None:
+        """Write the state to a safetensors file; ``TrackerState.load`` gives an equal one.
+
+        Raises:
+            InputError: the file cannot be written.
+        """
+        tensors = {
+            "centre": torch.from_numpy(self.centre),
+            "size": torch.from_numpy(self.size),
+            "first_size": torch.from_numpy(self.first_size),
+            "unseen": torch.from_numpy(self.unseen),
+            "gram": self.statistics.gram,
+            "cross": self.statistics.cross,
+            "energy": self.statistics.energy,
+            "filter": self.filter,
+            **{f"memory.{name}": tensor for name, tensor in self.memory.tensors().items()},
+        }
+        # safetensors knows no complex128: complex tensors travel as pairs of reals.
+        plain = {
+            name + ("#complex" if tensor.is_complex() else ""): (
+                torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
+            )
+            .cpu()
+            .contiguous()
+            for name, tensor in tensors.items()
+        }
+        about = {"names": self.names, "frame": self.frame, "status": self.status}
+        try:
+            save_file(plain, str(path), metadata={"state": json.dumps(about)})
+        except (OSError, SafetensorError) as error:
+            raise InputError(f"{path}: cannot write the tracker's state: {error}") from None
+
+    @staticmethod
+    def load(path: str | Path, device: torch.device | str = "cpu") -> TrackerState:
+        """Read a state that ``save`` wrote.
+
+        Raises:
+            InputError: the file is missing, damaged, or no tracker state.
+        """
+        try:
+            with safe_open(str(path), framework="pt", device=str(device)) as stored:
+                about = json.loads((stored.metadata() or {})["state"])
+                tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+        except (OSError, SafetensorError) as error:
+            raise InputError(f"{path}: cannot read the tracker's state: {error}") from None
+        except KeyError:
+            raise InputError(f"{path}: not a tracker state") from None
+        found = {
+            name.removesuffix("#complex"): torch.view_as_complex(tensor) if name.endswith("#complex") else tensor
+            for name, tensor in tensors.items()
+        }
+        memory = {name.removeprefix("memory."): t for name, t in found.items() if name.startswith("memory.")}
+        return TrackerState(
+            names=tuple(about["names"]),
+            frame=about["frame"],
+            centre=found["centre"].cpu().numpy(),
+            size=found["size"].cpu().numpy(),
+            first_size=found["first_size"].cpu().numpy(),
+            status=tuple(Status(status) for status in about["status"]),
+            unseen=found["unseen"].cpu().numpy(),
+            statistics=Statistics(found["gram"], found["cross"], found["energy"]),
+            filter=found["filter"],
+            memory=Memory.from_tensors(memory),
+        )

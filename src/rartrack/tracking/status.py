@@ -1,0 +1,64 @@
+"""How sure the tracker is of a target, and where it looks for one it has lost.
+
+The score is the height of the response's peak, cut to [0, 1]. The filter is solved so that what it learned from
+responds with exactly 1 (Eq. 6: the label's peak), so the score says how much of the learned appearance was found again;
+it falls with change of appearance, occlusion, blur, and with the distance moved since the last frame, because the
+window on the features fades out towards the border.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rartrack.boxes import Boxes
+from rartrack.config import TrackingConfig
+from rartrack.results import Status
+
+_STEP = 0.5
+"""Distance between windows searched, as a fraction of the window, so that neighbours overlap by half."""
+
+
+def score_of(peak: float) -> float:
+    """Score in [0, 1] of a response's peak; 0 where the response is not a number."""
+    return float(np.clip(np.nan_to_num(peak), 0.0, 1.0))
+
+
+def next_status(status: Status, unseen: int, score: float, config: TrackingConfig) -> tuple[Status, int]:
+    """Status and number of unseen frames after a frame with the given score.
+
+    Tracked while the score holds; uncertain below ``uncertain_below``; lost after ``lost_after`` frames in a row below
+    ``lost_below``. A lost target is tracked again only from ``found_above`` on.
+    """
+    if status is Status.LOST:
+        return (Status.TRACKED, 0) if score >= config.found_above else (Status.LOST, unseen + 1)
+    unseen = unseen + 1 if score < config.lost_below else 0
+    if unseen >= config.lost_after:
+        return Status.LOST, unseen
+    return (Status.TRACKED if score >= config.uncertain_below else Status.UNCERTAIN), unseen
+
+
+def search_places(centre: Boxes, window: Boxes, step: int, count: int, frame_size: tuple[int, int]) -> Boxes:
+    """Where to look for a lost target: on a grid around its last place, nearest first, until it fills the frame.
+
+    Args:
+        centre: (2,) x, y of the last place.
+        window: (2,) width and height of the search window.
+        step: frames since the target was lost; each takes the next ``count`` places, then they start over.
+        count: places wanted.
+        frame_size: (width, height).
+
+    Returns:
+        (m, 2) centres inside the frame, m <= count; the last place itself is not among them.
+    """
+    frame, spacing = np.asarray(frame_size, dtype=np.float64), _STEP * window
+    first = np.ceil(-centre / spacing).astype(int)
+    last = np.floor((frame - centre) / spacing).astype(int)
+    columns, rows = np.meshgrid(*(np.arange(a, b + 1) for a, b in zip(first, last, strict=True)))
+    offsets = np.stack([columns.ravel(), rows.ravel()], axis=1)
+    distance = np.abs(offsets).max(axis=1)
+    offsets = offsets[np.argsort(distance, kind="stable")]
+    offsets = offsets[np.abs(offsets).any(axis=1)]
+    if not len(offsets):
+        return np.empty((0, 2))
+    chosen = (step * count + np.arange(min(count, len(offsets)))) % len(offsets)
+    return np.asarray(centre + offsets[chosen] * spacing)

@@ -1,0 +1,213 @@
+"""The online loop: ``init`` with boxes, then ``update`` frame by frame (paper, Sec. 3.4; SPEC Sec. 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from rartrack.boxes import Box, as_box, centre_size, from_centre_size
+from rartrack.config import ModelConfig
+from rartrack.errors import InputError
+from rartrack.filter.context import Statistics, blend, solve
+from rartrack.network.memory import Memory
+from rartrack.network.rar import RAR
+from rartrack.results import Result, Status
+from rartrack.tracking.crops import Image
+from rartrack.tracking.localize import Candidates, at_scales, best_of, limited, moved
+from rartrack.tracking.model import Model
+from rartrack.tracking.state import TrackerState
+from rartrack.tracking.status import next_status, score_of, search_places
+
+Boxes = Any
+"""One box, a list of boxes, or a mapping of names to boxes; a box is four numbers x, y, w, h."""
+
+
+class Tracker:
+    """Follows one or several targets from frame to frame.
+
+    The network's weights never change; all that does is ``state``, a value that can be kept and put back at any time.
+
+    Args:
+        network: see ``rartrack.network.inference.prepare_for_inference``.
+        config: all settings of the model.
+    """
+
+    def __init__(self, network: RAR, config: ModelConfig) -> None:
+        self.model = Model(network, config)
+        self.config = config
+        self._state: TrackerState | None = None
+        self._shape: type = tuple
+
+    @property
+    def state(self) -> TrackerState:
+        """What the tracker remembers. Setting it continues from there: undo, another video, another machine.
+
+        Raises:
+            InputError: ``init`` was not called.
+        """
+        if self._state is None:
+            raise InputError("the tracker has no target yet; call init(frame, box) first")
+        return self._state
+
+    @state.setter
+    def state(self, state: TrackerState) -> None:
+        if self._state is None and len(state) > 1:
+            self._shape = dict
+        self._state = state
+
+    @torch.inference_mode()
+    def init(self, frame: Image, boxes: Boxes) -> None:
+        """Start on a frame; everything known before is forgotten.
+
+        Args:
+            frame: RGB uint8 (H, W, 3).
+            boxes: (x, y, w, h) in pixels; or a list of such boxes, or a mapping of names to boxes, for several targets.
+
+        Raises:
+            InputError: the frame is not an RGB uint8 image, or a box is malformed or wholly outside it.
+        """
+        frame_size = _frame_size(frame)
+        shape, named = _named(boxes)
+        checked = np.array([as_box(box, frame_size) for box in named.values()], dtype=np.float64)
+        centre, size = centre_size(checked)
+        statistics, memory = self.model.learn(frame, centre, size, self.model.network.initial_memory(len(named)))
+        self._shape = shape
+        self._state = TrackerState(
+            names=tuple(named),
+            frame=0,
+            centre=centre,
+            size=size,
+            first_size=size,
+            status=(Status.TRACKED,) * len(named),
+            unseen=np.zeros(len(named), dtype=int),
+            statistics=statistics,
+            filter=solve(statistics, self.config.filter),
+            memory=memory,
+        )
+
+    @torch.inference_mode()
+    def update(self, frame: Image) -> Any:
+        """Find the targets in the next frame.
+
+        Args:
+            frame: RGB uint8 (H, W, 3).
+
+        Returns:
+            A ``Result``; or a list, or a mapping of names, as the boxes were given to ``init``.
+
+        Raises:
+            InputError: ``init`` was not called, or the frame is not an RGB uint8 image.
+        """
+        frame_size = _frame_size(frame)
+        state, scores = self._localize(frame, frame_size, self.state)
+        self._state = self._learn(frame, state)
+        results = [
+            Result(Box(*map(float, box)), score, status)
+            for box, score, status in zip(from_centre_size(state.centre, state.size), scores, state.status, strict=True)
+        ]
+        if self._shape is dict:
+            return dict(zip(state.names, results, strict=True))
+        return results if self._shape is list else results[0]
+
+    def _localize(
+        self, frame: Image, frame_size: tuple[int, int], state: TrackerState
+    ) -> tuple[TrackerState, list[float]]:
+        """All windows of all targets in one batch; then each target's best."""
+        tracking, model = self.config.tracking, self.model
+        candidates = self._candidates(state, frame_size)
+        owner = torch.as_tensor(candidates.target, device=model.device)
+        peaks, shifts, _ = model.search(
+            frame, candidates.centre, candidates.size, state.filter[owner], state.memory[owner]
+        )
+        best = best_of(candidates, np.nan_to_num(peaks), len(state))
+        windows = model.windows(candidates.size[best])
+        centre = moved(candidates.centre[best], windows, shifts[best], model.side)
+        size = (1 - tracking.scale_rate) * state.size + tracking.scale_rate * candidates.size[best]
+        centre, size = limited(centre, size, state.first_size, frame_size, tracking)
+        scores = [score_of(peak) for peak in peaks[best]]
+        judged = [
+            next_status(status, int(unseen), score, tracking)
+            for status, unseen, score in zip(state.status, state.unseen, scores, strict=True)
+        ]
+        seen = np.array([status is not Status.LOST for status, _ in judged])[:, None]
+        after = replace(
+            state,
+            frame=state.frame + 1,
+            centre=np.where(seen, centre, state.centre),
+            size=np.where(seen, size, state.size),
+            status=tuple(status for status, _ in judged),
+            unseen=np.array([unseen for _, unseen in judged]),
+        )
+        return after, scores
+
+    def _candidates(self, state: TrackerState, frame_size: tuple[int, int]) -> Candidates:
+        tracking = self.config.tracking
+        search_scales = (state.frame + 1) % tracking.scale_interval == 0
+        windows = self.model.windows(state.size)
+        parts = []
+        for target, status in enumerate(state.status):
+            centre, size = state.centre[target], state.size[target]
+            parts.append(at_scales(target, centre, size, tracking, search_scales))
+            if status is Status.LOST:
+                step = int(state.unseen[target]) - tracking.lost_after
+                places = search_places(centre, windows[target], step, tracking.search_windows, frame_size)
+                count = len(places)
+                around = Candidates(np.full(count, target), places, np.tile(size, (count, 1)), np.ones(count))
+                parts.append(around)
+        return Candidates.join(parts)
+
+    def _learn(self, frame: Image, state: TrackerState) -> TrackerState:
+        """The template step, for the targets that are tracked, when it is due."""
+        if state.frame % self.config.tracking.update_interval:
+            return state
+        tracked = [i for i, status in enumerate(state.status) if status is Status.TRACKED]
+        if not tracked:
+            return state
+        part = state if len(tracked) == len(state) else state.select(tracked)
+        new, memory = self.model.learn(frame, part.centre, part.size, part.memory)
+        statistics = blend(part.statistics, new, self.config.filter.learning_rate)
+        learned = replace(part, statistics=statistics, filter=solve(statistics, self.config.filter), memory=memory)
+        return learned if part is state else _put(state, learned, tracked)
+
+
+def _put(state: TrackerState, part: TrackerState, targets: list[int]) -> TrackerState:
+    """``state`` with what some of its targets learned replaced."""
+    index = list(range(len(state)))
+    for position, target in enumerate(targets):
+        index[target] = len(state) + position
+
+    return replace(
+        state,
+        statistics=Statistics.stack([state.statistics, part.statistics])[index],
+        filter=torch.cat([state.filter, part.filter])[index],
+        memory=Memory.stack([state.memory, part.memory])[index],
+    )
+
+
+def _frame_size(frame: Any) -> tuple[int, int]:
+    if not isinstance(frame, np.ndarray) or frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
+        found = f"{frame.dtype} {frame.shape}" if isinstance(frame, np.ndarray) else type(frame).__name__
+        raise InputError(f"frame: expected an RGB uint8 array (height, width, 3), got {found}")
+    if 0 in frame.shape:
+        raise InputError(f"frame: empty image {frame.shape}")
+    return frame.shape[1], frame.shape[0]
+
+
+def _named(boxes: Boxes) -> tuple[type, dict[str, Any]]:
+    """How boxes were given (tuple: one; list; dict), and the boxes by name: "1", "2", ... unless they have names."""
+    if isinstance(boxes, Mapping):
+        if not boxes:
+            raise InputError("no box given; at least one is needed")
+        return dict, {str(name): box for name, box in boxes.items()}
+    several = isinstance(boxes, (list, np.ndarray)) and len(boxes) and not np.isscalar(boxes[0])
+    if isinstance(boxes, Sequence) and not isinstance(boxes, str) and len(boxes) and isinstance(boxes[0], Sequence):
+        several = not isinstance(boxes[0], str)
+    if several:
+        return list, {str(number): box for number, box in enumerate(boxes, start=1)}
+    if isinstance(boxes, (list, tuple)) and not boxes:
+        raise InputError("no box given; at least one is needed")
+    return tuple, {"1": boxes}
