@@ -1,3 +1,32 @@
-"""Follow objects through video, given only a box in the first frame."""
+"""Follow objects through video, given only a box in the first frame.
+
+import rartrack
+
+for result in rartrack.track("video.mp4", (x, y, w, h)):
+    print(result.box, result.score, result.status)
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from rartrack.errors import InputError
+from rartrack.results import Result, Status
+
+if TYPE_CHECKING:
+    from rartrack.tracking.load import load, track
+    from rartrack.tracking.tracker import Tracker
 
 __version__ = "0.1.0.dev0"
+
+__all__ = ["InputError", "Result", "Status", "Tracker", "load", "track"]
+
+# What needs torch is imported when first used, so that the command line answers at once.
+_LATE = {"Tracker": "rartrack.tracking.tracker", "load": "rartrack.tracking.load", "track": "rartrack.tracking.load"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATE:
+        return getattr(importlib.import_module(_LATE[name]), name)
+    raise AttributeError(f"module 'rartrack' has no attribute {name!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
@@ -155,7 +156,16 @@ def from_dict(cls: type[T], values: dict[str, Any], where: str = "config") -> T:
         raise InputError(f"{where}: {'.'.join(path) or 'top level'}: {first['msg']}, got {first['input']!r}") from None
 
 
-def load_yaml(cls: type[T], path: str | Path, overrides: dict[str, Any] | None = None) -> T:
+def override(config: T, changes: Mapping[str, Any], where: str = "config") -> T:
+    """A copy of a config dataclass with values changed by dotted name, such as ``{"filter.form": "shared"}``.
+
+    Raises:
+        InputError: as ``from_dict``.
+    """
+    return from_dict(type(config), _changed(to_dict(config), changes), where)
+
+
+def load_yaml(cls: type[T], path: str | Path, overrides: Mapping[str, Any] | None = None) -> T:
     """Read a config dataclass from a YAML file, then apply dotted overrides such as ``{"network.dilate": False}``.
 
     Raises:
@@ -172,13 +182,20 @@ def load_yaml(cls: type[T], path: str | Path, overrides: dict[str, Any] | None =
         raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):
         raise InputError(f"{path}: expected a mapping of settings at the top level")
-    for dotted, value in (overrides or {}).items():
+    return from_dict(cls, _changed(values, overrides or {}), where=str(path))
+
+
+def _changed(values: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    for dotted, value in changes.items():
         *parents, key = dotted.split(".")
         place = values
         for parent in parents:
-            place = place.setdefault(parent, {})
+            below = place.setdefault(parent, {})
+            if not isinstance(below, dict):
+                raise InputError(f"{dotted}: {parent!r} is a value, it has no settings below it")
+            place = below
         place[key] = value
-    return from_dict(cls, values, where=str(path))
+    return values
 
 
 def _keys(cls: type[Any], path: list[str]) -> list[str]:

@@ -105,9 +105,18 @@ class Tracker:
         frame_size = _frame_size(frame)
         state, scores = self._localize(frame, frame_size, self.state)
         self._state = self._learn(frame, state)
+        return self._results(scores)
+
+    def given(self) -> Any:
+        """Results for the frame of ``init``: the given boxes with score 1, in the form ``update`` gives them."""
+        return self._results([1.0] * len(self.state))
+
+    def _results(self, scores: list[float]) -> Any:
+        state = self.state
+        boxes = from_centre_size(state.centre, state.size)
         results = [
             Result(Box(*map(float, box)), score, status)
-            for box, score, status in zip(from_centre_size(state.centre, state.size), scores, state.status, strict=True)
+            for box, score, status in zip(boxes, scores, state.status, strict=True)
         ]
         if self._shape is dict:
             return dict(zip(state.names, results, strict=True))
