@@ -1,0 +1,64 @@
+"""Run an iterator ahead of its reader in a thread of its own."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+_CLOSE_SECONDS = 2.0
+_POLL_SECONDS = 0.1
+
+
+class ReadAhead(Generic[T]):
+    """An iterator that keeps up to ``depth`` items of another one ready.
+
+    What the other iterator raises is raised here, after the items before it.
+    """
+
+    def __init__(self, items: Iterator[T], depth: int) -> None:
+        self._ready: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(depth)
+        self._stop = threading.Event()
+        self._over = False
+        self._thread = threading.Thread(target=self._run, args=(items,), name="rartrack-read-ahead", daemon=True)
+        self._thread.start()
+
+    def __iter__(self) -> Iterator[T]:
+        return self
+
+    def __next__(self) -> T:
+        if self._over:
+            raise StopIteration
+        item, error = self._ready.get()
+        if error is not None:
+            self._over = True
+            raise error
+        return item  # type: ignore[return-value]
+
+    def close(self) -> bool:
+        """Stop reading; returns whether the thread has ended (a read from a dead network may still hold it)."""
+        self._stop.set()
+        self._over = True
+        self._thread.join(_CLOSE_SECONDS)
+        return not self._thread.is_alive()
+
+    def _run(self, items: Iterator[T]) -> None:
+        try:
+            for item in items:
+                if not self._put(item, None):
+                    return
+            self._put(None, StopIteration())
+        except BaseException as error:
+            self._put(None, error)
+
+    def _put(self, item: T | None, error: BaseException | None) -> bool:
+        while not self._stop.is_set():
+            try:
+                self._ready.put((item, error), timeout=_POLL_SECONDS)
+            except queue.Full:
+                continue
+            return True
+        return False

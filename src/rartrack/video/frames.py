@@ -1,0 +1,220 @@
+"""Frames with index and time from a video file, a folder of images, a camera or a url: one iterator for all."""
+
+from __future__ import annotations
+
+import re
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import cv2
+
+from rartrack.errors import InputError
+from rartrack.video.ahead import ReadAhead
+from rartrack.video.decode import DEFAULT_RATE, Decoder, frame_rate, open_video, upright
+from rartrack.video.images import Image, ImageFrames, image_paths
+
+_CAMERA = re.compile(r"(?:camera:)?(\d+)")
+_AHEAD_BYTES, _AHEAD_FRAMES = 64 << 20, 8
+
+
+class VideoWarning(UserWarning):
+    """A source that could be read only in part; its text is one line fit to be shown to a user."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame of a source.
+
+    Attributes:
+        index: place in the source, from 0.
+        time: seconds since the source's first frame.
+        image: RGB, uint8, (height, width, 3).
+    """
+
+    index: int
+    time: float
+    image: Image
+
+
+@dataclass
+class _Opened:
+    """What the kinds of sources have in common: images with their times, and what is known before reading them."""
+
+    images: Iterator[tuple[float, Image]]
+    where: str
+    name: str
+    rate: Fraction
+    count: int | None
+    release: Callable[[], object] = lambda: None
+    damage: Callable[[], str] = lambda: ""
+    live: bool = False
+
+
+class FrameSource:
+    """An iterator of ``Frame`` and a context manager; made by ``open_source``.
+
+    Attributes:
+        name: the file's stem, the folder's name, ``"camera 0"`` or the url.
+        size: (width, height) of every frame in pixels, after rotation.
+        rate: frames a second, on average where it varies; 30 for images.
+        count: frames in the whole source as its headers state it, or None where they do not.
+
+    Iterating raises ``InputError`` for a frame that cannot be read or has another size, and warns with a
+    ``VideoWarning`` at the end of a damaged video.
+    """
+
+    def __init__(self, opened: _Opened, start: int) -> None:
+        self.name, self.rate, self.count = opened.name, opened.rate, opened.count
+        self._opened = opened
+        self._ahead: ReadAhead[tuple[float, Image]] | None = None
+        self._next = start
+        try:
+            self._first = next(opened.images, None)
+        except BaseException:
+            self.close()
+            raise
+        if self._first is None:
+            self.close()
+            raise InputError(f"{opened.where}: no frame could be read{f' from frame {start} on' if start else ''}")
+        image = self._first[1]
+        self.size = (image.shape[1], image.shape[0])
+        self._images = opened.images
+        if not opened.live:
+            depth = max(1, min(_AHEAD_FRAMES, _AHEAD_BYTES // image.nbytes))
+            self._images = self._ahead = ReadAhead(opened.images, depth)
+
+    def __iter__(self) -> Iterator[Frame]:
+        return self
+
+    def __next__(self) -> Frame:
+        if self._first is not None:
+            (seconds, image), self._first = self._first, None
+        else:
+            try:
+                seconds, image = next(self._images)
+            except StopIteration:
+                self._warn()
+                raise
+        size = (image.shape[1], image.shape[0])
+        if size != self.size:
+            (width, height), first = size, self.size
+            raise InputError(
+                f"{self._opened.where}: frame {self._next} is {width}x{height} pixels, those before it {first[0]}x{first[1]}; "
+                "every frame must have one size"
+            )
+        frame = Frame(self._next, seconds, image)
+        self._next += 1
+        return frame
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop reading and let go of the file or camera."""
+        ended = self._ahead is None or self._ahead.close()
+        if ended:  # else the thread still reads from it, and closing would pull it from under its feet
+            self._opened.release()
+
+    def _warn(self) -> None:
+        damage, self._opened.damage = self._opened.damage(), lambda: ""
+        if damage:
+            warnings.warn(f"{self._opened.where}: {damage}", VideoWarning, stacklevel=3)
+
+
+def open_source(source: str | Path | int, start: int = 0) -> FrameSource:
+    """Open a source of frames.
+
+    Args:
+        source: a video file; a folder of images, read in natural order; a camera as ``0``, ``"0"`` or ``"camera:0"``;
+            or a url that FFmpeg understands (rtsp, http, ...).
+        start: index of the first frame to deliver.
+
+    Raises:
+        InputError: the source is missing, no video, empty or damaged at its start, or ends before ``start``.
+    """
+    if start < 0:
+        raise InputError(f"start {start}: frames count from 0")
+    if isinstance(source, Path) or (isinstance(source, str) and "://" in source):
+        camera = None
+    else:
+        camera = _CAMERA.fullmatch(str(source))
+    if camera and not Path(str(source)).exists():
+        return FrameSource(_camera(int(camera[1]), start), start)
+    path = Path(source) if not isinstance(source, int) and "://" not in str(source) else None
+    if path is not None and path.is_dir():
+        return FrameSource(_folder(path, start), start)
+    return FrameSource(_video(str(source), path, start), start)
+
+
+def _folder(folder: Path, start: int) -> _Opened:
+    paths = image_paths(folder)
+    _check_start(folder, start, len(paths))
+    frames = ImageFrames(paths)
+    images = ((float(index / DEFAULT_RATE), frames[index]) for index in range(start, len(paths)))
+    return _Opened(images, str(folder), folder.resolve().name, DEFAULT_RATE, len(paths))
+
+
+def _video(location: str, path: Path | None, start: int) -> _Opened:
+    container, stream = open_video(location, threads=True)
+    decoder, rate = Decoder(container, stream), frame_rate(stream)
+    return _Opened(
+        _timed(location, decoder, rate, start),
+        location,
+        location if path is None else path.stem,
+        rate,
+        stream.frames or None,
+        release=container.close,
+        damage=lambda: decoder.damage,
+    )
+
+
+def _timed(location: str, decoder: Decoder, rate: Fraction, start: int) -> Iterator[tuple[float, Image]]:
+    first, index = None, -1
+    for index, frame in enumerate(decoder):
+        seconds = float(index / rate) if frame.time is None else frame.time
+        first = seconds if first is None else first
+        if index >= start:
+            yield seconds - first, upright(frame)
+    _check_start(location, start, index + 1)
+
+
+def _camera(number: int, start: int) -> _Opened:
+    capture: Any = cv2.VideoCapture(number)
+    if not capture.isOpened():
+        raise InputError(f"camera {number}: not found, or in use by another program")
+    capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # the newest picture, not one from before the last was worked on
+    stated = capture.get(cv2.CAP_PROP_FPS)
+    rate = Fraction(stated).limit_denominator(1001) if 0 < stated < 1000 else DEFAULT_RATE
+
+    def images() -> Iterator[tuple[float, Image]]:
+        begin, index = None, 0
+        while True:
+            found, image = capture.read()
+            if not found:
+                return
+            now = time.monotonic()
+            begin = now if begin is None else begin
+            if index >= start:
+                yield now - begin, cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+            index += 1
+
+    name = f"camera {number}"
+    return _Opened(images(), name, name, rate, None, release=capture.release, live=True)
+
+
+def _check_start(source: str | Path, start: int, count: int) -> None:
+    if count == 0:
+        raise InputError(f"{source}: holds no frame that can be decoded")
+    if start >= count:
+        raise InputError(f"{source}: starts at frame {start}, but has {count} (0 to {count - 1})")

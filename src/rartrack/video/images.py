@@ -1,0 +1,107 @@
+"""Reading still images, and folders of them in natural order, as RGB uint8."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rartrack.errors import InputError
+
+Image = NDArray[np.uint8]
+"""RGB, uint8, (height, width, 3)."""
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"})
+
+_DIGITS = re.compile(r"(\d+)")
+
+
+def natural_key(name: str) -> list[tuple[int, int, str]]:
+    """Sort key under which ``2.jpg`` comes before ``10.jpg``, whatever text surrounds the numbers."""
+    parts = _DIGITS.split(name.casefold())
+    key = [(1, int(part), part) if part.isdecimal() else (0, 0, part) for part in parts if part]
+    return [*key, (-1, 0, name)]
+
+
+def image_paths(folder: str | Path) -> list[Path]:
+    """Return the images of a folder in natural order; hidden files and other kinds of files are passed over.
+
+    Raises:
+        InputError: the folder is missing or holds no image.
+    """
+    folder = Path(folder)
+    try:
+        found = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
+    except OSError as error:
+        raise InputError(f"{folder}: {error.strerror}") from None
+    found = [path for path in found if not path.name.startswith(".")]
+    if not found:
+        raise InputError(f"{folder}: holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
+    return sorted(found, key=lambda path: natural_key(path.name))
+
+
+def read_image(path: str | Path) -> Image:
+    """Read one image as RGB uint8 (height, width, 3), turned upright by its EXIF orientation.
+
+    Grey images are repeated over the three channels, an alpha channel is dropped, 16 bits are cut to their upper 8.
+
+    Raises:
+        InputError: the file is missing, empty, damaged or no image.
+    """
+    try:
+        data = np.fromfile(path, dtype=np.uint8)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+    if data.size == 0:
+        raise InputError(f"{path}: the file is empty (0 bytes); remove it or fetch it again")
+    try:
+        decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    except cv2.error:  # a size beyond OpenCV's limits, say
+        decoded = None
+    if decoded is None:
+        raise InputError(f"{path}: not an image that can be read, or damaged")
+    image: Image = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB, dst=decoded)
+    return image
+
+
+class ImageFrames:
+    """Images as the frames of one sequence, read when asked for; picklable.
+
+    Args:
+        paths: the images, in order.
+
+    Indexing reads one image; a frame whose size differs from the first one's is an ``InputError``.
+    """
+
+    def __init__(self, paths: Sequence[str | Path]) -> None:
+        self.paths = [Path(path) for path in paths]
+        self._first: tuple[int, int] | None = None
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> Image:
+        path = self.paths[index]
+        image = read_image(path)
+        size = (image.shape[1], image.shape[0])
+        if self._first is None:
+            self._first = size if path == self.paths[0] else _size(read_image(self.paths[0]))
+        if size != self._first:
+            width, height = self._first
+            raise InputError(
+                f"{path}: {size[0]}x{size[1]} pixels, but {self.paths[0].name} is {width}x{height}; "
+                "the images of one sequence must have one size"
+            )
+        return image
+
+    def __iter__(self) -> Iterator[Image]:
+        return (self[index] for index in range(len(self)))
+
+
+def _size(image: Image) -> tuple[int, int]:
+    height, width = image.shape[:2]
+    return width, height

@@ -1,0 +1,119 @@
+"""The frames of a video file by number, for data sets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from rartrack.errors import InputError
+from rartrack.video.decode import Decoder, open_video, upright
+from rartrack.video.images import Image
+
+
+class VideoFrames:
+    """The frames of a video file as a sequence: length, random access, iteration; picklable.
+
+    Frames in order are decoded one after another; a jump seeks to the key frame before and decodes from there. The
+    first use reads the file once without decoding to learn the times of its frames. One thread, and not to be shared
+    between threads; a copy sent to, or inherited by, another process opens the file anew.
+
+    Args:
+        path: the file; it is opened when the first frame or the length is asked for.
+
+    Raises:
+        InputError: (when used) the file is missing, no video, holds no frames, or a frame cannot be decoded.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._places: dict[int, int] | None = None
+        self._count = 0
+        self._keys: list[tuple[int, int]] = []
+        self._forget()
+
+    def __len__(self) -> int:
+        self._learn()
+        return self._count
+
+    def __iter__(self) -> Iterator[Image]:
+        return (self[index] for index in range(len(self)))
+
+    def __getitem__(self, index: int) -> Image:
+        count = len(self)
+        if not -count <= index < count:
+            raise IndexError(f"{self.path}: frame {index} of {count}")
+        image = upright(self._decode(index % count))
+        if self._next == count:
+            self._forget()  # a finished sequence holds no file open
+        return image
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: self.__dict__[name] for name in ("path", "_places", "_count", "_keys")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._forget()
+
+    def _forget(self) -> None:
+        self._opened: tuple[Any, Any] | None = None
+        self._frames: Iterator[Any] = iter(())
+        self._next = 0
+        self._process = os.getpid()
+
+    def _learn(self) -> None:
+        """Read the file without decoding: how many frames, the place of each time stamp, the key frames."""
+        if self._count:
+            return
+        container, stream = open_video(self.path, threads=False)
+        with container:
+            packets = [
+                (one.pts, one.is_keyframe)
+                for one in container.demux(stream)
+                if one.size and not one.is_discard and not one.is_corrupt
+            ]
+            shows_all = stream.codec_context.name != "vp8"  # VP8 holds packets that show nothing
+        stamps = sorted({pts for pts, _ in packets if pts is not None})
+        if shows_all and len(stamps) == len(packets):
+            self._places = {pts: place for place, pts in enumerate(stamps)}
+            self._keys = sorted((self._places[pts], pts) for pts, key in packets if key)
+            self._count = len(stamps)
+        else:  # without usable time stamps only decoding tells the frames, and every jump begins at the first
+            self._count = sum(1 for _ in Decoder(*open_video(self.path, threads=False)))
+        if not self._count:
+            raise InputError(f"{self.path}: holds no frame that can be decoded")
+
+    def _decode(self, index: int) -> Any:
+        if self._process != os.getpid():
+            self._forget()  # a file opened before a fork shares its position with the parent
+        keys = [key for key in self._keys if key[0] <= index]
+        if self._opened is None or self._next > index or (keys and keys[-1][0] > self._next):
+            self._seek(keys)
+        for frame in self._frames:
+            place = self._next if self._places is None else self._places.get(frame.pts, -1)
+            self._next = max(self._next, place + 1)
+            if place == index:
+                return frame
+            if place > index:
+                break
+        self._forget()
+        raise InputError(f"{self.path}: frame {index} cannot be decoded; the file is damaged")
+
+    def _seek(self, keys: list[tuple[int, int]]) -> None:
+        """Begin decoding at the last of these key frames, else one or two earlier, else at the first frame."""
+        for place, pts in keys[:0:-1][:3]:
+            if self._opened is None:
+                self._opened = open_video(self.path, threads=False)
+            container, stream = self._opened
+            container.seek(pts, stream=stream, backward=True)
+            frames = iter(Decoder(container, stream))
+            first = next(frames, None)
+            # Frames that lean on what lies before a key frame come out broken: begin where one is whole.
+            if first is not None and first.key_frame and first.pts <= pts:
+                self._frames, self._next = chain([first], frames), place
+                return
+        self._forget()
+        self._opened = open_video(self.path, threads=False)
+        self._frames = iter(Decoder(*self._opened))
