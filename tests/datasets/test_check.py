@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import cv2
+import numpy as np
 import pytest
 
 from rartrack.datasets import load_dataset
@@ -52,11 +53,17 @@ def test_a_broken_image(video, name, deep, found):
 
 def test_an_image_of_another_size(video):
     good = video.root / "good"
-    other = video.images("other", ["1.png"]) / "1.png"
-    cv2.imwrite(str(good / "3.png"), cv2.resize(cv2.imread(str(other)), (9, 6)))
-    other.unlink()
-    other.parent.rmdir()
-    assert _problems(video)["good"] == ["frame 3 has 9x6 pixels, 8x6 expected"]
+    cv2.imwrite(str(good / "3.png"), np.zeros((6, 9, 3), dtype=np.uint8))
+    (problem,) = _problems(video)["good"]
+    assert "3.png: 9x6 pixels, but 0.png is 8x6" in problem
+
+
+def test_images_of_another_size_than_the_set_says(video):
+    video.text("good.json", '{"width": 16, "height": 6}')
+    assert _problems(video)["good"] == [
+        "frame 0 has 8x6 pixels, 16x6 expected",
+        "frame 3 has 8x6 pixels, 16x6 expected",
+    ]
 
 
 def test_a_first_frame_without_a_box(video):

@@ -40,6 +40,12 @@ class TestFolder:
         ):
             load_dataset(tree.root)[0]
 
+    def test_a_video_is_counted_where_nothing_says_its_length(self, tree, shared):
+        (tree.root / "girl.mp4").symlink_to(shared / "otb-dev" / "Girl.mp4")
+        tree.boxes("girl.txt", 499)
+        with pytest.raises(InputError, match=r"girl.txt: 499 lines, shorter than the 500 frames of girl.mp4"):
+            load_dataset(tree.root)[0]
+
     def test_two_videos_of_one_name(self, tree):
         tree.text("a.txt", "1,2,3,4\n")
         (tree.root / "a.mp4").write_bytes(b"")
@@ -178,11 +184,11 @@ class TestUav123:
         assert len(uav123.runs("UAV20L")) == 20
 
     def test_a_run_takes_its_part_of_the_video(self, tree):
-        tree.images("data_seq/UAV123/uav1", [f"{number:06}.jpg" for number in range(1, 2500)])
-        tree.text("anno/UAV123/uav1_2.txt", "1,2,3,4\n" + "NaN,NaN,NaN,NaN\n" * 822)
-        (run,) = load_dataset("uav123", tree.root, ["uav1_2"]).sequences
-        assert len(run.frames) == 823
-        assert run.frames[0][0, 0, 0] == (1555 - 1) % 256
+        tree.images("data_seq/UAV123/person8", [f"{number:06}.jpg" for number in range(1070, 1530)])
+        tree.text("anno/UAV123/person8_2.txt", "1,2,3,4\n" + "NaN,NaN,NaN,NaN\n" * 450)
+        (run,) = load_dataset("uav123", tree.root, ["person8_2"]).sequences
+        assert len(run.frames) == 451
+        assert run.frames[0][0, 0, 0] == 5
         assert run.boxes[0].tolist() == [0, 1, 3, 4]
         assert run.visible.sum() == 1
 

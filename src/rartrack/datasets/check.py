@@ -90,9 +90,7 @@ def _decode(sequence: Sequence, frames: Frames, indices: range | list[int]) -> I
         except InputError as error:
             yield str(error)
             continue
-        if size is None:
-            size = (width, height)
-        if (width, height) != size:
+        if size is not None and (width, height) != size:
             yield f"frame {index} has {width}x{height} pixels, {size[0]}x{size[1]} expected"
 
 

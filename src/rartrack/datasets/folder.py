@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from rartrack.datasets.dataset import Entry
-from rartrack.datasets.images import VIDEO_SUFFIXES, all_images, image_names, same_length, video_frames
+from rartrack.datasets.images import VIDEO_SUFFIXES, all_images, image_names, same_length
 from rartrack.datasets.sequence import Frames, Sequence
 from rartrack.datasets.text import read_boxes, read_text
 from rartrack.errors import InputError
+from rartrack.video import VideoFrames
 
 ORIGIN = 0
 
@@ -72,9 +73,10 @@ def _frames(folder: Path, name: str, annotated: int, annotation: Path, counted: 
     video = _video(folder, name)
     if video is None:
         return None
-    if counted is not None:
-        same_length(annotated, annotation, counted, f"frames of {video.name}, as {name}.json counts them")
-    return video_frames(video)
+    frames = VideoFrames(video)
+    said = f", as {name}.json counts them" if counted is not None else ""
+    same_length(annotated, annotation, len(frames) if counted is None else counted, f"frames of {video.name}{said}")
+    return frames
 
 
 def _video(folder: Path, name: str) -> Path | None:

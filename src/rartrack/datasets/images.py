@@ -12,11 +12,12 @@ import numpy as np
 
 from rartrack.boxes import Boxes
 from rartrack.errors import InputError
+from rartrack.video import ImageFrames
+from rartrack.video.images import IMAGE_SUFFIXES, natural_key
 
 if TYPE_CHECKING:
     from rartrack.datasets.sequence import Frames
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg"})
 
 _NUMBER = re.compile(r"(\d+)(?=\D*$)")
@@ -30,10 +31,10 @@ def image_names(folder: Path) -> list[str]:
     """
     try:
         with os.scandir(folder) as found:
-            names = [item.name for item in found if _split(item.name)[1].lower() in SUFFIXES]
+            names = [item.name for item in found if _split(item.name)[1].lower() in IMAGE_SUFFIXES]
     except OSError as error:
         raise InputError(f"{folder}: {error.strerror}; images were looked for there") from None
-    return sorted((name for name in names if not name.startswith(".")), key=_order)
+    return sorted((name for name in names if not name.startswith(".")), key=natural_key)
 
 
 def all_images(folder: Path, annotated: int, annotation: Path) -> Frames:
@@ -96,16 +97,7 @@ def same_length(annotated: int, annotation: Path, frames: int, what: str) -> Non
 
 def image_frames(folder: Path, names: list[str]) -> Frames:
     """Frames read from these images of a folder when asked for."""
-    from rartrack.video import ImageFrames
-
     return ImageFrames([folder / name for name in names])
-
-
-def video_frames(path: Path) -> Frames:
-    """Frames read from a video file when asked for."""
-    from rartrack.video import VideoFrames
-
-    return VideoFrames(path)
 
 
 def _split(name: str) -> tuple[str, str]:
@@ -116,9 +108,3 @@ def _split(name: str) -> tuple[str, str]:
 def _number(name: str) -> int:
     match = _NUMBER.search(_split(name)[0])
     return int(match.group(1)) if match else -1
-
-
-def _order(name: str) -> tuple[str, int, str]:
-    stem = _split(name)[0]
-    match = _NUMBER.search(stem)
-    return (stem[: match.start()], int(match.group(1)), name) if match else (stem, -1, name)
