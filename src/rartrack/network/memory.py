@@ -53,7 +53,7 @@ class Memory:
         """Flat form for files: ``"3.hidden"``, ``"3.cell"``, ..."""
         flat = {}
         for level, (hidden, cell) in self.levels.items():
-            flat[f"{level}.hidden"], flat[f"{level}.cell"] = hidden, cell
+            flat[f"{level}.hidden"], flat[f"{level}.cell"] = hidden.contiguous(), cell.contiguous()
         return flat
 
     @classmethod
