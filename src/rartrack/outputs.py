@@ -1,0 +1,37 @@
+"""Checks on a file that is about to be written, made before the work that would fill it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from pathlib import Path
+
+from rartrack.errors import InputError
+
+
+def check_output(path: str | Path, overwrite: bool = False, suffixes: Collection[str] | None = None) -> Path:
+    """Check that a file can be written; writes nothing.
+
+    Args:
+        path: the file.
+        overwrite: accept that it exists.
+        suffixes: the known endings in lower case, with their dot; any where None.
+
+    Raises:
+        InputError: its ending is unknown, its folder is missing or cannot be written to, it is a folder, or it exists.
+    """
+    path = Path(path)
+    if suffixes is not None and path.suffix.lower() not in suffixes:
+        ending = f"unknown ending {path.suffix!r}" if path.suffix else "no ending"
+        raise InputError(f"{path}: {ending}; known are {', '.join(sorted(suffixes))}")
+    folder = path.parent
+    if not folder.is_dir():
+        what = "is not a folder" if folder.exists() else "does not exist; make the folder first"
+        raise InputError(f"{path}: {folder} {what}")
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; give the name of a file")
+    if path.exists() and not overwrite:
+        raise InputError(f"{path}: exists already; pass --overwrite, or another name")
+    if not os.access(folder, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
+        raise InputError(f"{path}: no permission to write there")
+    return path

@@ -1,0 +1,151 @@
+"""Writing video: H.264, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from fractions import Fraction
+from math import ceil
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import av
+import numpy as np
+
+from rartrack.errors import InputError
+from rartrack.outputs import check_output
+from rartrack.video.images import Image
+
+VIDEO_SUFFIXES = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
+"""Ending of a video that can be written -> FFmpeg's name of its container."""
+
+_TICKS_PER_SECOND = 10_000
+_LARGEST_TERM = 1_000_000
+_QUALITY = {"crf": "20", "preset": "veryfast"}
+_BT709, _LIMITED = 1, 1
+
+
+class VideoWriter:
+    """Writes frames as H.264 (yuv420p, BT.709); a context manager.
+
+    The video grows under a temporary name beside ``path`` and takes its own name when the block ends, also when it
+    ends by Ctrl-C or bad input: what was written by then is kept, as a whole video. Any other exception, or no frame at
+    all, leaves nothing.
+
+    Args:
+        path: where; the ending is one of ``VIDEO_SUFFIXES``.
+        rate: frames a second.
+        size: (width, height) of the frames in pixels. H.264 needs even numbers: an odd side gets its last row or
+            column twice.
+        overwrite: replace a file of that name.
+
+    Raises:
+        InputError: as ``check_output``; the encoder refuses the size; or (when writing) the disk does.
+    """
+
+    def __init__(
+        self, path: str | Path, rate: Fraction | float, size: tuple[int, int], overwrite: bool = False
+    ) -> None:
+        self.path = check_output(path, overwrite, VIDEO_SUFFIXES)
+        self.size = size
+        self.count = 0
+        self._rate = Fraction(rate).limit_denominator(1001)
+        if self._rate <= 0 or self._rate.numerator > _LARGEST_TERM:
+            raise InputError(f"{self.path}: {float(rate):g} frames a second cannot be written")
+        # Fine enough for the times of a variable rate, and a whole number of ticks a frame for a constant one.
+        self._tick = Fraction(1, self._rate.numerator * ceil(_TICKS_PER_SECOND / self._rate.numerator))
+        self._begin, self._last = 0.0, -1
+        self._part = self.path.with_name(f"{self.path.stem}.{os.getpid()}.part{self.path.suffix}")
+        container_format = VIDEO_SUFFIXES[self.path.suffix.lower()]
+        try:
+            faststart = {"movflags": "+faststart"} if container_format != "matroska" else {}
+            self._container: Any = av.open(str(self._part), "w", format=container_format, options=faststart)
+            self._stream = self._add_stream()
+        except (av.error.FFmpegError, OSError) as error:
+            self._part.unlink(missing_ok=True)
+            raise self._failure(error) from None
+
+    def write(self, image: Image, time: float | None = None) -> None:
+        """Append a frame.
+
+        Args:
+            image: RGB, uint8, (height, width, 3) of the writer's size.
+            time: seconds on any clock that rises from frame to frame, kept relative to the first frame; without it
+                the frames follow each other at ``rate``.
+
+        Raises:
+            InputError: another size, or the disk is full.
+        """
+        width, height = self.size
+        if image.shape != (height, width, 3):
+            raise InputError(f"{self.path}: a frame of shape {image.shape} in a video of {width}x{height} pixels")
+        if width % 2 or height % 2:
+            image = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+        frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+        frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709")
+        frame.pts, frame.time_base = self._place(time), self._tick
+        self._encode(frame)
+        self.count += 1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self.count and (kind is None or issubclass(kind, (KeyboardInterrupt, InputError))):
+            self.close()
+        else:
+            self.discard()
+
+    def close(self) -> None:
+        """Finish the video and give it its name.
+
+        Raises:
+            InputError: the disk is full.
+        """
+        try:
+            self._encode(None)
+            self._container.close()
+            self._part.replace(self.path)
+        except (av.error.FFmpegError, OSError) as error:
+            self._part.unlink(missing_ok=True)
+            raise self._failure(error) from None
+
+    def discard(self) -> None:
+        """Stop, and remove what was written."""
+        try:
+            self._container.close()
+        except (av.error.FFmpegError, OSError):
+            pass  # nothing is kept, so nothing is lost
+        finally:
+            self._part.unlink(missing_ok=True)
+
+    def _add_stream(self) -> Any:
+        stream: Any = self._container.add_stream("libx264", rate=self._rate, options=_QUALITY)
+        stream.width, stream.height = (side + side % 2 for side in self.size)
+        stream.pix_fmt = "yuv420p"
+        context = stream.codec_context
+        context.time_base = self._tick
+        context.colorspace = context.color_primaries = context.color_trc = _BT709
+        context.color_range = _LIMITED
+        context.open()
+        return stream
+
+    def _place(self, time: float | None) -> int:
+        """Time stamp of the next frame in ticks, above the last one."""
+        if self.count == 0 and time is not None:
+            self._begin = time
+        seconds = self.count / self._rate if time is None else Fraction(time - self._begin)
+        self._last = max(self._last + 1, round(seconds / self._tick))
+        return self._last
+
+    def _encode(self, frame: Any) -> None:
+        try:
+            self._container.mux(self._stream.encode(frame))
+        except (av.error.FFmpegError, OSError) as error:
+            raise self._failure(error) from None
+
+    def _failure(self, error: Exception) -> InputError:
+        width, height = self.size
+        return InputError(f"{self.path}: cannot write {width}x{height} video: {getattr(error, 'strerror', None) or error}")
