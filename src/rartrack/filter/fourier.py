@@ -17,6 +17,9 @@ _REACH = 1.0
 _GRID = 4
 """Points a cell tried before Newton's method: a corner of four cells is out of its reach for narrow labels."""
 
+_ROUNDING = 1e-12
+"""Relative gain in height that does not count as one; without it a flat response would move."""
+
 _NEWTON_STEPS = 3
 """From an eighth of a cell away; each step at least squares the error."""
 
@@ -77,18 +80,19 @@ def subcell_peak(response: Tensor) -> tuple[Tensor, Tensor]:
     flat = response.reshape(-1, n * n).double()
     finite = flat.isfinite().all(1)
     flat = torch.where(finite[:, None], flat, 0.0)
-    index = flat.argmax(1)
+    top, index = flat.max(1)
     cell = torch.stack([index // n, index % n], 1)  # (B, 2) as (row, column)
     interpolant = _Interpolant(flat.reshape(-1, n, n))
 
     steps = torch.arange(-_GRID, _GRID + 1, dtype=flat.dtype, device=flat.device) * (_REACH / _GRID)
     best, index = interpolant.values(cell[..., None] + steps).flatten(1).max(1)
-    start = cell + steps[torch.stack([index // len(steps), index % len(steps)], 1)]
+    nearest = steps[torch.stack([index // len(steps), index % len(steps)], 1)]
+    start = cell + torch.where((best > top + _ROUNDING * top.abs())[:, None], nearest, 0.0)
     place = start
     for _ in range(_NEWTON_STEPS):
         place = torch.clamp(place + interpolant.newton_step(place), cell - _REACH, cell + _REACH)
     value = interpolant.values(place[..., None])[:, 0, 0]
-    climbs = value >= best
+    climbs = value > best + _ROUNDING * best.abs()
     place, value = torch.where(climbs[:, None], place, start), torch.where(climbs, value, best)
 
     signed = place - torch.where(cell > (n - 1) // 2, n, 0)
