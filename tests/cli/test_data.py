@@ -23,7 +23,7 @@ def folder(tmp_path: Path) -> Path:
 def test_a_good_folder(folder, capsys):
     assert main(["data", "check", str(folder)]) == 0
     printed = capsys.readouterr().out
-    assert "1 sequences, layout folder" in printed
+    assert ": 1 sequence, layout folder" in printed
     assert "3 annotated frames; no problems" in printed
 
 

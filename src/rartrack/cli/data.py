@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _check(dataset: Dataset, deep: bool) -> int:
-    print(f"{dataset.name}: {len(dataset)} sequences, layout {dataset.layout}, in {dataset.root}", flush=True)
+    print(f"{dataset.name}: {_count(len(dataset), 'sequence')}, layout {dataset.layout}, in {dataset.root}", flush=True)
     checked = []
     for each in check(dataset, deep):
         checked.append(each)
@@ -41,5 +41,9 @@ def _check(dataset: Dataset, deep: bool) -> int:
     problems = sum(len(each.findings) for each in checked) + len(missing)
     frames = sum(each.frames for each in checked)
     held = "" if any(each.has_frames for each in checked) else "; no frames, which is enough to score results"
-    print(f"{frames} annotated frames{held}; {problems or 'no'} {'problem' if problems == 1 else 'problems'}")
+    print(f"{_count(frames, 'annotated frame')}{held}; {_count(problems, 'problem')}")
     return FOUND_PROBLEMS if problems else 0
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
