@@ -1,0 +1,215 @@
+"""The surroundings of a video's target, decoded once and kept on disk as JPEG, one file a sequence.
+
+A video file cannot be entered at a random frame cheaply; a kept surrounding costs one small JPEG. It reaches as far as
+a clip's crops do and is stored at a quarter more than their resolution, so that cutting crops from it or from the
+frame gives the same picture but for JPEG's loss.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from rartrack.boxes import Boxes, centre_size
+from rartrack.config import ModelConfig
+from rartrack.datasets import Sequence
+from rartrack.datasets.sequence import Image
+from rartrack.errors import InputError
+from rartrack.tracking.crops import mean_colour, window_size
+from rartrack.training.clips import ASPECT_SLACK, Shot
+from rartrack.training.config import DataConfig
+from rartrack.video.images import ImageFrames
+
+_VERSION = 1
+_OVERSAMPLING = 1.25
+
+
+class Surroundings(Protocol):
+    """What clips need of one sequence.
+
+    Attributes:
+        frame_size: (width, height) in pixels.
+        present: (T,) bool, the frames that can be had as shots.
+    """
+
+    frame_size: tuple[int, int]
+    present: NDArray[np.bool_]
+
+    def shot(self, frame: int) -> Shot:
+        """One frame, at least as far as a clip's crops reach; raises InputError if it cannot be read."""
+        ...
+
+
+def surroundings(sequence: Sequence, model: ModelConfig, data: DataConfig) -> Surroundings:
+    """Open a sequence for random access; a video file is decoded into the cache unless it is there already.
+
+    Raises:
+        InputError: its frames cannot be read, or the cache cannot be written.
+    """
+    if isinstance(sequence.frames, ImageFrames) and not data.cache_images:
+        return _Direct(sequence)
+    folder = default_folder() if data.cache is None else Path(data.cache).expanduser()
+    path = folder / f"{sequence.name}-{_digest(sequence, model, data)}.safetensors"
+    if not path.is_file():
+        _fill(path, sequence, model, data)
+    return _Cached(path, sequence.boxes)
+
+
+def default_folder() -> Path:
+    """``rartrack`` in the user's cache folder (XDG_CACHE_HOME)."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rartrack" / "surroundings"
+
+
+class _Direct:
+    """A sequence of images, each read when asked for."""
+
+    def __init__(self, sequence: Sequence) -> None:
+        assert sequence.frames is not None
+        self._frames, self._boxes = sequence.frames, sequence.boxes
+        self.present = sequence.visible
+        size = sequence.frame_size
+        if size is None:
+            height, width = self._frames[0].shape[:2]
+            size = (width, height)
+        self.frame_size = size
+
+    def shot(self, frame: int) -> Shot:
+        return Shot(self._frames[frame], self._boxes[frame])
+
+
+class _Cached:
+    """A sequence in the cache; picklable, the file is mapped into memory by each process that reads it."""
+
+    def __init__(self, path: Path, boxes: Boxes) -> None:
+        self._path, self._boxes = path, boxes
+        try:
+            with safe_open(path, "np") as file:
+                self._index = {name: file.get_tensor(name) for name in file.keys() if name != "jpeg"}  # noqa: SIM118
+        except (SafetensorError, OSError) as error:
+            raise InputError(f"{path}: damaged cache file ({error}); delete it and it is made again") from None
+        width, height = self._index["frame_size"]
+        self.frame_size = (int(width), int(height))
+        self.present = np.diff(self._index["offset"]) > 0
+        self._file: Any = None
+
+    def shot(self, frame: int) -> Shot:
+        if self._file is None:
+            self._file = safe_open(self._path, "np")
+        start, stop = (int(offset) for offset in self._index["offset"][frame : frame + 2])
+        decoded = cv2.imdecode(self._file.get_slice("jpeg")[start:stop], cv2.IMREAD_COLOR)
+        if decoded is None:
+            raise InputError(f"{self._path}: frame {frame} is damaged; delete the file and it is made again")
+        image: Image = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB, dst=decoded)
+        origin, scale, fill = (self._index[name][frame].tolist() for name in ("origin", "scale", "fill"))
+        return Shot(image, self._boxes[frame], tuple(origin), tuple(scale), tuple(fill))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_file": None}
+
+
+def half_extent(size: Boxes, window: Boxes, data: DataConfig) -> Boxes:
+    """(2,) how far a clip's crops reach from the centre of a target of this size and window, all in pixels."""
+    contexts = size + window / 2
+    search = (data.shift + 0.5) * np.exp(data.zoom) * window
+    return np.asarray(np.maximum(contexts, search) * ASPECT_SLACK)
+
+
+def _fill(path: Path, sequence: Sequence, model: ModelConfig, data: DataConfig) -> None:
+    """Decode a sequence once and write its cache file in one step."""
+    encoded: list[bytes] = []
+    places = np.zeros((len(sequence), 7), dtype=np.float64)  # origin x, y; scale x, y; fill r, g, b
+    visible, frame_size = sequence.visible, sequence.frame_size
+    quality = [cv2.IMWRITE_JPEG_QUALITY, data.cache_quality]
+    for index, image in enumerate(_readable(sequence)):
+        if image is None or not visible[index]:
+            encoded.append(b"")
+            continue
+        frame_size = (image.shape[1], image.shape[0])
+        shot = _around(image, sequence.boxes[index], model, data)
+        if shot is None:
+            encoded.append(b"")
+            continue
+        places[index] = (*shot.origin, *shot.scale, *mean_colour(image))
+        encoded.append(cv2.imencode(".jpg", cv2.cvtColor(shot.image, cv2.COLOR_RGB2BGR), quality)[1].tobytes())
+    if frame_size is None:
+        raise InputError(f"{sequence.name}: no frame could be read")
+    tensors: dict[str, NDArray[Any]] = {
+        "jpeg": np.frombuffer(b"".join(encoded), dtype=np.uint8),
+        "offset": np.cumsum([0, *map(len, encoded)], dtype=np.int64),
+        "origin": places[:, :2].copy(),
+        "scale": places[:, 2:4].copy(),
+        "fill": places[:, 4:].copy(),
+        "frame_size": np.asarray(frame_size, dtype=np.int64),
+    }
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(tensors, partial)
+        partial.replace(path)
+    except (OSError, SafetensorError) as error:
+        partial.unlink(missing_ok=True)
+        raise InputError(f"{path.parent}: cannot write the cache ({error}); see data.cache") from None
+
+
+def _readable(sequence: Sequence) -> Iterator[Image | None]:
+    """T frames in order, None for those that cannot be read."""
+    assert sequence.frames is not None
+    for index in range(len(sequence)):
+        try:
+            yield sequence.frames[index]
+        except (InputError, IndexError):
+            yield None
+
+
+def _around(image: Image, box: Boxes, model: ModelConfig, data: DataConfig) -> Shot | None:
+    """The part of a frame that a clip's crops can see, or None if the target is outside."""
+    centre, size = centre_size(box)
+    window = window_size(size, model.tracking.padding, model.tracking.crop)
+    half = half_extent(size, window, data)
+    limit = np.array([image.shape[1], image.shape[0]])
+    low = np.clip(np.floor(centre - half), 0, limit).astype(int)
+    high = np.clip(np.ceil(centre + half), 0, limit).astype(int)
+    if (high - low < 2).any():
+        return None
+    part = image[low[1] : high[1], low[0] : high[0]]
+    wanted = np.minimum(1, _OVERSAMPLING * model.network.input_size / window)
+    pixels = np.maximum(1, np.round((high - low) * wanted)).astype(int)
+    resized = cv2.resize(part, (int(pixels[0]), int(pixels[1])), interpolation=cv2.INTER_AREA)
+    scale = pixels / (high - low)
+    return Shot(
+        np.asarray(resized, dtype=np.uint8),
+        box,
+        (float(low[0]), float(low[1])),
+        (float(scale[0]), float(scale[1])),
+    )
+
+
+def _digest(sequence: Sequence, model: ModelConfig, data: DataConfig) -> str:
+    """Names everything that a cache file's content depends on."""
+    path = getattr(sequence.frames, "path", None)
+    file = None
+    if path is not None:
+        found = Path(path).stat()
+        file = (str(path), found.st_size, found.st_mtime_ns)
+    settings = [
+        _VERSION,
+        file,
+        model.network.input_size,
+        model.tracking.padding,
+        model.tracking.crop,
+        data.shift,
+        data.zoom,
+        data.cache_quality,
+    ]
+    content = json.dumps(settings).encode() + np.ascontiguousarray(sequence.boxes).tobytes()
+    return hashlib.sha256(content).hexdigest()[:16]

@@ -1,0 +1,197 @@
+"""Settings of training: data, optimisation, validation, the model trained; defaults have their sources beside them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+from rartrack.config import ModelConfig
+from rartrack.training.split import HELD_OUT
+
+_STRICT = {"extra": "forbid", "strict": False}
+
+
+@dataclass(frozen=True)
+class SourceConfig:
+    """One place clips are drawn from."""
+
+    path: str
+    """A data set's folder or name (``kind: video``), or a COCO annotation file or its folder (``kind: stills``)."""
+    kind: Literal["video", "stills"] = "video"
+    """Annotated videos, or annotated photographs that are turned into pseudo-clips."""
+    weight: float = 1.0
+    """Share of the clips, relative to the other sources."""
+    include: tuple[str, ...] = ("*",)
+    """Sequences used, as patterns such as ``uav_*``."""
+    exclude: tuple[str, ...] = ()
+    """Sequences left out, as patterns of their names or attributes."""
+    balance: float = 0.5
+    """Exponent of a sequence's length (a collection's size) in its share: 0 treats all alike, 1 all their frames."""
+    area_ratio: tuple[float, float] = (0.1, 0.75)
+    """Limits of sqrt(box area / frame area) (DCFNet)."""
+    border: float = 0.05
+    """Least distance of a box from the frame's border, as a fraction of the box's size (DCFNet)."""
+    smallest: float = 8.0
+    """Least sqrt(box area) in pixels: below it there is nothing to see."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """Changes of a clip's look; all frames of a clip change alike (SPEC Sec. 9) unless said otherwise."""
+
+    flip: float = 0.5
+    """Probability of mirroring left and right."""
+    grey: float = 0.25
+    """Probability of a grey clip (DaSiamRPN; OTB has grey sequences)."""
+    brightness: float = 0.2
+    """Largest relative change of brightness."""
+    contrast: float = 0.2
+    """Largest relative change of contrast."""
+    saturation: float = 0.3
+    """Largest relative change of saturation."""
+    tint: float = 0.06
+    """Largest relative change of a single channel."""
+    drift: float = 0.1
+    """Largest relative change of brightness between frames of one pseudo-clip."""
+    blur: float = 0.15
+    """Probability that one frame of a clip is blurred, as by defocus or by motion."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+
+@dataclass(frozen=True)
+class PseudoConfig:
+    """How photographs become small videos; rates are per step between neighbouring exemplars."""
+
+    compose: float = 0.5
+    """Probability that an object with a mask is cut out and moved over another photograph."""
+    zoom: float = 0.08
+    """Largest log change of size a step."""
+    aspect: float = 0.05
+    """Largest log change of aspect a step."""
+    turn: float = 8.0
+    """Largest turn in degrees a step."""
+    speed: float = 0.5
+    """Largest motion over the background a step, in target sizes."""
+    occlusion: float = 0.25
+    """Probability that a pasted object hides a part of the target in the search frame."""
+    covered: float = 0.4
+    """Largest share of the target's box that is hidden."""
+    distractor: float = 0.35
+    """Probability that another object, of the same class where there is one, moves beside a composed target."""
+    size: tuple[float, float] = (0.1, 0.33)
+    """Limits of sqrt(box area / frame area) of a composed target."""
+    mirror_border: float = 0.5
+    """Probability that beyond a photograph's border its mirror image continues (else the frame ends there)."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Clips: what they are cut from and how (SPEC Sec. 9)."""
+
+    sources: dict[str, SourceConfig] = field(default_factory=dict)
+    """Named sources, mixed by their weights."""
+    held_out: tuple[str, ...] = HELD_OUT
+    """Sequences kept for validation, as patterns; never trained on."""
+    exemplars: int = 1
+    """T, template frames of a clip (the paper's pair is 1)."""
+    gap: int = 10
+    """Frames between neighbouring frames of a clip, uniform from 1 (DCFNet)."""
+    shift: float = 48 / 255
+    """Largest shift of the search crop on each axis, as a fraction of its side (SPEC Sec. 9: 48 pixels of 255)."""
+    zoom: float = 0.05
+    """Largest log change of the search window's size (SPEC Sec. 9)."""
+    cache: str | None = None
+    """Folder for decoded surroundings of targets; ``rartrack`` in the user's cache folder by default."""
+    cache_images: bool = False
+    """Keep the surroundings of targets of image folders too, not of video files alone: pays for large images."""
+    cache_quality: int = 92
+    """JPEG quality of that cache."""
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    pseudo: PseudoConfig = field(default_factory=PseudoConfig)
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+
+@dataclass(frozen=True)
+class OptimizationConfig:
+    """Steps and what they change (SPEC Sec. 8)."""
+
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    """SGD with momentum as in the paper, or AdamW."""
+    learning_rate: tuple[float, float] = (1e-3, 1e-4)
+    """First and last rate, log-spaced over the steps (paper, Sec. 3.4; the spacing is DCFNet's)."""
+    momentum: float = 0.9
+    """Of SGD (paper, Sec. 3.4)."""
+    weight_decay: float = 5e-4
+    """On kernels; biases and norms have none (paper, Sec. 3.4)."""
+    backbone_rate: float = 0.1
+    """Factor on the rate of conv3_x to conv5_x; 0 freezes them (SiamRPN++; 1 is the paper to the letter)."""
+    offset_rate: float = 0.1
+    """Factor on the rate of the deformable convolutions' offsets (SPEC Sec. 8)."""
+    freeze_early: bool = True
+    """Freeze conv1 and conv2_x with their statistics (paper, Sec. 3.4); pointless without pre-trained weights."""
+    steps: int = 50_000
+    """Updates of the weights."""
+    batch: int = 16
+    """Clips an update, over all processes and accumulation (SPEC Sec. 8)."""
+    accumulation: int = 1
+    """Parts in which a process computes its share of the batch; saves memory."""
+    warm_up: int = 500
+    """Steps over which the rate rises from a tenth."""
+    clip_norm: float = 10.0
+    """Largest norm of the gradient (pysot)."""
+    average: float = 0.999
+    """Decay of the exponential average of the weights, which is what is validated and shipped; 0 turns it off."""
+    batch_statistics: Literal["auto", "running", "batch"] = "auto"
+    """Batch norms of unfrozen stages: the running statistics if a batch has under 64 crops, else the batch's own."""
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Of the network under autocast; the filter is float32 always. ``auto``: bfloat16 where the device has it."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+
+@dataclass(frozen=True)
+class ValidationConfig:
+    """What is measured while training."""
+
+    interval: int = 1000
+    """Steps between validations; also of checkpoints."""
+    clips: int = 64
+    """Clips of held-out sequences whose loss is measured."""
+    frames: int = 60
+    """Frames tracked of each held-out sequence; 0 turns tracking off."""
+    sequences: tuple[str, ...] = ("*",)
+    """Held-out sequences that are tracked, as patterns."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """One training run. A YAML file of ``configs/`` holds one; absent keys keep their defaults."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    optimization: OptimizationConfig = field(default_factory=OptimizationConfig)
+    validation: ValidationConfig = field(default_factory=ValidationConfig)
+    start: str | None = None
+    """Starting weights: a checkpoint, a built-in model, or a backbone in torchvision's names (also ``.xz``)."""
+    output: str = "runs/rar"
+    """Folder of the run: checkpoints, curves, log."""
+    seed: int = 0
+    """Of weights, clips and order."""
+    device: str = "auto"
+    """``auto``, ``cpu`` or ``cuda``."""
+    workers: int = 2
+    """Processes that cut clips, for each training process; 0 cuts them in the training process."""
+    threads: int | None = None
+    """Threads of the network on the CPU; all cores by default."""
+    log_interval: int = 20
+    """Steps between rows of the log."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT

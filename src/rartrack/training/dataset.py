@@ -1,0 +1,189 @@
+"""Clips by index: the same clip for the same seed and index, whatever worker cuts it and in whatever order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from rartrack.errors import InputError
+from rartrack.training.augment import augment
+from rartrack.training.clips import Clip, Jitter, Shot, cut_clip
+from rartrack.training.config import TrainingConfig
+from rartrack.training.stills import StillSource
+from rartrack.training.videos import VideoSource
+
+Split = Literal["train", "validation"]
+
+_STREAM = {"train": 0, "validation": 1}
+_ATTEMPTS = 50
+"""Draws for one clip before the data counts as unusable."""
+
+
+class ClipDataset:
+    """Endless: clip i depends on the seed, the split and i alone. Picklable; opens its files in each process anew.
+
+    Args:
+        config: sources, split, augmentation and the crops' geometry.
+        split: ``"train"``, or ``"validation"``: clips of the held-out sequences, without change of colour or mirror.
+
+    Raises:
+        InputError: a source is not found or is a test benchmark, or the split has no sequence.
+    """
+
+    def __init__(self, config: TrainingConfig, split: Split = "train") -> None:
+        self.config, self.split = config, split
+        self.sources: list[VideoSource | StillSource] = []
+        weights = []
+        for name, source in config.data.sources.items():
+            if source.kind == "video":
+                held_out = split == "validation"
+                videos = VideoSource(name, source, config.data, config.model, held_out)
+                if videos.sequences:
+                    self.sources.append(videos)
+                    weights.append(source.weight)
+            elif split == "train":
+                self.sources.append(StillSource(name, source, config.data))
+                weights.append(source.weight)
+        if not self.sources:
+            what = "sequence to train on" if split == "train" else "held-out sequence (see data.held_out)"
+            raise InputError(f"data.sources: no {what} among {', '.join(config.data.sources) or 'no sources at all'}")
+        self._share = np.array(weights, dtype=np.float64)
+        if self._share.min() < 0 or self._share.sum() <= 0:
+            raise InputError("data.sources: every weight must be at least 0, and one above it")
+        self._share /= self._share.sum()
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """Sequences that cannot give clips, and why."""
+        return {f"{source.name}/{name}": why for source in self.sources for name, why in source.left_out.items()}
+
+    def prepare(self) -> None:
+        """Fill the cache, once, before workers share it."""
+        for source in self.sources:
+            source.prepare()
+
+    def __getitem__(self, index: int) -> Clip:
+        """Clip ``index``, 0 or above.
+
+        Raises:
+            InputError: fifty draws in a row met unusable data.
+        """
+        skipped: list[str] = []
+        for attempt in range(_ATTEMPTS):
+            random = np.random.default_rng([self.config.seed, _STREAM[self.split], index, attempt])
+            source = self.sources[int(random.choice(len(self.sources), p=self._share))]
+            try:
+                shots, name = source.draw(random)
+            except InputError as error:
+                skipped.append(str(error))
+                continue
+            return replace(self._cut(shots, name, isinstance(source, StillSource), random), skipped=tuple(skipped))
+        raise InputError(f"{_ATTEMPTS} draws in a row could not be used; the last: {skipped[-1]}")
+
+    def _cut(self, shots: list[Shot], name: str, still: bool, random: np.random.Generator) -> Clip:
+        data, model = self.config.data, self.config.model
+        jitter = Jitter.draw(random, data.shift, data.zoom, model.network.input_size)
+        clip = cut_clip(shots, jitter, model, name)
+        return augment(clip, data.augment, random, drift=still) if self.split == "train" else clip
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Clips stacked.
+
+    Attributes:
+        crops: (N, T (1 + k) + 1, 3, S, S) RGB uint8: for each t the exemplar and its contexts, last the search.
+        shift: (N, 2) float32 x, y in cells, where the label's peak is.
+        names, skipped: as of the clips.
+        exemplars: T.
+    """
+
+    crops: Tensor
+    shift: Tensor
+    names: tuple[str, ...]
+    skipped: tuple[str, ...]
+    exemplars: int
+
+    @staticmethod
+    def stack(clips: Sequence[Clip]) -> Batch:
+        """Clips of one T, k and S as one batch."""
+        crops = []
+        for clip in clips:
+            templates = np.concatenate([clip.exemplars[:, None], clip.contexts], axis=1)
+            crops.append(np.concatenate([templates.reshape(-1, *clip.search.shape), clip.search[None]]))
+        return Batch(
+            torch.from_numpy(np.stack(crops).transpose(0, 1, 4, 2, 3).copy()),
+            torch.from_numpy(np.stack([clip.shift for clip in clips]).astype(np.float32)),
+            tuple(clip.name for clip in clips),
+            tuple(reason for clip in clips for reason in clip.skipped),
+            len(clips[0].exemplars),
+        )
+
+    def pin_memory(self) -> Batch:
+        """The same in page-locked memory, from which a GPU copies without waiting (DataLoader calls this)."""
+        return replace(self, crops=self.crops.pin_memory(), shift=self.shift.pin_memory())
+
+    def __len__(self) -> int:
+        return len(self.crops)
+
+
+class _Indexed(Dataset[Clip]):
+    """What DataLoader wants of a data set."""
+
+    def __init__(self, clips: ClipDataset) -> None:
+        self.clips = clips
+
+    def __getitem__(self, index: int) -> Clip:
+        return self.clips[index]
+
+
+@dataclass(frozen=True)
+class Share(Sampler[list[int]]):
+    """The clips of one process: update u takes clips u * batch + position, cut in order among processes and parts.
+
+    Attributes:
+        batch: clips an update over all processes.
+        rank, world: this process and how many there are.
+        parts: how many pieces a process's share is computed in.
+        start, stop: first update, and the one after the last.
+    """
+
+    batch: int
+    rank: int
+    world: int
+    parts: int
+    start: int
+    stop: int
+
+    def __iter__(self) -> Iterator[list[int]]:
+        size = self.batch // (self.world * self.parts)
+        for update in range(self.start, self.stop):
+            for part in range(self.parts):
+                first = update * self.batch + (self.rank * self.parts + part) * size
+                yield list(range(first, first + size))
+
+
+def batches(clips: ClipDataset, share: Share, workers: int, pin: bool = False) -> DataLoader[Batch]:
+    """The batches of one process, in order, cut by ``workers`` processes."""
+    return DataLoader(
+        _Indexed(clips),  # type: ignore[arg-type]
+        batch_sampler=share,
+        collate_fn=Batch.stack,
+        num_workers=workers,
+        pin_memory=pin,
+        worker_init_fn=_one_thread,
+        prefetch_factor=4 if workers else None,
+    )
+
+
+def _one_thread(worker: int) -> None:  # noqa: ARG001
+    """Workers are many: each keeps to one core."""
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)

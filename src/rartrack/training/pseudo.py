@@ -1,0 +1,221 @@
+"""Photographs turned into short videos: the camera moves, or a cut-out object moves over another photograph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rartrack.boxes import Boxes, centre_size, from_centre_size
+from rartrack.datasets.sequence import Image
+from rartrack.training.clips import Shot
+from rartrack.training.config import PseudoConfig
+
+Alpha = NDArray[np.float32]
+"""(height, width) in [0, 1]."""
+
+_FEATHER = 1.0
+"""Standard deviation in pixels of the blur of a cut-out's edge, so that the edge itself is not what is learned."""
+
+_MARGIN = 0.08
+"""Room around a cut-out, as a fraction of its box, so that feathering and turning are not cut off."""
+
+
+@dataclass(frozen=True)
+class CutOut:
+    """An object on its own.
+
+    Attributes:
+        image: RGB uint8, (height, width, 3), the object and what is around it.
+        alpha: (height, width) in [0, 1].
+        box: (4,) x, y, w, h of the object in the image.
+    """
+
+    image: Image
+    alpha: Alpha
+    box: Boxes
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Where a cut-out is drawn: centre (2,) and size (2,) of its box in pixels, and its turn in degrees."""
+
+    centre: NDArray[np.float64]
+    size: NDArray[np.float64]
+    turn: float
+
+
+def cut_out(image: Image, mask: NDArray[np.bool_], box: Boxes) -> CutOut:
+    """Take an object out of a photograph by its mask (height, width) and box (4,)."""
+    height, width = mask.shape
+    margin = np.ceil(_MARGIN * box[2:]) + 2
+    low = np.clip(np.floor(box[:2] - margin), 0, (width - 1, height - 1)).astype(int)
+    high = np.clip(np.ceil(box[:2] + box[2:] + margin), low + 1, (width, height)).astype(int)
+    part = np.s_[low[1] : high[1], low[0] : high[0]]
+    hard = mask[part].astype(np.float32)
+    # Eroded by one pixel first: the outermost pixels of a mask show the old background.
+    alpha = cv2.GaussianBlur(cv2.erode(hard, np.ones((3, 3))), (0, 0), _FEATHER)
+    return CutOut(image[part], np.asarray(alpha, dtype=np.float32), np.concatenate([box[:2] - low, box[2:]]))
+
+
+def camera_shots(image: Image, box: Boxes, count: int, config: PseudoConfig, random: np.random.Generator) -> list[Shot]:
+    """A photograph seen by a camera that zooms, turns and changes the target's aspect along a smooth path.
+
+    The target stays where it is, since crops follow it anyway.
+
+    Args:
+        image: RGB uint8.
+        box: (4,) of the target.
+        count: frames.
+    """
+    image, offset = _widened(image, config, random)
+    height, width = image.shape[:2]
+    centre, size = centre_size(box)
+    centre += offset
+    zooms = _path(config.zoom, count, random)
+    aspects = _path(config.aspect, count, random)
+    turns = _path(config.turn, count, random)
+    shots = []
+    for zoom, aspect, turn in zip(zooms - zooms[0], aspects - aspects[0], turns - turns[0], strict=True):
+        factor = np.exp([zoom + aspect / 2, zoom - aspect / 2])
+        matrix = _placement(centre, centre, factor, turn)
+        frame = cv2.warpAffine(image, matrix, (width, height), None, cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101)
+        shots.append(Shot(np.asarray(frame, dtype=np.uint8), from_centre_size(centre, size * factor)))
+    return shots
+
+
+def composed_shots(
+    target: CutOut,
+    background: Image,
+    distractor: CutOut | None,
+    count: int,
+    config: PseudoConfig,
+    random: np.random.Generator,
+) -> list[Shot]:
+    """A cut-out moving over another photograph, which a moving camera sees; another object may move beside it."""
+    frame = np.array(background.shape[1::-1], dtype=np.float64)
+    background, offset = _widened(background, config, random)
+    height, width = background.shape[:2]
+    middle = np.array([width, height]) / 2
+    _, size = centre_size(target.box)
+    side = random.uniform(*config.size) * np.sqrt(frame.prod())
+    size = size * side / np.sqrt(size.prod())
+    size = size * min(1.0, float((0.8 * frame / size).min()))
+    start = offset + random.uniform(0.5 * size, frame - 0.5 * size)
+    poses = _poses(start, size, count, config, random, (offset, offset + frame))
+    beside = None
+    if distractor is not None:
+        angle, distance = random.uniform(0, 2 * np.pi), random.uniform(1.1, 2.2)
+        apart = start + distance * side * np.array([np.cos(angle), np.sin(angle)])
+        own = distractor.box[2:]
+        scaled = own * side * np.exp(random.uniform(-0.3, 0.3)) / np.sqrt(own.prod())
+        beside = _poses(apart, scaled, count, config, random, None)
+    pans = np.stack([_path(config.speed * side / 2, count, random) for _ in range(2)], axis=1)
+    zooms = _path(config.zoom / 2, count, random)
+    shots = []
+    for index, pose in enumerate(poses):
+        matrix = _placement(middle, middle + pans[index], np.exp([zooms[index]] * 2), 0)
+        canvas = cv2.warpAffine(background, matrix, (width, height), None, cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101)
+        canvas = np.asarray(canvas, dtype=np.uint8)
+        if beside is not None and distractor is not None:
+            draw(canvas, distractor, beside[index])
+        draw(canvas, target, pose)
+        shots.append(Shot(canvas, from_centre_size(pose.centre, pose.size)))
+    return shots
+
+
+def occlude(shot: Shot, occluder: CutOut, config: PseudoConfig, random: np.random.Generator) -> Shot:
+    """Hide a part of the target, ``covered`` of its box at most, under a pasted object that comes in from one side."""
+    centre, size = centre_size(shot.box)
+    own = occluder.box[2:]
+    pasted = own * np.sqrt(size.prod() / own.prod()) * random.uniform(0.6, 1.2)
+    axis, sign = int(random.integers(2)), random.choice([-1.0, 1.0])
+    covered = random.uniform(0.1, config.covered)
+    offset = random.uniform(-0.3, 0.3, 2) * size
+    offset[axis] = sign * ((size[axis] + pasted[axis]) / 2 - covered * size[axis])
+    canvas = shot.image.copy()
+    draw(canvas, occluder, Pose(centre + offset, pasted, random.uniform(-30, 30)))
+    return Shot(canvas, shot.box)
+
+
+def draw(canvas: Image, cutout: CutOut, pose: Pose) -> None:
+    """Paint a cut-out onto an image, in place; what falls outside is cut off."""
+    centre, size = centre_size(cutout.box)
+    factor = pose.size / size
+    extent = np.array(cutout.alpha.shape[::-1]) * factor
+    radius = np.ceil(np.hypot(*extent) / 2 + np.abs((centre - np.array(cutout.alpha.shape[::-1]) / 2) * factor).max())
+    limit = np.array(canvas.shape[1::-1])
+    low = np.clip(np.floor(pose.centre - radius), 0, limit).astype(int)
+    high = np.clip(np.ceil(pose.centre + radius), 0, limit).astype(int)
+    if (high <= low).any():
+        return
+    matrix = _placement(centre, pose.centre - low, factor, pose.turn)
+    shape = (int(high[0] - low[0]), int(high[1] - low[1]))
+    shrinks = factor.min() < 0.5
+    source, alpha = cutout.image, cutout.alpha
+    if shrinks:  # average before sampling sparsely
+        sigma = float(0.4 / factor.min())
+        source, alpha = cv2.GaussianBlur(source, (0, 0), sigma), cv2.GaussianBlur(alpha, (0, 0), sigma)
+    colour = cv2.warpAffine(source, matrix, shape, None, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE)
+    weight = cv2.warpAffine(alpha, matrix, shape, None, cv2.INTER_LINEAR, cv2.BORDER_CONSTANT)[..., None]
+    part = canvas[low[1] : high[1], low[0] : high[0]]
+    part[:] = np.round(part + weight * (colour.astype(np.float32) - part)).astype(np.uint8)
+
+
+def _poses(
+    start: NDArray[np.float64],
+    size: NDArray[np.float64],
+    count: int,
+    config: PseudoConfig,
+    random: np.random.Generator,
+    limits: tuple[NDArray[np.float64], NDArray[np.float64]] | None,
+) -> list[Pose]:
+    """A smooth path from ``start``; centres stay between ``limits`` (low, high) where they are given."""
+    zooms, aspects, turns = (_path(most, count, random) for most in (config.zoom, config.aspect, config.turn))
+    moves = np.stack([_path(config.speed * np.sqrt(size.prod()), count, random) for _ in range(2)], axis=1)
+    poses = []
+    for index in range(count):
+        factor = np.exp([zooms[index] + aspects[index] / 2, zooms[index] - aspects[index] / 2])
+        centre = start + moves[index]
+        if limits is not None:
+            centre = np.clip(centre, limits[0] + 0.3 * size, limits[1] - 0.3 * size)
+        poses.append(Pose(centre, size * factor, turns[index]))
+    return poses
+
+
+def _widened(image: Image, config: PseudoConfig, random: np.random.Generator) -> tuple[Image, NDArray[np.float64]]:
+    """A photograph continued by its mirror image, or as it is; and where its corner came to lie.
+
+    Photographs frame their objects tightly: most of a context crop would be beyond the border.
+    """
+    if random.random() >= config.mirror_border:
+        return image, np.zeros(2)
+    height, width = image.shape[:2]
+    across, down = width // 2, height // 2
+    wide = cv2.copyMakeBorder(image, down, down, across, across, cv2.BORDER_REFLECT_101)
+    return np.asarray(wide, dtype=np.uint8), np.array([across, down], dtype=np.float64)
+
+
+def _path(most: float, count: int, random: np.random.Generator) -> NDArray[np.float64]:
+    """(count,) values from 0 whose steps are a steady rate plus a smaller change of it, each at most ``most``."""
+    rate = random.uniform(-most, most)
+    steps = np.clip(rate + random.uniform(-most / 2, most / 2, count - 1), -most, most)
+    return np.concatenate([[0.0], np.cumsum(steps)])
+
+
+def _placement(
+    source: Sequence[float] | NDArray[np.float64],
+    target: Sequence[float] | NDArray[np.float64],
+    factor: Sequence[float] | NDArray[np.float64],
+    turn: float,
+) -> NDArray[np.float64]:
+    """Affine 2x3 that scales by ``factor``, turns by degrees, takes ``source`` to ``target`` (positions at edges)."""
+    angle = np.deg2rad(turn)
+    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    linear = rotation @ np.diag(np.asarray(factor, dtype=np.float64))
+    # warpAffine counts pixel centres: half a pixel off the edges on both sides.
+    shift = np.asarray(target) - 0.5 - linear @ (np.asarray(source) - 0.5)
+    return np.concatenate([linear, shift[:, None]], axis=1)

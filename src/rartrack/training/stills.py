@@ -1,0 +1,116 @@
+"""Clips' frames from annotated photographs."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rartrack.datasets.coco import Still, load_stills
+from rartrack.datasets.sequence import Image
+from rartrack.errors import InputError
+from rartrack.training.clips import Shot
+from rartrack.training.config import DataConfig, SourceConfig
+from rartrack.training.pseudo import CutOut, camera_shots, composed_shots, cut_out, occlude
+from rartrack.training.split import matches
+from rartrack.training.videos import acceptable
+from rartrack.video.images import read_image
+
+
+class StillSource:
+    """The photographs of one COCO file; picklable. Each collection that the file names gets a share of its own.
+
+    Args:
+        name: the source's name in the config.
+        source: where it lies and what is used of it; ``include`` and ``exclude`` match names of collections.
+        data: exemplars and how pseudo-clips are made.
+
+    Attributes:
+        left_out: what cannot give clips, and why.
+
+    Raises:
+        InputError: the file is missing or malformed, or leaves no object.
+    """
+
+    def __init__(self, name: str, source: SourceConfig, data: DataConfig) -> None:
+        self.name, self.source, self.data = name, source, data
+        self.left_out: dict[str, str] = {}
+        stills = [still for still in load_stills(source.path) if self._wanted(still)]
+        self._stills = stills
+        targets = [(i, int(k)) for i, still in enumerate(stills) for k in np.flatnonzero(self._usable(still))]
+        if not targets:
+            raise InputError(f"{source.path}: no object passes the filters of {name}; see area_ratio, border, smallest")
+        self.targets = targets
+        collections = Counter(stills[i].source for i, _ in targets)
+        self._by_collection: dict[str, list[int]] = defaultdict(list)
+        for position, (i, _) in enumerate(targets):
+            self._by_collection[stills[i].source].append(position)
+        self._collections = sorted(collections)
+        share = np.array([float(collections[key]) for key in self._collections]) ** source.balance
+        self._share = share / share.sum()
+        self._masked: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        for i, k in targets:
+            if stills[i].segmentations[k]:
+                self._masked[stills[i].labels[k]].append((i, k))
+        self._all_masked = [target for members in self._masked.values() for target in members]
+
+    def prepare(self) -> None:
+        """Nothing: photographs are read when drawn."""
+
+    def draw(self, random: np.random.Generator) -> tuple[list[Shot], str]:
+        """T exemplars and a search frame made of one random object, and their name.
+
+        Raises:
+            InputError: a photograph or a mask that was drawn cannot be read; draw again.
+        """
+        collection = self._collections[int(random.choice(len(self._collections), p=self._share))]
+        members = self._by_collection[collection]
+        still_index, target = self.targets[members[int(random.integers(len(members)))]]
+        still = self._stills[still_index]
+        image = _read(still)
+        count, config = self.data.exemplars + 1, self.data.pseudo
+        mask = still.mask(target) if random.random() < config.compose else None
+        if mask is None:
+            kind = "camera"
+            shots = camera_shots(image, still.boxes[target], count, config, random)
+        else:
+            kind = "composed"
+            shots = self._composed(image, still, target, cut_out(image, mask, still.boxes[target]), random)
+        if self._all_masked and random.random() < config.occlusion:
+            shots[-1] = occlude(shots[-1], self._cut_out(None, random), config, random)
+        return shots, f"{self.name}/{still.path.stem}#{target}:{kind}"
+
+    def _composed(
+        self, image: Image, still: Still, target: int, cutout: CutOut, random: np.random.Generator
+    ) -> list[Shot]:
+        other = self._stills[int(random.integers(len(self._stills)))]
+        background = image if other is still else _read(other)
+        distractor = None
+        if random.random() < self.data.pseudo.distractor:
+            distractor = self._cut_out(still.labels[target], random)
+        return composed_shots(cutout, background, distractor, self.data.exemplars + 1, self.data.pseudo, random)
+
+    def _cut_out(self, label: str | None, random: np.random.Generator) -> CutOut:
+        """A random object with a mask, of the class where that is known."""
+        members = self._masked.get(label or "") or self._all_masked
+        i, k = members[int(random.integers(len(members)))]
+        still = self._stills[i]
+        mask = still.mask(k)
+        assert mask is not None
+        return cut_out(_read(still), mask, still.boxes[k])
+
+    def _wanted(self, still: Still) -> bool:
+        return matches(still.source, self.source.include) and not matches(still.source, self.source.exclude)
+
+    def _usable(self, still: Still) -> NDArray[np.bool_]:
+        return acceptable(still.boxes, still.size, self.source)
+
+
+def _read(still: Still) -> Image:
+    image = read_image(still.path)
+    if image.shape[1::-1] != still.size:
+        width, height = still.size
+        found = f"{image.shape[1]}x{image.shape[0]}"
+        raise InputError(f"{still.path}: {found} pixels, its annotation says {width}x{height}")
+    return image

@@ -1,0 +1,139 @@
+"""Clips' frames from annotated videos, filtered as DCFNet does (SPEC Sec. 9)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rartrack.boxes import Boxes
+from rartrack.config import ModelConfig
+from rartrack.datasets import Dataset, Sequence, load_dataset
+from rartrack.errors import InputError
+from rartrack.training.cache import Surroundings, surroundings
+from rartrack.training.clips import Shot
+from rartrack.training.config import DataConfig, SourceConfig
+from rartrack.training.split import matches, refuse_tests
+
+
+class VideoSource:
+    """The sequences of one source that can give clips; picklable.
+
+    Args:
+        name: the source's name in the config.
+        source: where it lies and what is used of it.
+        data: exemplars, gaps, the held-out list and the cache.
+        model: input size and padding say how much of a frame is kept in the cache.
+        held_out: draw from the held-out sequences instead of the others.
+
+    Attributes:
+        left_out: sequence -> why it cannot give clips.
+
+    Raises:
+        InputError: the data set is not found, is a test benchmark, or leaves no sequence.
+    """
+
+    def __init__(
+        self, name: str, source: SourceConfig, data: DataConfig, model: ModelConfig, held_out: bool = False
+    ) -> None:
+        self.name, self.source, self.data, self.model = name, source, data, model
+        self.left_out: dict[str, str] = {}
+        dataset = load_dataset(source.path)
+        refuse_tests(dataset)
+        self.sequences = [sequence for sequence in self._chosen(dataset, held_out) if self._usable(sequence)]
+        lengths = np.array([len(sequence) for sequence in self.sequences], dtype=np.float64)
+        share = lengths**source.balance
+        self._share = share / share.sum() if len(share) else share
+        self._surroundings: dict[int, Surroundings] = {}
+
+    def prepare(self) -> None:
+        """Fill the cache for every sequence that has one, so that workers only read."""
+        for index in range(len(self.sequences)):
+            self._around(index)
+
+    def draw(self, random: np.random.Generator) -> tuple[list[Shot], str]:
+        """T exemplars and a later search frame of one random sequence, and their name.
+
+        Raises:
+            InputError: the drawn sequence or one of its frames cannot be used; draw again.
+        """
+        if not self.sequences:
+            raise InputError(f"{self.name}: no sequence to draw from")
+        index = int(random.choice(len(self.sequences), p=self._share))
+        sequence, around = self.sequences[index], self._around(index)
+        usable = acceptable(sequence.boxes, around.frame_size, self.source) & sequence.visible & around.present
+        frames = draw_frames(usable, self.data.exemplars, self.data.gap, random)
+        if frames is None:
+            needed = self.data.exemplars + 1
+            raise InputError(f"{sequence.name}: no run of {needed} frames whose boxes pass the filters")
+        shots = [around.shot(frame) for frame in frames]
+        return shots, f"{self.name}/{sequence.name}:{'-'.join(map(str, frames))}"
+
+    def _around(self, index: int) -> Surroundings:
+        if index not in self._surroundings:
+            self._surroundings[index] = surroundings(self.sequences[index], self.model, self.data)
+        return self._surroundings[index]
+
+    def _chosen(self, dataset: Dataset, held_out: bool) -> list[Sequence]:
+        chosen = []
+        for entry in dataset.entries:
+            if matches(entry.name, self.data.held_out) != held_out:
+                continue
+            if not matches(entry.name, self.source.include) or matches(entry.name, self.source.exclude):
+                continue
+            try:
+                sequence = entry.read()
+            except InputError as error:
+                self.left_out[entry.name] = str(error)
+                continue
+            if not any(matches(attribute, self.source.exclude) for attribute in sequence.attributes):
+                chosen.append(sequence)
+        return chosen
+
+    def _usable(self, sequence: Sequence) -> bool:
+        """Whether clips can be cut at all; what needs the frames' size is decided when a clip is drawn."""
+        needed = self.data.exemplars + 1
+        if sequence.frames is None:
+            self.left_out[sequence.name] = "annotations without frames"
+        elif max((stop - start for start, stop in runs(sequence.visible)), default=0) < needed:
+            self.left_out[sequence.name] = f"no {needed} frames in a row with a visible box"
+        else:
+            return True
+        return False
+
+
+def acceptable(boxes: Boxes, frame_size: tuple[int, int], source: SourceConfig) -> NDArray[np.bool_]:
+    """(T,) bool: the boxes (T, 4) that pass DCFNet's filters; False for NaN."""
+    frame = np.asarray(frame_size, dtype=np.float64)
+    low, high = boxes[:, :2], frame - boxes[:, :2] - boxes[:, 2:]
+    with np.errstate(invalid="ignore"):
+        side = np.sqrt(boxes[:, 2:].prod(axis=1))
+        ratio = side / np.sqrt(frame.prod())
+        inside = np.minimum(low, high) >= source.border * boxes[:, 2:]
+        small, large = source.area_ratio
+        return np.asarray((ratio > small) & (ratio < large) & (side >= source.smallest) & inside.all(axis=1))
+
+
+def runs(usable: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Start and end (exclusive) of every run of True."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], usable, [False]]).astype(np.int8)))
+    return [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
+
+
+def draw_frames(usable: NDArray[np.bool_], exemplars: int, gap: int, random: np.random.Generator) -> list[int] | None:
+    """Indices of T exemplars and the search frame within one run of usable frames, gaps uniform on 1..gap.
+
+    Gaps that do not fit the run are shortened in proportion. None if no run is long enough.
+    """
+    fitting = [(start, stop) for start, stop in runs(usable) if stop - start > exemplars]
+    if not fitting:
+        return None
+    lengths = np.array([stop - start for start, stop in fitting], dtype=np.float64)
+    start, stop = fitting[int(random.choice(len(fitting), p=lengths / lengths.sum()))]
+    gaps = random.integers(1, gap, size=exemplars, endpoint=True)
+    room = stop - start - 1
+    if gaps.sum() > room:
+        gaps = np.maximum(1, gaps * room // gaps.sum())
+        while gaps.sum() > room:
+            gaps[np.argmax(gaps)] -= 1
+    first = int(random.integers(start, stop - gaps.sum()))
+    return [first, *(first + int(step) for step in np.cumsum(gaps))]
