@@ -103,10 +103,9 @@ class FrameSource:
                 raise
         size = (image.shape[1], image.shape[0])
         if size != self.size:
-            (width, height), first = size, self.size
             raise InputError(
-                f"{self._opened.where}: frame {self._next} is {width}x{height} pixels, those before it {first[0]}x{first[1]}; "
-                "every frame must have one size"
+                f"{self._opened.where}: frame {self._next} is {size[0]}x{size[1]} pixels, "
+                f"those before it {self.size[0]}x{self.size[1]}; every frame must have one size"
             )
         frame = Frame(self._next, seconds, image)
         self._next += 1

@@ -148,4 +148,6 @@ class VideoWriter:
 
     def _failure(self, error: Exception) -> InputError:
         width, height = self.size
-        return InputError(f"{self.path}: cannot write {width}x{height} video: {getattr(error, 'strerror', None) or error}")
+        return InputError(
+            f"{self.path}: cannot write {width}x{height} video: {getattr(error, 'strerror', None) or error}"
+        )
