@@ -33,6 +33,7 @@ class TrackerState:
         first_size: (N, 2) width and height at ``init``.
         status: each target's status.
         unseen: (N,) frames in a row that did not see each target.
+        hint: (N, 2) where the last frame resembled each target most; looked at again while it is lost.
         statistics: the filter's running statistics (Eq. 7 online).
         filter: (N, D, n, n // 2 + 1) complex64, the filter solved from them.
         memory: the ConvLSTM's memory per level (Eq. 1).
@@ -45,6 +46,7 @@ class TrackerState:
     first_size: Boxes
     status: tuple[Status, ...]
     unseen: NDArray[np.int_]
+    hint: Boxes
     statistics: Statistics
     filter: Tensor
     memory: Memory
@@ -63,6 +65,7 @@ class TrackerState:
             first_size=self.first_size[index],
             status=tuple(self.status[i] for i in index),
             unseen=self.unseen[index],
+            hint=self.hint[index],
             statistics=self.statistics[index],
             filter=self.filter[index],
             memory=self.memory[index],
@@ -88,6 +91,7 @@ class TrackerState:
             first_size=np.concatenate([state.first_size for state in states]),
             status=tuple(status for state in states for status in state.status),
             unseen=np.concatenate([state.unseen for state in states]),
+            hint=np.concatenate([state.hint for state in states]),
             statistics=Statistics.stack([state.statistics for state in states]),
             filter=torch.cat([state.filter for state in states]),
             memory=Memory.stack([state.memory for state in states]),
@@ -104,6 +108,7 @@ class TrackerState:
             "size": torch.from_numpy(self.size),
             "first_size": torch.from_numpy(self.first_size),
             "unseen": torch.from_numpy(self.unseen),
+            "hint": torch.from_numpy(self.hint),
             "gram": self.statistics.gram,
             "cross": self.statistics.cross,
             "energy": self.statistics.energy,
@@ -153,6 +158,7 @@ class TrackerState:
             first_size=found["first_size"].cpu().numpy(),
             status=tuple(Status(status) for status in about["status"]),
             unseen=found["unseen"].cpu().numpy(),
+            hint=found["hint"].cpu().numpy(),
             statistics=Statistics(found["gram"], found["cross"], found["energy"]),
             filter=found["filter"],
             memory=Memory.from_tensors(memory),

@@ -84,6 +84,7 @@ class Tracker:
             first_size=size,
             status=(Status.TRACKED,) * len(named),
             unseen=np.zeros(len(named), dtype=int),
+            hint=centre,
             statistics=statistics,
             filter=solve(statistics, self.config.filter),
             memory=memory,
@@ -150,6 +151,7 @@ class Tracker:
             size=np.where(seen, size, state.size),
             status=tuple(status for status, _ in judged),
             unseen=np.array([unseen for _, unseen in judged]),
+            hint=centre,
         )
         return after, scores
 
@@ -160,13 +162,16 @@ class Tracker:
         parts = []
         for target, status in enumerate(state.status):
             centre, size = state.centre[target], state.size[target]
-            parts.append(at_scales(target, centre, size, tracking, search_scales))
-            if status is Status.LOST:
-                step = int(state.unseen[target]) - tracking.lost_after
-                places = search_places(centre, windows[target], step, tracking.search_windows, frame_size)
-                count = len(places)
-                around = Candidates(np.full(count, target), places, np.tile(size, (count, 1)), np.ones(count))
-                parts.append(around)
+            if status is not Status.LOST:
+                parts.append(at_scales(target, centre, size, tracking, search_scales))
+                continue
+            # The hint first: a target seen off-centre, faded by the window, is looked at again in full.
+            step = int(state.unseen[target]) - tracking.lost_after
+            around = search_places(centre, windows[target], step, tracking.search_windows, frame_size)
+            places = np.concatenate([state.hint[target][None], centre[None], around])
+            count = len(places)
+            sizes = np.tile(size, (count, 1))
+            parts.append(Candidates(np.full(count, target), places, sizes, np.ones(count)))
         return Candidates.join(parts)
 
     def _learn(self, frame: Image, state: TrackerState) -> TrackerState:

@@ -1,0 +1,73 @@
+"""The crop map: crop pixel u shows image position centre + (u - (S - 1) / 2) * window / S."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from rartrack.tracking.crops import cut, mean_colour, window_size
+
+
+def ramp(width: int, height: int) -> np.ndarray:
+    """An image whose red is the column and whose green is the row."""
+    image = np.zeros((height, width, 3), dtype=np.uint8)
+    image[..., 0] = np.arange(width)
+    image[..., 1] = np.arange(height)[:, None]
+    return image
+
+
+def test_the_middle_pixel_of_a_crop_shows_the_centre() -> None:
+    crop = cut(ramp(200, 150), np.array([[80.5, 60.5]]), np.array([[31.0, 31.0]]), 31)[0]
+    assert tuple(crop[15, 15, :2]) == (80, 60)  # pixel 80 covers [80, 81), its centre is 80.5
+
+
+def test_a_window_of_the_crops_size_is_copied_pixel_by_pixel() -> None:
+    image = np.random.default_rng(0).integers(0, 255, (100, 120, 3), dtype=np.uint8)
+    crop = cut(image, np.array([[60.5, 50.5]]), np.array([[31.0, 31.0]]), 31)[0]
+    np.testing.assert_array_equal(crop, image[35:66, 45:76])
+
+
+@pytest.mark.parametrize("window", [(20.0, 45.0), (60.0, 31.0), (90.0, 120.0)])
+def test_positions_follow_the_map(window: tuple[float, float]) -> None:
+    side, centre = 31, np.array([110.0, 75.0])
+    crop = cut(ramp(220, 150), centre[None], np.array([window]), side)[0].astype(float)
+    u = np.arange(side)
+    expected_x = centre[0] + (u - 15) * window[0] / side - 0.5
+    expected_y = centre[1] + (u - 15) * window[1] / side - 0.5
+    inside = slice(2, -2)
+    assert_allclose(crop[15, inside, 0], expected_x[inside], atol=1.1)
+    assert_allclose(crop[inside, 15, 1], expected_y[inside], atol=1.1)
+
+
+def test_shrinking_averages_instead_of_picking_pixels() -> None:
+    checkers = np.indices((400, 400)).sum(axis=0) % 2 * 255
+    image = np.repeat(checkers[..., None], 3, axis=2).astype(np.uint8)
+    crop = cut(image, np.array([[200.0, 200.0]]), np.array([[310.0, 310.0]]), 31)[0]
+    assert np.ptp(crop[3:-3, 3:-3]) < 60
+    assert abs(crop.mean() - 127.5) < 5
+
+
+def test_outside_the_frame_is_the_mean_colour() -> None:
+    image = np.full((50, 50, 3), (200, 100, 50), dtype=np.uint8)
+    crops = cut(image, np.array([[0.0, 0.0], [-500.0, 900.0]]), np.array([[60.0, 60.0], [60.0, 60.0]]), 15)
+    assert_allclose(crops.reshape(-1, 3), np.broadcast_to([200, 100, 50], (450, 3)), atol=1)
+
+
+@pytest.mark.parametrize("centre", [(0.0, 0.0), (49.0, 30.0), (1e5, -1e5)])
+@pytest.mark.parametrize("window", [(1e-3, 1e-3), (5000.0, 7000.0)])
+def test_extreme_windows_give_crops(centre: tuple[float, float], window: tuple[float, float]) -> None:
+    crop = cut(ramp(50, 60), np.array([centre]), np.array([window]), 31)
+    assert crop.shape == (1, 31, 31, 3)
+
+
+def test_mean_colour_of_a_large_frame_is_that_of_all_its_pixels() -> None:
+    image = cv2.resize(np.random.default_rng(0).integers(0, 255, (9, 12, 3), dtype=np.uint8), (1200, 900))
+    assert_allclose(mean_colour(image), image.reshape(-1, 3).mean(axis=0), atol=2)
+
+
+def test_window_shapes() -> None:
+    size = np.array([[10.0, 40.0]])
+    assert_allclose(window_size(size, 2.0, "stretch"), [[30, 120]])
+    assert_allclose(window_size(size, 2.0, "square"), [[60, 60]])

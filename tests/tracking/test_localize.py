@@ -1,0 +1,59 @@
+"""From windows and peaks to places and sizes."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.testing import assert_allclose
+
+from rartrack.config import TrackingConfig
+from rartrack.tracking.localize import Candidates, at_scales, best_of, limited, moved, scale_exponents
+
+FRAME = (320, 240)
+
+
+def test_scale_exponents_are_centred_and_hold_zero() -> None:
+    assert scale_exponents(3).tolist() == [-1, 0, 1]
+    assert scale_exponents(5).tolist() == [-2, -1, 0, 1, 2]
+    assert scale_exponents(1).tolist() == [0]
+
+
+def test_windows_of_one_target() -> None:
+    config = TrackingConfig(scale_step=1.1, scale_penalty=0.9)
+    found = at_scales(2, np.array([50.0, 40.0]), np.array([20.0, 10.0]), config, search_scales=True)
+    assert_allclose(found.size, [[20 / 1.1, 10 / 1.1], [20, 10], [22, 11]])
+    assert_allclose(found.weight, [0.9, 1, 0.9])
+    assert found.target.tolist() == [2, 2, 2]
+
+
+def test_each_target_takes_its_own_best_weighted_window() -> None:
+    candidates = Candidates(np.array([0, 0, 1, 1]), np.zeros((4, 2)), np.ones((4, 2)), np.array([1.0, 0.5, 1.0, 1.0]))
+    assert best_of(candidates, np.array([0.5, 0.9, 0.1, 0.2]), 2).tolist() == [0, 3]
+
+
+def test_an_image_displacement_survives_crop_and_cells() -> None:
+    """A target that moved by d pixels shows d * side / window / 8 cells away, and comes back as d (SPEC Sec. 6)."""
+    side, window, distance = 255, np.array([90.0, 300.0]), np.array([7.0, -11.0])
+    cells = distance * side / window / 8
+    assert_allclose(moved(np.array([100.0, 100.0]), window, cells, side), [107, 89], atol=1e-12)
+
+
+def test_sizes_stay_within_limits_and_keep_their_aspect() -> None:
+    first = np.array([[20.0, 10.0]])
+    config = TrackingConfig(size_limits=(0.5, 2.0))
+    _, small = limited(np.array([[50.0, 50.0]]), first * 0.1, first, FRAME, config)
+    _, large = limited(np.array([[50.0, 50.0]]), first * 9, first, FRAME, config)
+    assert_allclose(small, first * 0.5)
+    assert_allclose(large, first * 2)
+
+
+def test_a_target_is_never_larger_than_the_frame_nor_centred_outside() -> None:
+    first = np.array([[300.0, 100.0]])
+    centre, size = limited(np.array([[-5.0, 900.0]]), first * 2, first, FRAME, TrackingConfig())
+    assert_allclose(centre, [[0, 240]])
+    assert_allclose(size, [[320, 320 / 3]])
+
+
+def test_a_one_pixel_frame_is_no_special_case() -> None:
+    centre, size = limited(np.array([[0.5, 0.5]]), np.ones((1, 2)), np.ones((1, 2)), (1, 1), TrackingConfig())
+    assert_allclose(centre, [[0.5, 0.5]])
+    assert_allclose(size, [[1, 1]])

@@ -1,0 +1,58 @@
+"""Tracked, uncertain, lost; and where a lost target is looked for."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from rartrack.config import TrackingConfig
+from rartrack.results import Status
+from rartrack.tracking.status import next_status, score_of, search_places
+
+CONFIG = TrackingConfig(uncertain_below=0.4, lost_below=0.2, lost_after=3, found_above=0.6)
+
+
+@pytest.mark.parametrize(("peak", "score"), [(0.3, 0.3), (-0.1, 0.0), (1.7, 1.0), (math.nan, 0.0)])
+def test_the_score_is_the_peak_within_bounds(peak: float, score: float) -> None:
+    assert score_of(peak) == score
+
+
+def test_a_low_score_is_uncertain_and_a_high_one_tracked() -> None:
+    assert next_status(Status.TRACKED, 0, 0.39, CONFIG) == (Status.UNCERTAIN, 0)
+    assert next_status(Status.UNCERTAIN, 0, 0.4, CONFIG) == (Status.TRACKED, 0)
+
+
+def test_lost_only_after_so_many_frames_in_a_row() -> None:
+    status, unseen, history = Status.TRACKED, 0, []
+    for score in (0.1, 0.1, 0.3, 0.1, 0.1, 0.1):
+        status, unseen = next_status(status, unseen, score, CONFIG)
+        history.append(status)
+    assert history[:5] == [Status.UNCERTAIN] * 5
+    assert history[5] is Status.LOST
+
+
+def test_a_lost_target_needs_a_high_score_to_be_found() -> None:
+    assert next_status(Status.LOST, 5, 0.59, CONFIG) == (Status.LOST, 6)
+    assert next_status(Status.LOST, 5, 0.6, CONFIG) == (Status.TRACKED, 0)
+
+
+def test_the_search_reaches_every_part_of_the_frame() -> None:
+    frame, window, centre = (320, 240), np.array([60.0, 60.0]), np.array([40.0, 30.0])
+    places = np.concatenate([search_places(centre, window, step, 4, frame) for step in range(60)])
+    grid = np.stack(np.meshgrid(np.arange(0, 321, 20), np.arange(0, 241, 20)), axis=-1).reshape(-1, 1, 2)
+    assert (np.abs(grid - places).max(axis=2).min(axis=1) <= 30).all()
+
+
+def test_the_search_starts_near_and_widens() -> None:
+    centre = np.array([160.0, 120.0])
+    distances = [
+        np.abs(search_places(centre, np.array([60.0, 60.0]), step, 4, (320, 240)) - centre).max() for step in range(8)
+    ]
+    assert distances[0] == 30
+    assert distances == sorted(distances)
+
+
+def test_a_frame_smaller_than_the_window_has_nowhere_else_to_look() -> None:
+    assert len(search_places(np.array([5.0, 5.0]), np.array([60.0, 60.0]), 0, 4, (10, 10))) == 0

@@ -1,0 +1,275 @@
+"""The online loop: what it follows, what it remembers, what it refuses."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose
+
+from rartrack.boxes import iou
+from rartrack.errors import InputError
+from rartrack.results import Status
+from rartrack.tracking.state import TrackerState
+from rartrack.tracking.tracker import Tracker
+
+Make = Callable[..., Tracker]
+
+
+def tensors(state: TrackerState) -> list[torch.Tensor]:
+    return [
+        state.filter,
+        state.statistics.gram,
+        state.statistics.cross,
+        state.statistics.energy,
+        *state.memory.tensors().values(),
+        *map(torch.from_numpy, (state.centre, state.size, state.unseen)),
+    ]
+
+
+def assert_equal(a: TrackerState, b: TrackerState) -> None:
+    assert (a.names, a.frame, a.status) == (b.names, b.frame, b.status)
+    assert all(torch.equal(x, y) for x, y in zip(tensors(a), tensors(b), strict=True))
+
+
+def test_it_follows_a_moving_square(small_tracker: Make, scene) -> None:
+    tracker = small_tracker(scales=1)
+    tracker.init(scene.frame(0), scene.box(0))
+    for index in range(1, 12):
+        result = tracker.update(scene.frame(index))
+    assert iou(result.box, scene.box(11)) > 0.6
+    assert result.status is Status.TRACKED
+    assert 0 <= result.score <= 1
+
+
+def test_the_first_frame_finds_the_given_box_again(small_tracker: Make, scene) -> None:
+    tracker = small_tracker(scales=1)
+    tracker.init(scene.frame(0), scene.box(0))
+    result = tracker.update(scene.frame(0))
+    assert_allclose(result.box, scene.box(0), atol=0.2)
+    assert result.score > 0.9
+
+
+def test_results_come_back_as_the_boxes_were_given(small_tracker: Make, scene) -> None:
+    tracker, box, frame = small_tracker(), scene.box(0), scene.frame(0)
+    for given, kind in ((box, None), ([box, (100, 80, 20, 20)], list), ({"a": box, "b": (9, 9, 20, 20)}, dict)):
+        tracker.init(frame, given)
+        result = tracker.update(frame)
+        assert type(result) is (kind or type(result))
+        assert len(tracker.state) == (len(given) if kind else 1)
+        assert type(tracker.given()) is type(result)
+    tracker.init(frame, np.array(box))
+    assert tracker.given().box == box
+    tracker.init(frame, list(box))
+    assert tracker.given().box == box
+    assert tracker.given().score == 1
+
+
+def test_two_runs_are_equal(small_tracker: Make, scene) -> None:
+    states = []
+    for _ in range(2):
+        tracker = small_tracker()
+        tracker.init(scene.frame(0), scene.box(0))
+        for index in range(1, 5):
+            tracker.update(scene.frame(index))
+        states.append(tracker.state)
+    assert_equal(*states)
+
+
+def test_a_batch_of_targets_equals_single_targets(small_tracker: Make, scene) -> None:
+    boxes = {"square": scene.box(0), "ground": (120.0, 40.0, 40.0, 30.0), "edge": (-10.0, 100.0, 30.0, 50.0)}
+    together = small_tracker()
+    together.init(scene.frame(0), boxes)
+    alone = {name: small_tracker() for name in boxes}
+    for name, tracker in alone.items():
+        tracker.init(scene.frame(0), boxes[name])
+    for index in range(1, 4):
+        results = together.update(scene.frame(index))
+        for name, tracker in alone.items():
+            single = tracker.update(scene.frame(index))
+            assert_allclose(results[name].box, single.box, atol=1e-3)
+            assert_allclose(results[name].score, single.score, atol=1e-4)
+
+
+def test_saved_and_restored_in_the_middle_equals_uninterrupted(small_tracker: Make, scene, tmp_path: Path) -> None:
+    one = small_tracker()
+    one.init(scene.frame(0), {"a": scene.box(0), "b": (120, 40, 40, 30)})
+    for index in range(1, 4):
+        one.update(scene.frame(index))
+    one.state.save(tmp_path / "state.safetensors")
+    other = small_tracker()
+    other.state = TrackerState.load(tmp_path / "state.safetensors")
+    for index in range(4, 8):
+        assert one.update(scene.frame(index)) == other.update(scene.frame(index))
+    assert_equal(one.state, other.state)
+
+
+def test_a_kept_state_is_not_changed_by_tracking_on(small_tracker: Make, scene) -> None:
+    tracker = small_tracker()
+    tracker.init(scene.frame(0), scene.box(0))
+    kept = tracker.state
+    before = [tensor.clone() for tensor in tensors(kept)]
+    first = tracker.update(scene.frame(1))
+    assert all(torch.equal(x, y) for x, y in zip(before, tensors(kept), strict=True))
+    tracker.state = kept
+    assert tracker.update(scene.frame(1)) == first
+
+
+def test_states_stack_and_select(small_tracker: Make, scene) -> None:
+    tracker = small_tracker()
+    tracker.init(scene.frame(0), {"a": scene.box(0), "b": (120, 40, 40, 30)})
+    state = tracker.state
+    assert_equal(TrackerState.stack([state.select([0]), state.select([1])]), state)
+    assert state.select([1, 0]).names == ("b", "a")
+    with pytest.raises(InputError, match="comes twice"):
+        TrackerState.stack([state, state])
+
+
+def test_searching_leaves_no_trace(small_tracker: Make, scene) -> None:
+    """Scales and contexts read the memory and never commit (SPEC Sec. 7): only the template step changes it."""
+    tracker = small_tracker(update_interval=10)
+    tracker.init(scene.frame(0), scene.box(0))
+    learned = tracker.state
+    for index in range(1, 5):
+        tracker.update(scene.frame(index))
+    assert torch.equal(tracker.state.filter, learned.filter)
+    for name, value in learned.memory.tensors().items():
+        assert torch.equal(tracker.state.memory.tensors()[name], value)
+
+
+def test_the_memory_comes_from_the_template_alone(small_tracker: Make, scene) -> None:
+    """With and without contexts, the memory after the template step is the same."""
+    tracker = small_tracker()
+    tracker.init(scene.frame(0), scene.box(0))
+    model, state = tracker.model, tracker.state
+    with torch.inference_mode():
+        _, alone = model.features(scene.frame(0), state.centre, state.size, model.network.initial_memory(1))
+    for name, value in state.memory.tensors().items():
+        assert_allclose(value.numpy(), alone.tensors()[name].numpy(), atol=1e-5)
+
+
+def test_nothing_is_learned_while_uncertain(small_tracker: Make, scene) -> None:
+    tracker = small_tracker(uncertain_below=1.1)
+    tracker.init(scene.frame(0), scene.box(0))
+    before = tracker.state
+    result = tracker.update(scene.frame(1))
+    assert result.status is Status.UNCERTAIN
+    assert tracker.state.filter is before.filter
+    assert tracker.state.memory is before.memory
+
+
+def test_one_target_learns_while_another_does_not(small_tracker: Make, scene) -> None:
+    tracker = small_tracker(uncertain_below=0.3, lost_below=0.0)
+    tracker.init(scene.frame(0), {"gone": scene.box(0), "stays": (150.0, 20.0, 30.0, 30.0)})
+    before = tracker.state
+    results = tracker.update(scene.frame(0, hidden=True))
+    assert [results[name].status for name in ("gone", "stays")] == [Status.UNCERTAIN, Status.TRACKED]
+    assert torch.equal(tracker.state.filter[0], before.filter[0])
+    assert not torch.equal(tracker.state.filter[1], before.filter[1])
+
+
+def test_a_target_that_disappears_is_lost_and_found_where_it_reappears(small_tracker: Make, scene) -> None:
+    tracker = small_tracker(uncertain_below=0.3, lost_below=0.3, lost_after=3, found_above=0.4, scales=1)
+    tracker.init(scene.frame(0), scene.box(0))
+    seen = [tracker.update(scene.frame(0, hidden=True)) for _ in range(4)]
+    assert [result.status for result in seen] == [Status.UNCERTAIN] * 2 + [Status.LOST] * 2
+    assert seen[-1].box == seen[-2].box
+    for _ in range(40):  # it comes back 100 pixels to the right, outside the window searched while tracked
+        result = tracker.update(scene.frame(50))
+        if result.status is Status.TRACKED:
+            break
+    assert result.status is Status.TRACKED
+    for _ in range(3):
+        result = tracker.update(scene.frame(50))
+    assert iou(result.box, scene.box(50)) > 0.7
+
+
+@pytest.mark.slow
+def test_memory_is_constant_over_two_thousand_frames(small_tracker: Make, scene) -> None:
+    tracker = small_tracker(scales=1, update_interval=5)
+    tracker.init(scene.frame(0), scene.box(0))
+    frame = scene.frame(0)
+    for _ in range(20):
+        tracker.update(frame)
+    tracemalloc.start()
+    tracker.update(frame)
+    start = tracemalloc.get_traced_memory()[0]
+    bytes_of_state = sum(tensor.nbytes for tensor in tensors(tracker.state))
+    for _ in range(2000):
+        tracker.update(frame)
+    grown = tracemalloc.get_traced_memory()[0] - start
+    tracemalloc.stop()
+    assert grown < 50_000
+    assert sum(tensor.nbytes for tensor in tensors(tracker.state)) == bytes_of_state
+
+
+def test_a_target_that_leaves_the_picture(small_tracker: Make, scene) -> None:
+    tracker = small_tracker()
+    tracker.init(scene.frame(0), (-15.0, 100.0, 30.0, 30.0))
+    for _ in range(3):
+        result = tracker.update(scene.frame(0, hidden=True))
+    assert np.isfinite(result.box).all()
+    assert -30 <= result.box.x <= 240
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 300), (6000, 8000)])
+def test_frames_of_any_size(small_tracker: Make, shape: tuple[int, int]) -> None:
+    frame = np.random.default_rng(0).integers(0, 255, (*shape, 3), dtype=np.uint8)
+    tracker = small_tracker()
+    tracker.init(frame, (0, 0, shape[1], shape[0]))
+    assert np.isfinite(tracker.update(frame).box).all()
+
+
+def test_a_blank_frame_gives_a_finite_answer(small_tracker: Make) -> None:
+    blank = np.full((60, 80, 3), 128, dtype=np.uint8)
+    tracker = small_tracker()
+    tracker.init(blank, (20, 20, 20, 20))
+    assert np.isfinite(tracker.update(blank).box).all()
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        (np.zeros((10, 10), np.uint8), "RGB uint8"),
+        (np.zeros((10, 10, 4), np.uint8), "RGB uint8"),
+        (np.zeros((10, 10, 3), np.float32), "float32"),
+        (np.zeros((0, 10, 3), np.uint8), "empty"),
+        ("frame.png", "str"),
+    ],
+)
+def test_frames_that_are_refused(small_tracker: Make, frame: object, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        small_tracker().init(frame, (1, 1, 5, 5))
+
+
+@pytest.mark.parametrize(
+    ("boxes", "message"),
+    [
+        ((300, 10, 20, 20), "outside the frame"),
+        ((10, 10, 0, 20), "above 0"),
+        ((10, 10, float("nan"), 20), "finite"),
+        ((10, 10, 20), "3 numbers"),
+        ("a,b,c,d", "four numbers"),
+        ([], "no box"),
+        ({}, "no box"),
+        ({"a": (10, 10, 20, 20), "b": (1, 1, -5, 5)}, "above 0"),
+    ],
+)
+def test_boxes_that_are_refused(small_tracker: Make, scene, boxes: object, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        small_tracker().init(scene.frame(0), boxes)
+
+
+def test_update_before_init_is_refused(small_tracker: Make, scene) -> None:
+    with pytest.raises(InputError, match="call init"):
+        small_tracker().update(scene.frame(0))
+
+
+def test_a_damaged_state_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "state").write_bytes(b"nonsense")
+    with pytest.raises(InputError, match="cannot read"):
+        TrackerState.load(tmp_path / "state")
