@@ -15,6 +15,8 @@ DONE, WRONG, INTERRUPTED = 0, 2, 130
 
 COMMANDS = {
     "track": "follow objects through a video",
+    "evaluate": "run trackers over the sequences of a data set",
+    "report": "score raw results, ours or anybody's: tables, plots, one page",
     "data": "look through data sets",
     "models": "list the models at hand",
     "doctor": "show what this machine can do",

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from rartrack.boxes import Boxes
+from rartrack.datasets import BENCHMARKS
 from rartrack.datasets.dataset import Dataset
+from rartrack.datasets.otb import official_name
 from rartrack.datasets.sequence import Sequence
-from rartrack.errors import InputError, nearest
+from rartrack.errors import InputError
 from rartrack.evaluation import got10k, normalized, otb, raw
 from rartrack.evaluation.metrics import Values
 from rartrack.evaluation.rules import Curves, Rules, measure
@@ -61,9 +63,30 @@ class Trajectories:
 
 def rules_of(dataset: Dataset) -> dict[str, Rules]:
     """The rules by which a data set's one-pass results can be scored; ``toolkit`` is the benchmark's own."""
-    if dataset.name == "trackingnet":
+    if dataset.layout == "trackingnet":
         return normalized.TRACKINGNET_RULES
     return normalized.LASOT_RULES if dataset.protocol == "lasot" else otb.RULES
+
+
+def rules_text(protocol: str, name: str) -> str:
+    """Where a set of rules was read, for a reader."""
+    if protocol == "got10k":
+        return "the got10k package 0.1.3, ExperimentGOT10k: frames pooled, first frames and unseen targets left out"
+    known = {"ope": otb.RULES, "lasot": normalized.LASOT_RULES}.get(protocol, {})
+    return known[name].source if name in known else name
+
+
+def truth_of(sequence: Sequence, dataset: Dataset) -> Boxes:
+    """The true boxes (T, 4) in the benchmark's own coordinates; NaN where its protocol says the target is not seen.
+
+    LaSOT flags such frames as ``absent``, GOT-10k flags all others as ``covered``.
+    """
+    truth = own_coordinates(sequence.boxes, dataset.origin)
+    if dataset.protocol == "lasot" and "absent" in sequence.tags:
+        truth[sequence.tags["absent"]] = np.nan
+    if dataset.protocol == "got10k" and "covered" in sequence.tags:
+        truth[~sequence.tags["covered"]] = np.nan
+    return truth
 
 
 def own_coordinates(boxes: Boxes, origin: int) -> Boxes:
@@ -95,8 +118,10 @@ def read_trajectories(
     absent = [name for name in sequences if name not in found.files]
     if absent:
         read.remarks.append(f"{folder.name}: no result for {_some(absent)} of {len(sequences)} sequences")
-    if found.unknown:
-        read.remarks.append(f"{folder.name}: {_some(found.unknown)} not in {dataset.name}, ignored")
+    # Results of all of OTB-2015 are commonly scored on OTB-2013 too: its other sequences are no strangers.
+    strangers = [name for name in found.unknown if dataset.name not in BENCHMARKS or official_name(name) is None]
+    if strangers:
+        read.remarks.append(f"{folder.name}: {_some(strangers)} not in {dataset.name}, ignored")
     for name, sequence in sequences.items():
         boxes = None if name in absent else _read_one(found.files[name][0], dataset, sequence, given_origin, read)
         if boxes is None:
@@ -144,7 +169,7 @@ def score_one_pass(
 ) -> Score:
     """Score one tracker by one-pass rules; figures are means over the sequences it has."""
     frames = {
-        name: measure(read.boxes[name], own_coordinates(sequence.boxes, dataset.origin), rules)
+        name: measure(read.boxes[name], truth_of(sequence, dataset), rules)
         for name, sequence in sequences.items()
         if name in read.boxes
     }
@@ -175,7 +200,7 @@ def score_got10k(
 ) -> Score:
     """Score one tracker by GOT-10k's rules: figures pool the frames of all sequences."""
     counted = {
-        name: got10k.overlaps(read.boxes[name], own_coordinates(sequence.boxes, dataset.origin), sequence.frame_size)
+        name: got10k.overlaps(read.boxes[name], truth_of(sequence, dataset), sequence.frame_size)
         for name, sequence in sequences.items()
         if name in read.boxes
     }
@@ -194,14 +219,3 @@ def score_got10k(
         seconds=read.seconds,
         missing=tuple(read.missing),
     )
-
-
-def choose_rules(name: str, known: Mapping[str, Rules] | list[str]) -> str:
-    """Return the name if it is known.
-
-    Raises:
-        InputError: it is not.
-    """
-    if name not in known:
-        raise InputError(f"rules {name!r} are not among {', '.join(known)}{nearest(name, known)}")
-    return name

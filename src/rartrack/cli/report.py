@@ -1,0 +1,99 @@
+"""``rartrack report RESULTS_DIR --dataset NAME``: score raw results, ours or anybody's, without frames."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from rartrack.datasets import load_dataset
+from rartrack.errors import InputError
+from rartrack.evaluation.scoreboard import OWN_RULES, Scoreboard, score_results
+from rartrack.report import catalogue, plots, summaries
+from rartrack.report.table import FORMATS, print_table
+from rartrack.report.write import make_folder, write_report, write_scores, write_table
+
+_BOXES = {"0-based": 0, "1-based": 1}
+_FORMATS = {"markdown": "md", "latex": "tex", "csv": "csv"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.add_argument("results", metavar="RESULTS_DIR", type=Path, help="<tracker>/<sequence>.txt, x,y,w,h a line")
+    parser.add_argument(
+        "--dataset",
+        required=True,
+        metavar="NAME|DIR",
+        help="a benchmark such as otb2015, or a folder; several by commas",
+    )
+    parser.add_argument("--data", metavar="DIR", help="where the benchmark lies; its annotations alone suffice")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="write scores.csv, tables, plots and a page there")
+    parser.add_argument("--rules", default=OWN_RULES, metavar="A,B", help="toolkit, pysot, got10k (default: toolkit)")
+    parser.add_argument("--boxes", choices=_BOXES, help="what results count from (default: as the benchmark's files)")
+    parser.add_argument("--protocol", choices=("ope", "vot", "got10k", "lasot"), help="another than the data set's own")
+    parser.add_argument("--trackers", metavar="A,B", help="these trackers only")
+    parser.add_argument("--against", metavar="TRACKER", help="compare the others with this one (default: the best)")
+    parser.add_argument("--partial", action="store_true", help="score incomplete results too, marked with a star")
+    parser.add_argument("--figure", metavar="A,B", help="only these figures: fig8, fig9, fig10, otb2015-curves, ...")
+    parser.add_argument("--table", metavar="A,B", help="only these tables: table2, table3, otb2015-overall, ...")
+    parser.add_argument("--format", choices=("terminal", *_FORMATS), default="terminal", help="of what is printed")
+    parser.add_argument("--worst", type=int, default=12, metavar="N", help="sequences whose frames the page shows")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Run the command."""
+    figures, tables = _listed(options.figure), _listed(options.table)
+    if figures and options.output is None:
+        raise InputError("--figure needs --output DIR to write to")
+    if options.output is not None:
+        make_folder(options.output)
+    boards = _boards(options)
+    for board in boards:
+        for remark in board.remarks:
+            print(f"rartrack: {remark}", file=sys.stderr)
+    if options.against and not any(score.tracker == options.against for board in boards for score in board.main):
+        raise InputError(f"--against {options.against}: no such tracker among those scored")
+    chosen = [catalogue.choose_table(name, boards, options.against) for name in tables]
+    drawn = {name: catalogue.choose_figure(name, boards) for name in figures}
+    for table in chosen or ([] if drawn else [summaries.overall(board) for board in boards]):
+        if options.format == "terminal":
+            print_table(table)
+        else:
+            print(FORMATS[_FORMATS[options.format]](table))
+    if options.output is None:
+        return
+    if chosen or drawn:
+        written = write_scores(boards, options.output)
+        for table in chosen:
+            written += write_table(table, options.output)
+        for name, draw in drawn.items():
+            written += plots.save(draw(), make_folder(options.output / "plots"), name)
+    else:
+        command = shlex.join(["rartrack", *sys.argv[1:]])
+        written = write_report(boards, options.output, against=options.against, command=command, worst=options.worst)
+    print(f"{len(written)} files written to {options.output}; {written[-1].name} last", file=sys.stderr)
+
+
+def _boards(options: argparse.Namespace) -> list[Scoreboard]:
+    boards: list[Scoreboard] = []
+    for name in _listed(options.dataset):
+        board = score_results(
+            options.results,
+            load_dataset(name, options.data),
+            _listed(options.rules),
+            trackers=_listed(options.trackers) or None,
+            given_origin=None if options.boxes is None else _BOXES[options.boxes],
+            partial=options.partial,
+            protocol=options.protocol,
+        )
+        # The same tracker is left out, or remarked on, once, not once a benchmark.
+        said = {remark for earlier in boards for remark in earlier.remarks}
+        boards.append(replace(board, remarks=tuple(each for each in board.remarks if each not in said)))
+    return boards
+
+
+def _listed(text: str | None) -> Sequence[str]:
+    return [part.strip() for part in text.split(",") if part.strip()] if text else []

@@ -1,0 +1,123 @@
+"""One HTML page with everything in it: opens from a file, offline, and can be sent as it is."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rartrack import __version__
+from rartrack.errors import InputError
+from rartrack.evaluation.scoreboard import Scoreboard
+from rartrack.evaluation.scoring import rules_text
+from rartrack.report import plots, worst_frames
+from rartrack.report.summaries import METRICS, benchmark_title
+from rartrack.report.table import Column, Table
+
+_KINDS = {
+    "curves": "Curves",
+    "eao": "Expected overlap",
+    "ranking": "Ranking",
+    "accuracy-robustness": "Accuracy and robustness",
+    "speed": "Speed",
+    "attributes": "By attribute",
+}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A cell of a table on the page."""
+
+    text: str
+    best: bool
+    foreign: bool
+    shade: float | None
+
+
+def write_page(
+    boards: Sequence[Scoreboard], tables: Mapping[str, Table], output: Path, *, command: str, worst: int
+) -> Path:
+    """Write ``index.html``; the plots are taken from ``output/plots``.
+
+    Raises:
+        InputError: jinja2 is not installed.
+    """
+    try:
+        import jinja2
+    except ModuleNotFoundError:
+        raise InputError("the page needs jinja2: pip install 'rartrack[report]'") from None
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("rartrack.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["cells"] = _cells
+    palette = plots.colours(boards)
+    text = environment.get_template("report.html").render(
+        boards=[_describe(board, tables, output, worst, palette) for board in boards],
+        paper=[table for name, table in tables.items() if name.startswith("table")],
+        palette=palette,
+        command=command,
+        version=__version__,
+    )
+    path = output / "index.html"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def _describe(
+    board: Scoreboard, tables: Mapping[str, Table], output: Path, worst: int, palette: Mapping[str, str]
+) -> dict[str, Any]:
+    images = {title: output / "plots" / f"{board.benchmark}-{kind}.svg" for kind, title in _KINDS.items()}
+    return {
+        "name": board.benchmark,
+        "title": benchmark_title(board.benchmark),
+        "frames": sum(len(sequence) for sequence in board.sequences.values()),
+        "sequences": len(board.sequences),
+        "trackers": len(board.main),
+        "rules": [(name, rules_text(board.protocol, name)) for name in board.rules],
+        "metrics": [METRICS[name] for name in board.metrics],
+        "overall": tables[f"{board.benchmark}-overall"],
+        "attributes": tables.get(f"{board.benchmark}-attributes"),
+        "comparison": tables.get(f"{board.benchmark}-comparison"),
+        "by_sequence": tables.get(f"{board.benchmark}-sequences"),
+        "images": {title: _embedded(path) for title, path in images.items() if path.is_file()},
+        "worst": worst_frames.collect(board, palette, worst),
+        "remarks": board.remarks,
+    }
+
+
+def _embedded(path: Path) -> str:
+    return "data:image/svg+xml;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
+
+
+def _cells(table: Table) -> list[list[Shown]]:
+    best = table.best()
+    ranges = [_range(table, position, column) for position, column in enumerate(table.columns)]
+    return [
+        [
+            Shown(
+                text=table.text(cell, column),
+                best=(number, position) in best,
+                foreign=column.foreign,
+                shade=_shade(cell, ranges[position], column),
+            )
+            for position, (cell, column) in enumerate(zip(row, table.columns, strict=True))
+        ]
+        for number, row in enumerate(table.rows)
+    ]
+
+
+def _range(table: Table, position: int, column: Column) -> tuple[float, float] | None:
+    values = [row[position] for row in table.rows]
+    numbers = [value for value in values if isinstance(value, float) and value == value]
+    if column.better is None or column.foreign or len(numbers) < 2 or min(numbers) == max(numbers):
+        return None
+    return min(numbers), max(numbers)
+
+
+def _shade(cell: object, limits: tuple[float, float] | None, column: Column) -> float | None:
+    if limits is None or not isinstance(cell, float) or cell != cell:
+        return None
+    share = (cell - limits[0]) / (limits[1] - limits[0])
+    return share if column.better == "higher" else 1 - share

@@ -1,0 +1,171 @@
+"""The tables of a report: overall, by attribute, by sequence, and trackers in pairs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+from rartrack.datasets import BENCHMARKS
+from rartrack.evaluation.otb import ATTRIBUTES
+from rartrack.evaluation.scoreboard import Scoreboard, by_attribute
+from rartrack.evaluation.scoring import Score
+from rartrack.evaluation.statistics import Comparison, Interval, bootstrap, compare
+from rartrack.report.table import Cell, Column, Table
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How a figure is called and read."""
+
+    title: str
+    about: str
+    better: Literal["higher", "lower"] = "higher"
+
+
+METRICS = {
+    "auc": Metric("AUC", "area under the success curve"),
+    "dp20": Metric("DP@20", "share of frames whose centre is within 20 px"),
+    "precision": Metric("P", "area under the precision curve"),
+    "norm_precision": Metric("P_norm", "precision with distances in sides of the true box"),
+    "ao": Metric("AO", "average overlap"),
+    "sr50": Metric("SR@0.5", "share of frames with an overlap above 0.5"),
+    "sr75": Metric("SR@0.75", "share of frames with an overlap above 0.75"),
+    "eao": Metric("EAO", "expected average overlap"),
+    "accuracy": Metric("A", "average overlap while tracking"),
+    "robustness": Metric("R", "failures per 100 frames", "lower"),
+    "failures": Metric("failures", "number of failures", "lower"),
+}
+"""Metric -> how it is shown; names as in ``scores.csv``."""
+
+
+def benchmark_title(name: str) -> str:
+    """A benchmark's name in prose; a folder's as it is."""
+    return BENCHMARKS[name].title if name in BENCHMARKS else name
+
+
+def overall(board: Scoreboard) -> Table:
+    """Every tracker's figures by every set of rules asked for, with an interval of the ranking figure."""
+    leading = board.metrics[0]
+    columns = [Column("tracker")]
+    for rules in board.rules:
+        group = rules if len(board.rules) > 1 else ""
+        columns += [Column(METRICS[each].title, 4, METRICS[each].better, group) for each in board.metrics]
+    with_interval = len(board.sequences) > 1 and leading in board.main[0].by_sequence
+    with_speed = any(score.seconds for score in board.main)
+    columns += [Column(f"95 % of {METRICS[leading].title}")] if with_interval else []
+    columns += [Column("frames/s", 1, "higher")] if with_speed else []
+    rows: list[tuple[Cell, ...]] = []
+    for score in board.main:
+        row: list[Cell] = [marked(score)]
+        for rules in board.rules:
+            found = next(each for each in board.by(rules) if each.tracker == score.tracker)
+            row += [found.figures[metric] for metric in board.metrics]
+        if with_interval:
+            bounds = interval(score, leading)
+            row.append(f"{bounds.low:.3f} to {bounds.high:.3f}")
+        if with_speed:
+            row.append(1 / score.seconds if score.seconds else None)
+        rows.append(tuple(row))
+    title = f"{benchmark_title(board.benchmark)}, {len(board.sequences)} sequences, rules: {', '.join(board.rules)}"
+    return Table(f"{board.benchmark}-overall", title, tuple(columns), tuple(rows), partial_notes(board))
+
+
+def marked(score: Score) -> str:
+    """The tracker's name, with a star where only a part of its results was there to score."""
+    return f"{score.tracker} *" if score.missing else score.tracker
+
+
+def partial_notes(board: Scoreboard) -> tuple[str, ...]:
+    """One line for each tracker that was scored on a part of the sequences."""
+    total = len(board.sequences)
+    return tuple(
+        f"* {score.tracker}: only {total - len(score.missing)} of {total} sequences, not comparable to whole results"
+        for score in board.main
+        if score.missing
+    )
+
+
+@cache
+def _interval(values: tuple[float, ...]) -> Interval:
+    return bootstrap(values)
+
+
+def interval(score: Score, metric: str) -> Interval:
+    """Bootstrap interval (95 %) of a tracker's figure over sequences."""
+    return _interval(tuple(score.by_sequence[metric].tolist()))
+
+
+def attributes(board: Scoreboard) -> Table | None:
+    """The ranking figure by attribute, or None where no sequence has one."""
+    found = ordered_attributes(board)
+    metric = board.metrics[0]
+    if not found or metric not in board.main[0].by_sequence:
+        return None
+    columns = [Column("tracker")]
+    columns += [Column(f"{name} ({len(names)})", 3, METRICS[metric].better) for name, names in found.items()]
+    rows: list[tuple[Cell, ...]] = [
+        (marked(score), *(by_attribute(score, metric, names) for names in found.values())) for score in board.main
+    ]
+    title = f"{benchmark_title(board.benchmark)}: {METRICS[metric].title} by attribute (sequences)"
+    return Table(f"{board.benchmark}-attributes", title, tuple(columns), tuple(rows), partial_notes(board))
+
+
+def ordered_attributes(board: Scoreboard) -> dict[str, tuple[str, ...]]:
+    """Attribute -> its sequences, OTB's in the benchmark's order."""
+    found = board.attributes()
+    order = [*ATTRIBUTES, *(name for name in found if name not in ATTRIBUTES)]
+    return {name: found[name] for name in order if name in found}
+
+
+def sequences(board: Scoreboard) -> Table:
+    """The ranking figure by sequence, a column a tracker."""
+    metric = board.metrics[0]
+    columns = [Column("sequence"), Column("frames")]
+    columns += [Column(marked(score), 3, METRICS[metric].better) for score in board.main]
+    rows: list[tuple[Cell, ...]] = []
+    for name, sequence in board.sequences.items():
+        cells = [_of(score, metric, name) for score in board.main]
+        rows.append((name, len(sequence), *cells))
+    title = f"{benchmark_title(board.benchmark)}: {METRICS[metric].title} by sequence"
+    return Table(f"{board.benchmark}-sequences", title, tuple(columns), tuple(rows), partial_notes(board), "row")
+
+
+def _of(score: Score, metric: str, sequence: str) -> float | None:
+    if sequence not in score.sequences or metric not in score.by_sequence:
+        return None
+    return float(score.by_sequence[metric][score.sequences.index(sequence)])
+
+
+def comparisons(board: Scoreboard, against: str | None = None) -> Table | None:
+    """One tracker, the best if none is named, against every other on the sequences both have; None for one tracker."""
+    metric = board.metrics[0]
+    first = next((score for score in board.main if score.tracker == against), board.main[0])
+    others = [score for score in board.main if score is not first]
+    if not others or metric not in first.by_sequence:
+        return None
+    title = METRICS[metric].title
+    columns = (
+        Column(f"{first.tracker} against"),
+        Column(f"Δ {title}", 4),
+        Column("95 %"),
+        Column("p"),
+        Column("better : worse"),
+    )
+    rows = tuple(_versus(other.tracker, paired(first, other, metric)) for other in others)
+    notes = ("Intervals: bootstrap over sequences; p: sign-flip permutation test of paired differences.",)
+    name = f"{board.benchmark}-comparison"
+    return Table(name, f"{benchmark_title(board.benchmark)}: paired over sequences", columns, rows, notes)
+
+
+def paired(first: Score, second: Score, metric: str) -> Comparison:
+    """Compare two trackers on the sequences that both have."""
+    common = [name for name in first.sequences if name in second.sequences]
+    values = [[each.by_sequence[metric][each.sequences.index(name)] for name in common] for each in (first, second)]
+    return compare(values[0], values[1])
+
+
+def _versus(name: str, result: Comparison) -> tuple[Cell, ...]:
+    bounds = f"{result.interval.low:+.3f} to {result.interval.high:+.3f}"
+    chance = f"{result.p_value:.4f}" if result.p_value >= 0.001 else "< 0.001"
+    return name, result.difference, bounds, chance, f"{result.wins} : {result.losses}"

@@ -1,0 +1,132 @@
+"""The frames in which a tracker did worst, with its box, the others' and the true one drawn in."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from rartrack.boxes import Boxes
+from rartrack.datasets.sequence import Image, Sequence
+from rartrack.errors import InputError
+from rartrack.evaluation.metrics import Values
+from rartrack.evaluation.scoreboard import Scoreboard
+from rartrack.evaluation.scoring import Score
+
+TRUTH = (255, 255, 255)
+_WIDTH = 480
+_QUALITY = 78
+_OTHERS = 4
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One frame as an embedded JPEG; ``number`` from 0."""
+
+    number: int
+    overlap: float
+    source: str
+
+
+@dataclass(frozen=True)
+class Worst:
+    """A sequence and the frames in which the tracker's overlap is lowest."""
+
+    sequence: str
+    tracker: str
+    figure: float
+    metric: str
+    pictures: tuple[Picture, ...]
+
+
+def collect(board: Scoreboard, palette: Mapping[str, str], sequences: int, frames: int = 3) -> list[Worst]:
+    """Pictures of the sequences on which one tracker is worst: ours if it is there, else the best.
+
+    Empty where no frames are at hand. A sequence whose frames cannot be read is passed over.
+
+    Args:
+        board: the scores.
+        palette: tracker -> colour.
+        sequences: how many at most.
+        frames: pictures of each.
+    """
+    score = next((each for each in board.main if each.tracker.lower().startswith("rar")), board.main[0])
+    metric = board.metrics[0]
+    if metric not in score.by_sequence:
+        return []
+    values = dict(zip(score.sequences, score.by_sequence[metric].tolist(), strict=True))
+    with_frames = [
+        name
+        for name in sorted(values, key=values.__getitem__)
+        if board.sequences[name].frames is not None and name in score.overlaps
+    ]
+    others = [each for each in board.main if each is not score][:_OTHERS]
+    found = []
+    for name in with_frames[:sequences]:
+        pictures = _pictures(board.sequences[name], score, others, palette, frames)
+        if pictures:
+            found.append(Worst(name, score.tracker, values[name], metric, pictures))
+    return found
+
+
+def lowest(overlap: Values, count: int) -> list[int]:
+    """Numbers of the frames of lowest overlap, in order of time, each a tenth of the sequence from the others at least.
+
+    Frames whose truth is invalid (-1) and the first frame are passed over.
+    """
+    apart = max(len(overlap) // 10, 1)
+    chosen: list[int] = []
+    for index in np.argsort(np.nan_to_num(overlap), kind="stable").tolist():
+        if index > 0 and overlap[index] != -1 and all(abs(index - other) >= apart for other in chosen):
+            chosen.append(index)
+        if len(chosen) == count:
+            break
+    return sorted(chosen)
+
+
+def _pictures(
+    sequence: Sequence, score: Score, others: Iterable[Score], palette: Mapping[str, str], count: int
+) -> tuple[Picture, ...]:
+    overlap = score.overlaps[sequence.name]
+    if len(overlap) != len(sequence) or sequence.frames is None:
+        return ()
+    # Last the boxes that matter most, so that nothing lies over them.
+    drawn = [(each.boxes[sequence.name], palette[each.tracker]) for each in others if sequence.name in each.boxes]
+    drawn += [(sequence.boxes, "#ffffff"), (score.boxes[sequence.name], palette[score.tracker])]
+    pictures = []
+    for number in lowest(overlap, count):
+        try:
+            image = sequence.frames[number]
+        except (InputError, OSError, IndexError):
+            return ()
+        source = _jpeg(_draw(image, [(boxes[number], colour) for boxes, colour in drawn]))
+        pictures.append(Picture(number, float(np.nan_to_num(overlap[number])), source))
+    return tuple(pictures)
+
+
+def _draw(image: Image, boxes: Iterable[tuple[Boxes, str]]) -> Image:
+    import cv2
+
+    scale = _WIDTH / image.shape[1]
+    kind = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    shown = cv2.resize(image, None, fx=scale, fy=scale, interpolation=kind)
+    for box, colour in boxes:
+        if np.isfinite(box).all():
+            low = np.round(box[:2] * scale).astype(int)
+            high = np.round((box[:2] + box[2:]) * scale).astype(int)
+            for tone, thickness in (((20, 24, 30), 4), (_rgb(colour), 2)):
+                cv2.rectangle(shown, low.tolist(), high.tolist(), tone, thickness, cv2.LINE_AA)
+    return np.asarray(shown, dtype=np.uint8)
+
+
+def _rgb(colour: str) -> tuple[int, int, int]:
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+
+
+def _jpeg(image: Image) -> str:
+    import cv2
+
+    _, data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+    return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode("ascii")

@@ -1,0 +1,118 @@
+"""Write a report: csv of every figure, tables, plots and one page."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from rartrack.errors import InputError
+from rartrack.evaluation.scoreboard import Scoreboard, by_attribute
+from rartrack.report import catalogue, page, plots
+from rartrack.report.table import FORMATS, Table
+
+Row = tuple[str | float | int, ...]
+
+
+def write_report(
+    boards: Sequence[Scoreboard],
+    output: Path,
+    *,
+    against: str | None = None,
+    command: str = "",
+    worst: int = 12,
+) -> list[Path]:
+    """Write everything the boards give into a folder; files of an earlier report of the same names are replaced.
+
+    Args:
+        boards: one per benchmark.
+        output: the folder, made if need be.
+        against: the tracker that the others are compared with; the best if None.
+        command: how the report was asked for, shown on the page.
+        worst: for how many sequences the page shows frames, where frames are at hand.
+
+    Returns:
+        paths of the files, the page last.
+
+    Raises:
+        InputError: the folder cannot be written, or matplotlib or jinja2 is not installed.
+    """
+    written = write_scores(boards, output)
+    found = catalogue.tables(boards, against)
+    for table in found.values():
+        written += write_table(table, output)
+    for name, draw in catalogue.figures(boards).items():
+        written += plots.save(draw(), make_folder(output / "plots"), name)
+    written.append(page.write_page(boards, found, output, command=command, worst=worst))
+    return written
+
+
+def make_folder(folder: Path) -> Path:
+    """Make a folder.
+
+    Raises:
+        InputError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: {error.strerror}; choose another --output") from None
+    return folder
+
+
+def write_table(table: Table, output: Path) -> list[Path]:
+    """Write ``tables/NAME`` as csv, Markdown and LaTeX."""
+    folder = make_folder(output / "tables")
+    paths = []
+    for ending, text in FORMATS.items():
+        path = folder / f"{table.name}.{ending}"
+        path.write_text(text(table), encoding="utf-8")
+        paths.append(path)
+    return paths
+
+
+def write_scores(boards: Sequence[Scoreboard], output: Path) -> list[Path]:
+    """Write ``scores.csv``, ``sequences.csv`` and ``attributes.csv``: one figure a line, full precision."""
+    make_folder(output)
+    head = ("benchmark", "tracker", "rules")
+    return [
+        _write(output / "scores.csv", (*head, "metric", "value"), _scores(boards)),
+        _write(output / "sequences.csv", (*head, "sequence", "metric", "value"), _by_sequence(boards)),
+        _write(output / "attributes.csv", (*head, "attribute", "sequences", "metric", "value"), _by_attribute(boards)),
+    ]
+
+
+def _scores(boards: Sequence[Scoreboard]) -> Iterable[Row]:
+    for board in boards:
+        for score in board.scores:
+            name = (score.benchmark, score.tracker, score.rules)
+            yield from ((*name, metric, value) for metric, value in score.figures.items())
+            if score.seconds:
+                yield (*name, "fps", 1 / score.seconds)
+            if score.missing:
+                yield (*name, "missing_sequences", len(score.missing))
+
+
+def _by_sequence(boards: Sequence[Scoreboard]) -> Iterable[Row]:
+    for board in boards:
+        for score in board.scores:
+            for metric, values in score.by_sequence.items():
+                for sequence, value in zip(score.sequences, values.tolist(), strict=True):
+                    yield (score.benchmark, score.tracker, score.rules, sequence, metric, value)
+
+
+def _by_attribute(boards: Sequence[Scoreboard]) -> Iterable[Row]:
+    for board in boards:
+        for score in board.scores:
+            for attribute, names in board.attributes().items():
+                for metric in score.by_sequence:
+                    name = (score.benchmark, score.tracker, score.rules)
+                    yield (*name, attribute, len(names), metric, by_attribute(score, metric, names))
+
+
+def _write(path: Path, head: Sequence[str], rows: Iterable[Row]) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(head)
+        writer.writerows(rows)
+    return path
