@@ -1,0 +1,99 @@
+"""``rartrack evaluate``: run trackers over the sequences of a data set and keep their raw results."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from rartrack.cli.progress import Progress
+from rartrack.datasets import load_dataset
+from rartrack.errors import InputError
+from rartrack.evaluation.executors import PROCESSES
+from rartrack.evaluation.protocols import PROTOCOLS, VOT
+from rartrack.evaluation.run import TIME_LIMIT, Settings, Summary, evaluate
+from rartrack.evaluation.trackers import parse_settings, parse_tracker
+
+FAILED = 1
+"""Exit status when every run that could be made was made and some failed."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    add = parser.add_argument
+    add("--dataset", required=True, metavar="NAME|DIR", help="a benchmark such as otb2015, or a folder")
+    add("--data", metavar="DIR", help="where a named benchmark lies")
+    add("--protocol", choices=PROTOCOLS, help="default: vot for VOT's data sets, else ope")
+    add(
+        "--tracker",
+        action="append",
+        required=True,
+        metavar="[NAME=]SPEC",
+        help="rar-resnet50, a checkpoint's path, opencv:csrt|kcf|mil|nano-v2:FOLDER, module:callable, "
+        "path/to/file.py:callable or trax:COMMAND; NAME is the folder of its results; may be repeated",
+    )
+    add("--output", required=True, type=Path, metavar="RESULTS_DIR", help="results go to RESULTS_DIR/NAME/SEQUENCE.txt")
+    add("--sequences", metavar="A,B", help="these sequences only")
+    add("--first", type=_positive, metavar="N", help="only the first N frames of each run, for a quick look")
+    add("--overwrite", action="store_true", help="redo results that are there")
+    add("--workers", type=_positive, metavar="N", help="processes at once (default: one per processor)")
+    add("--threads", type=_positive, default=1, metavar="N", help="of each process (default: 1)")
+    add("--executor", default=PROCESSES, metavar="WHERE", help="processes (default) or dask://HOST:PORT")
+    add("--device", default="auto", help="for our models: auto, cpu, cuda or cuda:1 (default: auto)")
+    add(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change a setting of our models, such as filter.form=shared; may be repeated",
+    )
+    add("--seed", type=int, default=0, metavar="N", help="of all random numbers (default: 0)")
+    add(
+        "--time-limit",
+        type=float,
+        default=TIME_LIMIT,
+        metavar="SECONDS",
+        help=f"a tracker that takes longer for one frame is given up on that sequence (default: {TIME_LIMIT:g})",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command; returns 1 when some runs failed."""
+    if not options.time_limit > 0:
+        raise InputError(f"--time-limit {options.time_limit:g}: must be above 0")
+    overrides = parse_settings(options.set)
+    trackers = [parse_tracker(text, options.device, overrides) for text in options.tracker]
+    wanted = [name.strip() for name in options.sequences.split(",") if name.strip()] if options.sequences else None
+    dataset = load_dataset(options.dataset, options.data, wanted)
+    protocol = PROTOCOLS[options.protocol or (VOT.name if dataset.protocol == "vot" else "ope")]
+    settings = Settings(
+        protocol, options.first, options.seed, options.threads, options.time_limit, origin=dataset.origin
+    )
+    with Progress() as progress:
+        summary = evaluate(
+            dataset.sequences,
+            trackers,
+            options.output,
+            settings,
+            executor=options.executor,
+            workers=options.workers,
+            overwrite=options.overwrite,
+            observer=progress,
+        )
+    _report(summary, options.output)
+    return FAILED if summary.failed else 0
+
+
+def _report(summary: Summary, output: Path) -> None:
+    counts = [f"{len(summary.done)} runs done", f"{len(summary.kept)} were there already"]
+    if summary.failed:
+        counts.append(f"{len(summary.failed)} FAILED")
+    print(f"{', '.join(counts)}; results in {output}")
+    for job, failure in summary.failed:
+        print(f"failed: {job}: {failure.reason}")
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise ValueError
+    return value

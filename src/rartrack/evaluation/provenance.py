@@ -1,0 +1,105 @@
+"""What made a result: code, weights, settings, machine; and what differs between two of them."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import platform
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rartrack import __version__
+from rartrack.datasets.sequence import Sequence
+
+_LIBRARIES = ("numpy", "opencv-contrib-python-headless", "opencv-python", "av", "torch")
+_ABSENT = object()
+
+
+def machine() -> dict[str, Any]:
+    """The processor, the system and the libraries of this process; no host name, so that results can be published."""
+    return {
+        "processor": _processor(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        **{name: version for name in _LIBRARIES if (version := _version(name)) is not None},
+    }
+
+
+def code_version() -> str:
+    """The package's version; works without git."""
+    return __version__
+
+
+@cache
+def source_digest(*names: str) -> str:
+    """SHA-256 over the source files of the package's modules and folders of that name."""
+    package = files("rartrack")
+    digest = hashlib.sha256()
+    for name in names:
+        for path, source in _sources(package / name, name):
+            digest.update(f"{path}\n".encode())
+            digest.update(source.read_bytes())
+    return digest.hexdigest()
+
+
+def sequence_digest(sequence: Sequence) -> dict[str, Any]:
+    """A sequence's length and the hash of its annotation, which gives the first boxes."""
+    boxes = np.ascontiguousarray(sequence.boxes, dtype="<f8")
+    return {"frames": len(sequence), "annotation": hashlib.sha256(boxes.tobytes()).hexdigest()}
+
+
+def difference(before: dict[str, Any], now: dict[str, Any]) -> str | None:
+    """Name the first thing in which two descriptions differ, or None if there is none."""
+    old, new = dict(_flat(before)), dict(_flat(now))
+    for key in sorted(old.keys() | new.keys()):
+        if old.get(key, _ABSENT) != new.get(key, _ABSENT):
+            return f"{key} was {_short(old.get(key, _ABSENT))}, is now {_short(new.get(key, _ABSENT))}"
+    return None
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", list(value) if isinstance(value, tuple) else value
+
+
+def _short(value: Any) -> str:
+    if value is _ABSENT:
+        return "not there"
+    text = str(value)
+    return text if len(text) <= 40 else f"{text[:12]}..."
+
+
+def _sources(item: Traversable, path: str) -> Iterator[tuple[str, Traversable]]:
+    if item.is_file():
+        if path.endswith(".py"):
+            yield path, item
+        return
+    for child in sorted(item.iterdir(), key=lambda each: each.name):
+        if not child.name.startswith(("_pycache", "__pycache")):
+            yield from _sources(child, f"{path}/{child.name}")
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+@cache
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()

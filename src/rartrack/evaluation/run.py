@@ -1,0 +1,223 @@
+"""Run trackers over sequences: resumable, on any ``concurrent.futures`` executor, every result with what made it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from rartrack.datasets.sequence import Sequence
+from rartrack.errors import InputError
+from rartrack.evaluation import store
+from rartrack.evaluation.executors import PROCESSES, open_executor
+from rartrack.evaluation.jobs import Failure, Job, Outcome
+from rartrack.evaluation.protocols import OPE, Protocol, starts
+from rartrack.evaluation.provenance import code_version, sequence_digest
+from rartrack.evaluation.trackers import TrackerSpec
+from rartrack.evaluation.worker import describe, run_job
+
+TIME_LIMIT = 300.0
+"""Seconds one frame may take unless something else is said: far above any tracker's, short enough for a night's run."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How runs are done.
+
+    Attributes:
+        protocol: how trackers are started.
+        first: frames of a run at most, for a quick look; None: all.
+        seed: of all random numbers.
+        threads: of one tracker.
+        time_limit: seconds one frame may take before the run is given up; None: any.
+        origin: what the result files call the first pixel.
+    """
+
+    protocol: Protocol = OPE
+    first: int | None = None
+    seed: int = 0
+    threads: int = 1
+    time_limit: float | None = TIME_LIMIT
+    origin: Literal[0, 1] = 0
+
+
+@dataclass
+class Summary:
+    """What a call of ``evaluate`` did.
+
+    Attributes:
+        done: runs made now.
+        kept: runs that were there already.
+        failed: runs without a result, each with its reason.
+    """
+
+    done: list[Job] = field(default_factory=list)
+    kept: list[Job] = field(default_factory=list)
+    failed: list[tuple[Job, Failure]] = field(default_factory=list)
+
+
+class Observer:
+    """Is told how a run goes on; this one says nothing."""
+
+    def begin(self, jobs: list[Job], kept: int) -> None:
+        """Runs to be made, and how many were there already."""
+
+    def finished(self, job: Job, outcome: Outcome) -> None:
+        """One run is over, with a result or a failure."""
+
+
+def evaluate(
+    sequences: Iterable[Sequence],
+    trackers: Iterable[TrackerSpec],
+    results: Path,
+    settings: Settings | None = None,
+    *,
+    executor: str | Executor = PROCESSES,
+    workers: int | None = None,
+    overwrite: bool = False,
+    observer: Observer | None = None,
+) -> Summary:
+    """Run every tracker over every sequence and keep the results in a folder.
+
+    Results that are there and were made in the same way are kept; one killed at any moment goes on where it was.
+
+    Args:
+        sequences: with frames.
+        trackers: from ``parse_tracker``; their names differ.
+        results: the folder; see ``store`` for the files.
+        settings: protocol, seed and so on.
+        executor: ``processes``, ``dask://HOST:PORT``, or any ``concurrent.futures`` executor.
+        workers: processes on this machine; default: one per processor, at most one per run.
+        overwrite: redo what is there.
+        observer: is told how it goes on.
+
+    Raises:
+        InputError: nothing to do, a tracker cannot be loaded, results are there that were made otherwise, another run
+            writes into the folder, or the disk refuses. What was done is kept.
+    """
+    settings, observer = settings or Settings(), observer or Observer()
+    jobs = plan(sequences, trackers, settings)
+    count = min(workers or available_processors(), len(jobs))
+    with store.locked(results):
+        if not isinstance(executor, str):
+            return _run(executor, jobs, results, settings, overwrite, observer, cluster=True)
+        with open_executor(executor, count) as opened:
+            return _run(opened, jobs, results, settings, overwrite, observer, cluster=executor != PROCESSES)
+
+
+def plan(sequences: Iterable[Sequence], trackers: Iterable[TrackerSpec], settings: Settings) -> list[Job]:
+    """All runs, one tracker after the other so that each worker loads each model once.
+
+    Raises:
+        InputError: no sequences, frames or trackers, a name that cannot be a folder's, or two trackers of one name.
+    """
+    sequences, trackers = list(sequences), list(trackers)
+    if not sequences or not trackers:
+        raise InputError("nothing to evaluate: give at least one sequence and one tracker")
+    names = [tracker.name for tracker in trackers]
+    for name in names:
+        if not re.fullmatch(r"[\w+-][\w.+-]*", name):
+            raise InputError(f"tracker name {name!r}: it names a folder; use letters, digits and . _ + -")
+        if names.count(name) > 1:
+            raise InputError(f"two trackers are named {name!r}: name them, --tracker NAME=SPEC")
+    for sequence in sequences:
+        if sequence.frames is None:
+            raise InputError(f"{sequence.name}: only its annotation is there, no frames; evaluating needs both")
+    runs = [(sequence, start) for sequence in sequences for start in starts(settings.protocol, sequence)]
+    return [
+        Job(
+            tracker,
+            sequence,
+            settings.protocol,
+            start,
+            settings.origin,
+            first=settings.first,
+            seed=settings.seed,
+            threads=settings.threads,
+            time_limit=settings.time_limit,
+        )
+        for tracker in trackers
+        for sequence, start in runs
+    ]
+
+
+def available_processors() -> int:
+    """Processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _run(
+    executor: Executor,
+    jobs: list[Job],
+    results: Path,
+    settings: Settings,
+    overwrite: bool,
+    observer: Observer,
+    cluster: bool,
+) -> Summary:
+    made_by = _made_by(executor, jobs, settings, cluster)
+    summary = Summary()
+    if overwrite:
+        for job in jobs:
+            store.remove(results, job)
+    todo: list[Job] = []
+    for job in jobs:
+        (summary.kept if store.is_finished(results, job, made_by(job)) else todo).append(job)
+    observer.begin(todo, len(summary.kept))
+    try:
+        for job, outcome in _outcomes(executor, todo):
+            store.write(results, job, outcome, made_by(job))
+            if outcome.failure is None:
+                summary.done.append(job)
+            else:
+                summary.failed.append((job, outcome.failure))
+            observer.finished(job, outcome)
+    finally:
+        for name in dict.fromkeys(job.tracker.name for job in jobs):
+            store.write_speed(results / name)
+    return summary
+
+
+def _made_by(executor: Executor, jobs: list[Job], settings: Settings, cluster: bool) -> Callable[[Job], dict[str, Any]]:
+    """Ask a worker what makes each tracker's results; returns what makes one run's."""
+    described: dict[TrackerSpec, dict[str, Any]] = {}
+    for tracker in dict.fromkeys(job.tracker for job in jobs):
+        found = executor.submit(describe, tracker, settings.threads).result()
+        if found["code"] != code_version():
+            raise InputError(f"the workers run rartrack {found['code']}, this is {code_version()}; install the same")
+        if cluster:
+            # Its machines may differ, also from this one; each result says which it was made on.
+            del found["machine"]
+        described[tracker] = found
+
+    def of(job: Job) -> dict[str, Any]:
+        return {
+            **described[job.tracker],
+            "protocol": job.protocol.name,
+            "first": job.first,
+            "seed": job.seed,
+            "threads": job.threads,
+            "sequence": sequence_digest(job.sequence),
+            "boxes": f"{job.origin}-based",
+        }
+
+    return of
+
+
+def _outcomes(executor: Executor, jobs: list[Job]) -> Iterable[tuple[Job, Outcome]]:
+    """Submit all runs and give each as it ends; a run whose worker is lost for good gives a failure."""
+    waiting: dict[Future[Outcome], Job] = {executor.submit(run_job, job): job for job in jobs}
+    while waiting:
+        for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+            job = waiting.pop(future)
+            try:
+                yield job, future.result()
+            except Exception as error:
+                line = " ".join(str(error).split()) or "lost"
+                yield job, Outcome(failure=Failure(f"its worker was lost: {type(error).__name__}: {line}"))

@@ -1,0 +1,201 @@
+"""Results on disk, which are also the queue: what is there and was made in the same way is not done again.
+
+One run's files, ``STEM`` being the sequence's name for OPE, ``tre/NAME_01`` or ``sre/NAME_01`` and so on where a
+protocol has several runs, and ``NAME/NAME`` for VOT:
+
+- ``RESULTS/TRACKER/STEM.txt`` (VOT: ``STEM_001.txt``, ...): x,y,w,h a line;
+- ``RESULTS/TRACKER/STEM_time.txt``: seconds, ``init`` first, then each frame;
+- ``RESULTS/TRACKER/STEM.json``: what made them, where the run started, hashes of the files, mean, median and 95th
+  percentile of the times;
+- ``RESULTS/TRACKER/STEM.error``: why there is no result, instead of the others;
+- ``RESULTS/TRACKER/speed.csv``: the times of all runs, a line each.
+
+Every file is written under another name, then renamed; the first ``.txt`` comes last and marks the run as finished.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from rartrack.errors import InputError
+from rartrack.evaluation.jobs import Job, Outcome
+from rartrack.evaluation.provenance import difference
+
+_PARTIAL = ".unfinished"
+LOCK = ".lock"
+
+
+@contextmanager
+def locked(results: Path) -> Iterator[None]:
+    """Hold a results folder, which is made if need be, for one writer; half-written files of a killed one are removed.
+
+    Raises:
+        InputError: another run holds it, or it cannot be written.
+    """
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(results / LOCK)
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise InputError(f"{results}: another run is writing here; wait for it, or give another --output") from None
+    except OSError as error:
+        raise InputError(f"{results}: cannot be written: {error.strerror}") from None
+    try:
+        for leftover in results.rglob(f"*{_PARTIAL}"):
+            leftover.unlink()
+        yield
+    finally:
+        lock.release()
+
+
+def result_file(results: Path, job: Job) -> Path:
+    """The file whose presence marks a run as finished."""
+    return _files(results, job, 1)[0]
+
+
+def is_finished(results: Path, job: Job, made_by: dict[str, Any]) -> bool:
+    """Whether a run's results are there and were made in the way described.
+
+    Raises:
+        InputError: results are there that were made in another way, were changed since, or do not say.
+    """
+    marker = result_file(results, job)
+    if not marker.is_file():
+        return False
+    mend = "give another --output, or --overwrite to redo it"
+    try:
+        about = json.loads(_stem(results, job, ".json").read_text(encoding="utf-8"))
+        before, hashes = about["made_by"], about["files"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise InputError(f"{marker}: no .json beside it says what made it; {mend}") from None
+    if changed := difference(before, made_by):
+        raise InputError(f"{marker}: made differently: {changed}; {mend}")
+    for name, expected in hashes.items():
+        path = marker.parent / name
+        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != expected:
+            raise InputError(f"{path}: changed since it was written; {mend}")
+    return True
+
+
+def remove(results: Path, job: Job) -> None:
+    """Delete a run's results, the mark of its being finished first."""
+    result_file(results, job).unlink(missing_ok=True)
+    folder, stem = _place(results, job)
+    for path in [*folder.glob(f"{_escape(stem)}_[0-9][0-9][0-9].txt")] if job.protocol.resets else []:
+        path.unlink()
+    for suffix in (".json", ".error", "_time.txt"):
+        _stem(results, job, suffix).unlink(missing_ok=True)
+
+
+def write(results: Path, job: Job, outcome: Outcome, made_by: dict[str, Any]) -> None:
+    """Write what a run gave: its results, or why there are none.
+
+    Raises:
+        InputError: the disk refuses.
+    """
+    try:
+        if outcome.failure is not None:
+            _put(_stem(results, job, ".error"), f"{outcome.failure.reason}\n\n{outcome.failure.details}")
+            return
+        _stem(results, job, ".error").unlink(missing_ok=True)
+        paths = _files(results, job, len(outcome.texts))
+        hashes = {path.name: _digest(text) for path, text in zip(paths, outcome.texts, strict=True)}
+        _put(_stem(results, job, ".json"), json.dumps(_about(job, outcome, made_by, hashes), indent=1) + "\n")
+        seconds = (outcome.init_seconds, *outcome.frame_seconds)
+        _put(_stem(results, job, "_time.txt"), "".join(f"{second:.6f}\n" for second in seconds))
+        for path, text in reversed(list(zip(paths, outcome.texts, strict=True))):
+            _put(path, text)
+    except OSError as error:
+        raise InputError(f"{error.filename}: cannot be written: {error.strerror}; what was done is kept") from None
+
+
+def write_speed(folder: Path) -> None:
+    """Write a tracker's ``speed.csv``, a line a finished run, from all its side files."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["protocol", "sequence", "run", "frames", "init_ms", "mean_ms", "median_ms", "p95_ms", "fps"])
+    for path in sorted(folder.rglob("*.json")):
+        try:
+            about = json.loads(path.read_text(encoding="utf-8"))
+            times, protocol = about["milliseconds"], about["made_by"]["protocol"]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        rate = f"{1000 / times['median']:.2f}" if times["median"] else ""
+        row = [protocol, about["sequence"], about["run"], about["frames"]]
+        table.writerow([*row, *(times[key] for key in ("init", "mean", "median", "p95")), rate])
+    if folder.is_dir():
+        _put(folder / "speed.csv", text.getvalue())
+
+
+def _about(job: Job, outcome: Outcome, made_by: dict[str, Any], hashes: dict[str, str]) -> dict[str, Any]:
+    frames = np.array(outcome.frame_seconds) * 1000
+    summary = {
+        "init": outcome.init_seconds * 1000,
+        "mean": float(frames.mean()) if len(frames) else None,
+        "median": float(np.median(frames)) if len(frames) else None,
+        "p95": float(np.percentile(frames, 95)) if len(frames) else None,
+    }
+    return {
+        "sequence": job.sequence.name,
+        "run": job.start.number,
+        "boxes": f"x,y,w,h, {job.origin}-based",
+        "start_frame": job.start.frame,
+        "disturbance": None if job.start.disturbance is None else job.start.disturbance.name,
+        "first_box": list(outcome.first_box),
+        "frames": job.frames,
+        "files": hashes,
+        "milliseconds": {key: None if value is None else round(value, 4) for key, value in summary.items()},
+        "machine": outcome.machine,
+        "made_by": made_by,
+    }
+
+
+def _place(results: Path, job: Job) -> tuple[Path, str]:
+    """A run's folder and the stem of its files."""
+    folder, name = results / job.tracker.name, job.sequence.name
+    if job.protocol.resets:
+        return folder / name, name
+    if job.start.number:
+        return folder / job.protocol.name, f"{name}_{job.start.number:02d}"
+    return folder, name
+
+
+def _stem(results: Path, job: Job, suffix: str) -> Path:
+    folder, stem = _place(results, job)
+    return folder / f"{stem}{suffix}"
+
+
+def _files(results: Path, job: Job, repetitions: int) -> list[Path]:
+    folder, stem = _place(results, job)
+    if not job.protocol.resets:
+        return [folder / f"{stem}.txt"]
+    return [folder / f"{stem}_{number:03d}.txt" for number in range(1, repetitions + 1)]
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _escape(text: str) -> str:
+    return "".join(f"[{sign}]" if sign in "*?[" else sign for sign in text)
+
+
+def _put(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + _PARTIAL)
+    with partial.open("wb") as stream:
+        stream.write(text.encode())
+        stream.flush()
+        os.fsync(stream.fileno())
+    partial.replace(path)

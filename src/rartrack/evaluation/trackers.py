@@ -1,0 +1,242 @@
+"""From a word on the command line to a tracker: ours, OpenCV's, any Python callable, any program that speaks TraX.
+
+``[NAME=]SPEC``, where NAME is the folder its results go to, and SPEC is
+
+- the name of a built-in model (``rar-resnet50``) or the path of a checkpoint;
+- ``opencv:csrt``, ``opencv:kcf``, ``opencv:mil``, ``opencv:nano-v2:FOLDER``;
+- ``module:callable`` or ``path/to/file.py:callable``, which gives an object with ``init(frame, box)`` and
+  ``update(frame)``: an RGB uint8 frame, four floats x, y, w, h (0-based), and back such a box or an object whose
+  ``box`` it is;
+- ``trax:COMMAND``, a program and its arguments.
+
+What ``parse_tracker`` returns is small and picklable; weights are loaded where the tracker runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import re
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol
+
+from rartrack.boxes import Box
+from rartrack.datasets.sequence import Image
+from rartrack.errors import InputError
+from rartrack.evaluation.opencv import parse_opencv
+from rartrack.evaluation.provenance import source_digest
+
+_NAMED = re.compile(r"(?P<name>[\w.+-]+)=(?P<spec>.+)")
+_CALLABLE = re.compile(r"(?P<module>[\w./\\ -]+\.py|[A-Za-z_][\w.]*):(?P<callable>[A-Za-z_][\w.]*)")
+
+
+class Tracker(Protocol):
+    """A tracker of one target."""
+
+    def init(self, frame: Image, box: Box, /) -> object:
+        """Start on a frame, RGB uint8 (H, W, 3), with a box (0-based); what it returns is not used."""
+
+    def update(self, frame: Image, /) -> Any:
+        """The box x, y, w, h in the next frame, or an object whose ``box`` it is."""
+
+
+class TrackerSpec(Protocol):
+    """What is known of a tracker before it is loaded; small and picklable."""
+
+    @property
+    def name(self) -> str:
+        """Name of the folder its results go to."""
+
+    def describe(self) -> dict[str, Any]:
+        """All that makes its results, JSON-like: kind, version, hashes of weights and code, settings.
+
+        Raises:
+            InputError: it cannot be found.
+        """
+
+    def build(self, seed: int, threads: int) -> Tracker:
+        """Load it.
+
+        Args:
+            seed: for random numbers of its own.
+            threads: it may use.
+        """
+
+
+@dataclass(frozen=True)
+class RarTracker:
+    """Ours: a built-in model or a checkpoint, with settings changed if asked for.
+
+    Attributes:
+        name: of the results' folder.
+        model: built-in name or path.
+        device: ``auto``, ``cpu``, ``cuda``, ...
+        settings: dotted names of ``ModelConfig`` and their values, such as ``("filter.form", "shared")``.
+    """
+
+    name: str
+    model: str
+    device: str = "auto"
+    settings: tuple[tuple[str, Any], ...] = ()
+
+    def describe(self) -> dict[str, Any]:
+        """Hash of the weights, all settings, the device and the code of network, filter and loop."""
+        from rartrack import checkpoints
+        from rartrack.config import override, to_dict
+        from rartrack.tracking.load import pick_device
+
+        config = override(checkpoints.load(self.model).config, dict(self.settings), where="settings")
+        return {
+            "tracker": "rar",
+            "weights": checkpoints.fingerprint(self.model),
+            "config": to_dict(config),
+            "device": str(pick_device(self.device)),
+            "code": source_digest("boxes.py", "checkpoints.py", "config.py", "network", "filter", "tracking"),
+        }
+
+    def build(self, seed: int, threads: int) -> Tracker:
+        """Load weights and settings; torch's threads are set for the whole process."""
+        import torch
+
+        from rartrack.tracking.load import load
+
+        torch.set_num_threads(threads)
+        torch.manual_seed(seed)
+        return load(self.model, self.device, dict(self.settings))
+
+
+@dataclass(frozen=True)
+class CallableTracker:
+    """``module:callable``: called without arguments it gives an object with ``init`` and ``update``."""
+
+    name: str
+    module: str
+    attribute: str
+
+    def describe(self) -> dict[str, Any]:
+        """Its version, if the module has one, and the hash of the file it is defined in."""
+        module, _ = self._find()
+        source = getattr(module, "__file__", None)
+        code = hashlib.sha256(Path(source).read_bytes()).hexdigest() if source else None
+        version = getattr(module, "__version__", None)
+        return {"tracker": f"{Path(self.module).name}:{self.attribute}", "version": version, "code": code}
+
+    def build(self, seed: int, threads: int) -> Tracker:  # noqa: ARG002 it has no word in either
+        """Call the callable."""
+        tracker: Tracker = self._find()[1]()
+        return tracker
+
+    def _find(self) -> tuple[ModuleType, Any]:
+        module = _from_file(Path(self.module)) if self.module.endswith(".py") else _from_name(self.module)
+        found: Any = module
+        for part in self.attribute.split("."):
+            found = getattr(found, part, None)
+        if not callable(found):
+            raise InputError(f"tracker {self.module}:{self.attribute}: the module has no callable {self.attribute!r}")
+        return module, found
+
+
+@dataclass(frozen=True)
+class TraxTracker:
+    """``trax:COMMAND``: a program that speaks the VOT challenge's protocol over its standard input and output."""
+
+    name: str
+    command: tuple[str, ...]
+
+    def describe(self) -> dict[str, Any]:
+        """The command, and the hashes of those of its words that are files."""
+        words = [Path(word) for word in self.command]
+        files = {word.name: hashlib.sha256(word.read_bytes()).hexdigest() for word in words if word.is_file()}
+        return {"tracker": "trax", "command": list(self.command), "files": files}
+
+    def build(self, seed: int, threads: int) -> Tracker:
+        """Start the program."""
+        raise NotImplementedError
+
+
+def parse_tracker(text: str, device: str = "auto", settings: Mapping[str, Any] | None = None) -> TrackerSpec:
+    """Read one ``--tracker``.
+
+    Args:
+        text: ``[NAME=]SPEC``, see this module.
+        device: for our models.
+        settings: for our models, dotted name -> value.
+
+    Raises:
+        InputError: it cannot be understood.
+    """
+    named = _NAMED.fullmatch(text)
+    name, spec = (named["name"], named["spec"]) if named else (None, text)
+    kind, _, rest = spec.partition(":")
+    if not spec.strip() or (kind in ("opencv", "trax") and not rest.strip()):
+        raise InputError(f"tracker {text!r}: empty; expected a model, opencv:KIND, module:callable or trax:COMMAND")
+    if kind == "opencv":
+        return parse_opencv(rest, name)
+    if kind == "trax":
+        command = tuple(shlex.split(rest))
+        return TraxTracker(name or _folder_name(Path(command[0]).stem), command)
+    if (match := _CALLABLE.fullmatch(spec)) and not Path(spec).is_file():
+        module, attribute = match["module"], match["callable"]
+        if module.endswith(".py"):
+            module = str(Path(module).resolve())
+        return CallableTracker(name or _folder_name(f"{Path(module).stem}.{attribute}"), module, attribute)
+    model = str(Path(spec).resolve()) if Path(spec).is_file() else spec
+    stem = Path(spec).name.removesuffix(".xz").removesuffix(".safetensors")
+    return RarTracker(name or _folder_name(stem), model, device, tuple(sorted((settings or {}).items())))
+
+
+def parse_settings(texts: list[str]) -> dict[str, Any]:
+    """Read ``KEY=VALUE`` settings; a value is YAML (``filter.form=shared``, ``tracking.scales=5``).
+
+    Raises:
+        InputError: one has no ``=`` or its value is not YAML.
+    """
+    import yaml
+
+    settings = {}
+    for text in texts:
+        key, sign, value = text.partition("=")
+        if not sign or not key.strip():
+            raise InputError(f"setting {text!r}: expected KEY=VALUE, for example filter.form=shared")
+        try:
+            settings[key.strip()] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise InputError(f"setting {text!r}: not YAML: {' '.join(str(error).split())}") from None
+    return settings
+
+
+def _folder_name(text: str) -> str:
+    return re.sub(r"[^\w.+-]+", "-", text).strip("-.") or "tracker"
+
+
+def _from_name(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name and name.startswith(error.name):
+            raise InputError(
+                f"tracker module {name!r}: not found; give its file (path/to/{name}.py:callable), install it, "
+                "or set PYTHONPATH"
+            ) from None
+        raise
+
+
+def _from_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise InputError(f"tracker {path}: no such file")
+    name = f"_rartrack_tracker_{path.stem}"
+    if name in sys.modules and sys.modules[name].__file__ == str(path):
+        return sys.modules[name]
+    specification = importlib.util.spec_from_file_location(name, path)
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[name] = module
+    specification.loader.exec_module(module)
+    return module
