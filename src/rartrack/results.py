@@ -1,4 +1,4 @@
-"""What a tracker says about one target in one frame."""
+"""What a tracker says about one target in one frame; see ``rartrack.trajectories`` for files of it."""
 
 from __future__ import annotations
 
@@ -32,3 +32,20 @@ class Result:
     box: Box
     score: float
     status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Where one target was in one frame.
+
+    Attributes:
+        frame: index in the source, from 0.
+        time: seconds since the source's first frame; NaN where the file does not tell.
+        target: its name.
+        result: box, score (NaN where the file does not tell) and status.
+    """
+
+    frame: int
+    time: float
+    target: str
+    result: Result

@@ -1,0 +1,151 @@
+"""Trajectories on disk: csv, json, OTB text, VOT text, MOT text.
+
+=======  =====================================================  ==================================================
+format   a line                                                 conventions
+=======  =====================================================  ==================================================
+csv      ``frame,time,target,x,y,w,h,score,status`` (a header)  0-based frames and pixels; everything is kept
+json     a list of objects with the names of the csv columns    the same
+otb      ``x,y,w,h``, one line a frame, one target              1-based pixels
+vot      ``x,y,w,h``, one line a frame, one target              0-based pixels; the first line is ``1``: initialised
+mot      ``frame,id,x,y,w,h,score,-1,-1,-1``                    1-based frames, targets and pixels
+=======  =====================================================  ==================================================
+
+Numbers are rounded to a ten-thousandth, times to a millionth. Each record reaches the file when it is written, so an
+interrupted run keeps what it had in a file that can be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from rartrack.errors import InputError, nearest
+from rartrack.outputs import check_output
+from rartrack.results import Record
+from rartrack.trajectory_formats import FORMATS, LAYOUTS, FormatName, recognise
+
+TRAJECTORY_SUFFIXES = (".csv", ".json", ".txt")
+
+_BY_SUFFIX: dict[str, FormatName] = {".csv": "csv", ".json": "json"}
+
+
+class TrajectoryWriter:
+    """Writes records as they come; a context manager, made by ``open_trajectory_writer``.
+
+    Attributes:
+        format: the format that was chosen.
+    """
+
+    def __init__(self, path: Path, targets: Sequence[str], format: FormatName) -> None:
+        self.path, self.format = path, format
+        self._layout = LAYOUTS[format]
+        self._places = {target: place for place, target in enumerate(targets, start=1)}
+        self._first, self._end = True, 0
+        try:
+            self._file = path.open("w", encoding="utf-8", newline="")
+        except OSError as error:
+            raise InputError(f"{path}: {error.strerror}") from None
+        self._append(self._layout.head)
+
+    def write(self, record: Record) -> None:
+        """Append one record.
+
+        Raises:
+            InputError: its target was not among those announced, or the disk is full.
+        """
+        place = self._places.get(record.target)
+        if place is None:
+            hint = nearest(record.target, self._places)
+            raise InputError(f"{self.path}: target {record.target!r} was not announced{hint}")
+        self._append(self._layout.write(record, place, self._first))
+        self._first = False
+
+    def close(self) -> None:
+        """Close the file; it is complete after every record, so nothing more is written."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _append(self, text: str) -> None:
+        """Put text where the tail stands, and the tail behind it."""
+        try:
+            self._file.seek(self._end)
+            self._file.write(text)
+            self._end = self._file.tell()
+            self._file.write(self._layout.tail)
+            self._file.flush()
+        except OSError as error:
+            raise InputError(f"{self.path}: {error.strerror}") from None
+
+
+def open_trajectory_writer(
+    path: str | Path, targets: Sequence[str], format: FormatName | None = None, overwrite: bool = False
+) -> TrajectoryWriter:
+    """Open a file for trajectories.
+
+    Args:
+        path: where. Without ``format``, ``.csv`` and ``.json`` say it themselves and ``.txt`` is OTB text for one
+            target, MOT text for several.
+        targets: names of the targets that will be written; MOT text numbers them in this order, from 1.
+        format: a format, whatever the ending.
+        overwrite: replace a file of that name.
+
+    Raises:
+        InputError: as ``check_output``; an unknown ending or format; several targets in a format that holds one.
+    """
+    path = Path(path)
+    check_output(path, overwrite, TRAJECTORY_SUFFIXES if format is None else None)
+    if format is None:
+        format = _BY_SUFFIX.get(path.suffix.lower(), "otb" if len(targets) == 1 else "mot")
+    _check_format(path, format)
+    if LAYOUTS[format].one_target and len(targets) > 1:
+        raise InputError(f"{path}: {format} text holds one target, {len(targets)} were given; use csv, json or mot")
+    return TrajectoryWriter(path, targets, format)
+
+
+def read_trajectories(path: str | Path, format: FormatName | None = None) -> dict[str, list[Record]]:
+    """Read trajectories of any of the formats.
+
+    Args:
+        path: the file.
+        format: its format; else ``.csv`` and ``.json`` say it themselves and the lines of any other file tell.
+
+    Returns:
+        target -> its records in the order of the file. Where a format does not tell, the target is ``"1"``, time and
+        score are NaN and the status is tracked. Lines of VOT text without a box (where the tracker was initialised, had
+        failed or was skipped) have no record.
+
+    Raises:
+        InputError: the file is missing, or a line of it is wrong; it names the line.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not a text file") from None
+    format = format or _BY_SUFFIX.get(path.suffix.lower()) or recognise(text)
+    _check_format(path, format)
+    records: dict[str, list[Record]] = {}
+    seen = set()
+    for where, record in LAYOUTS[format].read(str(path), text):
+        if (record.frame, record.target) in seen:
+            raise InputError(f"{where} gives frame {record.frame} of target {record.target!r} a second time")
+        seen.add((record.frame, record.target))
+        records.setdefault(record.target, []).append(record)
+    return records
+
+
+def _check_format(path: Path, format: str) -> None:
+    if format not in FORMATS:
+        hint = nearest(format, FORMATS)
+        raise InputError(f"{path}: unknown format {format!r}{hint}; known are {', '.join(FORMATS)}")
