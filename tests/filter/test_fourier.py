@@ -117,15 +117,22 @@ class TestSubcellPeak:
         response = gaussian_label(8, SIGMA, torch.tensor([4.0, 4.0]))
         torch.testing.assert_close(subcell_peak(response)[1], torch.tensor([-4.0, -4.0]))
 
-    @steady
-    @given(n=sizes, seed=st.integers(0, 10**6))
-    def test_never_below_the_largest_cell_nor_more_than_one_cell_from_it(self, n: int, seed: int) -> None:
-        response = noise(n, seed)
-        value, shift = subcell_peak(response)
-        assert value >= response.max() - 1e-9
-        row, column = divmod(int(response.argmax()), n)
-        cell = torch.tensor([column - n * (column > (n - 1) // 2), row - n * (row > (n - 1) // 2)])
-        assert torch.dist(shift, cell.double(), p=math.inf) <= 1
+    @pytest.mark.parametrize("shift", [(0.5, 0.5), (5.45, -3.55)])
+    def test_narrow_label_between_four_cells(self, shift: tuple[float, float]) -> None:
+        """DSST's label, 1/16 of the target, is undersampled, so less exact; but its corner is not lost."""
+        label = gaussian_label(31, SIGMA / 1.6, torch.tensor(shift))
+        torch.testing.assert_close(subcell_peak(label)[1], torch.tensor(shift), atol=0.03, rtol=0)
+
+    @pytest.mark.parametrize("n", [8, 9])
+    def test_never_below_the_largest_cell_nor_more_than_one_cell_from_it(self, n: int) -> None:
+        """Noise, some of which sends Newton's method far off."""
+        responses = torch.stack([noise(n, seed) for seed in range(3100)])
+        value, shift = subcell_peak(responses)
+        top, index = responses.flatten(1).max(1)
+        assert bool((value >= top - 1e-9).all())
+        cell = torch.stack([index % n, index // n], 1)
+        cell = cell - n * (cell > (n - 1) // 2)
+        assert (shift - cell).abs().max() <= 1
 
     @steady
     @given(n=st.integers(8, 16).map(lambda half: 2 * half + 1), seed=st.integers(0, 10**6))

@@ -3,7 +3,8 @@
 Convention: F is the unnormalised transform, h = conj(F w) is stored as "the filter", and the response is
 F^-1(sum_d h_d F x_d) (SPEC Sec. 1). Everything is done per frequency of the half spectrum ``rfft2`` gives. Dimensions:
 N targets, D channels, n rows, m columns, k contexts, T exemplars, S searches. All features are given *without* window:
-``_spectrum`` alone applies it, to templates, contexts and searches alike, and leaves autocast.
+``_spectrum`` alone applies it, to templates, contexts and searches alike. Labels lie on the features' device. Under
+autocast nothing here drops below single precision: matrix products are complex, which autocast leaves alone.
 """
 
 from __future__ import annotations
@@ -168,7 +169,7 @@ def solve_training(
         contexts: (N, T, k, D, n, m) features, z_ti; k may be 0.
         label: (n, m) or (N, n, m), the templates' label, centred on no motion.
         config: ``form``, ``regularization`` and ``context_weight`` are read.
-        weights: (T,), beta_t, scaled here to sum 1; equal unless given.
+        weights: (T,), beta_t; equal unless given. Only their ratios matter, since lambda1's unit grows with them.
 
     Returns:
         (N, D, n, m // 2 + 1) complex64 (complex128 for float64 features), as ``respond`` takes it. Gradients flow into
@@ -178,9 +179,8 @@ def solve_training(
         InputError: ``regularization`` is not above 0.
     """
     count = templates.shape[1]
-    beta = templates.new_ones(count, dtype=torch.float32) if weights is None else weights.to(templates.device)
     windowed, spectrum = _spectrum(torch.cat([templates[:, :, None], contexts], 2))  # (N, T, 1 + k, D, n, F)
-    beta = (beta / beta.sum()).to(windowed.dtype)
+    beta = windowed.new_ones(count) if weights is None else weights.to(windowed)
     energy = (windowed[:, :, 0].square().sum((2, 3, 4)) * beta).sum(1)
     ridge = relative_ridge(energy, config.regularization)[:, None, None, None]  # (N, 1, 1, 1)
     vectors = spectrum.movedim((1, 2, 3), (-2, -1, -3))  # (N, n, F, D, T, 1 + k)
@@ -202,15 +202,14 @@ def solve_training(
 
 def _spectrum(features: Tensor) -> tuple[Tensor, Tensor]:
     """Windowed features (..., n, m), at least float32, and their half spectrum (..., n, m // 2 + 1)."""
-    with torch.autocast(features.device.type, enabled=False):
-        if features.dtype not in (torch.float32, torch.float64):
-            features = features.float()
-        n, m = features.shape[-2:]
-        windowed = features * hann_window(n, m, device=features.device).to(features.dtype)
-        if features.numel() == 0:  # The CPU transform refuses an empty batch.
-            empty = windowed.new_zeros(*features.shape[:-1], m // 2 + 1, dtype=features.dtype.to_complex())
-            return windowed, empty
-        return windowed, torch.fft.rfft2(windowed)
+    if features.dtype not in (torch.float32, torch.float64):
+        features = features.float()
+    n, m = features.shape[-2:]
+    windowed = features * hann_window(n, m, device=features.device).to(features.dtype)
+    if features.numel() == 0:  # The CPU transform refuses an empty batch.
+        empty = windowed.new_zeros(*features.shape[:-1], m // 2 + 1, dtype=features.dtype.to_complex())
+        return windowed, empty
+    return windowed, torch.fft.rfft2(windowed)
 
 
 def _label_spectrum(label: Tensor, dtype: torch.dtype) -> Tensor:
