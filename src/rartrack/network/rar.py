@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Self
+from collections.abc import Mapping
+from typing import Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -54,8 +55,14 @@ class RAR(nn.Module):
         Returns:
             (B, D, n, n) float32 features for the filter, cell i at pixel 7 + 8 i, and the memory of time t.
         """
-        crops = (crops.to(self.mean.dtype) - self.mean) / self.std
-        taps = self.backbone(crops)
+        return self.attend(self.taps(crops), memory)
+
+    def taps(self, crops: Tensor) -> dict[int, Tensor]:
+        """The backbone's part of ``forward``: crops to level -> (B, C_l, n, n); reads no memory."""
+        return cast(dict[int, Tensor], self.backbone((crops.to(self.mean.dtype) - self.mean) / self.std))
+
+    def attend(self, taps: Mapping[int, Tensor], memory: Memory) -> tuple[Tensor, Memory]:
+        """The rest of ``forward``: taps and memory of time t - 1 to features and memory of time t."""
         attended, levels = {}, {}
         for level, features in taps.items():
             if self.config.attention:

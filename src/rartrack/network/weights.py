@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import lzma
-import pickle
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -37,9 +36,10 @@ def load_backbone_weights(backbone: Backbone, path: str | Path) -> None:
     found = {name: value for name, value in read_tensors(path).items() if not name.startswith(backbone.unused)}
     expected = backbone.state_dict()
     _check_names(path, backbone, found, expected)
-    for name, value in found.items():
-        if name in expected and value.shape != expected[name].shape:
-            shapes = f"{_shape(value)}, {_shape(expected[name])} expected"
+    for name, wanted in expected.items():
+        value = found.get(name, wanted)
+        if value.shape != wanted.shape:
+            shapes = f"{_shape(value)}, {_shape(wanted)} expected"
             raise InputError(f"{path}: {name} is {shapes}; check network.backbone and network.width_divisor")
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):
             raise InputError(f"{path}: {name} holds values that are not finite; fetch the file again")
@@ -58,7 +58,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     except OSError as error:
         raise InputError(f"{path}: cannot read the weights: {error.strerror}") from None
     if path.suffix in (".pth", ".pt"):
-        return _read_pickled(path)
+        return _read_pickled(path, content)
     if not path.name.endswith((".safetensors", ".safetensors.xz")):
         raise InputError(f"{path}: unknown kind of weights; .safetensors, .safetensors.xz, .pth and .pt are read")
     try:
@@ -67,11 +67,11 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise InputError(f"{path}: not a complete safetensors file ({error}); fetch it again") from None
 
 
-def _read_pickled(path: Path) -> dict[str, Tensor]:
+def _read_pickled(path: Path, content: bytes) -> dict[str, Tensor]:
     """Read a PyTorch file with ``weights_only``, which runs no code from it."""
     try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, ValueError, KeyError) as error:
+        loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except Exception as error:  # on damaged bytes the restricted unpickler fails in whatever way they lead it
         reason = str(error).partition("\n")[0]
         raise InputError(f"{path}: not a complete file of plain PyTorch weights ({reason}); fetch it again") from None
     if not isinstance(loaded, Mapping) or not all(isinstance(value, Tensor) for value in loaded.values()):

@@ -1,0 +1,65 @@
+"""The network prepared for tracking computes what the trained one does."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from rartrack.network.deformable import DeformableConv2d
+from rartrack.network.inference import prepare_for_inference
+from rartrack.network.rar import RAR
+
+CASES = {
+    "plain": {"deformable": ()},
+    "zero offsets": {},
+    "Caffe strides": {"stage_stride": "1x1"},
+    "basic blocks": {"backbone": "resnet18", "levels": (3, 4)},
+    "no batch norm": {"backbone": "vggm"},
+    "without attention": {"attention": False, "levels": (4,)},
+}
+
+
+def outputs(network: RAR) -> tuple[torch.Tensor, torch.Tensor | None]:
+    generator = torch.Generator().manual_seed(1)
+    crops = torch.randint(0, 256, (2, 3, 127, 127), generator=generator, dtype=torch.uint8)
+    with torch.no_grad():
+        features, memory = network(crops, network.initial_memory(2))
+        features, memory = network(crops.flip(3), memory)
+    return features, memory.levels[4][0] if network.remembers else None
+
+
+@pytest.mark.parametrize("changes", CASES.values(), ids=CASES)
+def test_same_features_and_memory(small, perturb, changes):
+    network = perturb(RAR(small(**changes))).eval()
+    for module in network.modules():
+        if isinstance(module, DeformableConv2d):
+            nn.init.zeros_(module.offset.weight)
+            nn.init.zeros_(module.offset.bias)
+    prepared = prepare_for_inference(network)
+    for ours, theirs in zip(outputs(prepared), outputs(network), strict=True):
+        assert (ours is None) == (theirs is None)
+        if ours is not None:
+            assert (ours - theirs).norm() < 1e-5 * theirs.norm()
+    assert not any(isinstance(module, (nn.BatchNorm2d, DeformableConv2d)) for module in prepared.modules())
+
+
+def test_trained_offsets_stay_deformable(small, perturb):
+    network = perturb(RAR(small())).eval()
+    prepared = prepare_for_inference(network)
+    assert isinstance(prepared.backbone.layer3[0].conv2, DeformableConv2d)
+    ours, theirs = outputs(prepared)[0], outputs(network)[0]
+    assert (ours - theirs).norm() < 1e-5 * theirs.norm()
+
+
+def test_the_original_is_left_alone(small):
+    network = RAR(small(levels=(3, 4))).train()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    prepared = prepare_for_inference(network)
+    after = network.state_dict()
+    assert after.keys() == before.keys()
+    assert all(torch.equal(after[name], value) for name, value in before.items())
+    assert network.training
+    assert all(parameter.requires_grad for parameter in network.parameters())
+    assert not prepared.training
+    assert not any(parameter.requires_grad for parameter in prepared.parameters())

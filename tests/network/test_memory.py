@@ -1,0 +1,71 @@
+"""Memory as a value: selected, repeated, stacked, kept or replaced, written and read back."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from rartrack.network.memory import Memory
+
+
+def memory(batch: int, start: float = 0.0) -> Memory:
+    """Target i holds start + i throughout its hidden maps, and minus that in its cells; two levels."""
+    values = start + torch.arange(batch, dtype=torch.float32)
+    hidden = values[:, None, None, None].expand(batch, 2, 3, 3).clone()
+    return Memory({3: (hidden, -hidden), 4: (10 * hidden, -10 * hidden)})
+
+
+def targets(value: Memory, level: int = 3) -> list[float]:
+    return value.levels[level][0][:, 0, 0, 0].tolist()
+
+
+def equal(a: Memory, b: Memory) -> bool:
+    pairs: list[tuple[Tensor, Tensor]] = [
+        pair for level in a.levels for pair in zip(a.levels[level], b.levels[level], strict=True)
+    ]
+    return a.levels.keys() == b.levels.keys() and all(torch.equal(x, y) for x, y in pairs)
+
+
+def test_selects_targets():
+    assert targets(memory(4)[1:3]) == [1, 2]
+    assert targets(memory(4)[[3, 0]], level=4) == [30, 0]
+    assert targets(memory(4)[torch.tensor([True, False, False, True])]) == [0, 3]
+
+
+def test_repeats_target_by_target():
+    assert targets(memory(2).repeat(3)) == [0, 0, 0, 1, 1, 1]
+
+
+def test_stack_undoes_selection():
+    whole = memory(4)
+    assert equal(Memory.stack([whole[:1], whole[1:3], whole[3:]]), whole)
+
+
+def test_where_commits_some_targets_and_not_others():
+    mixed = memory(3).where(torch.tensor([True, False, True]), memory(3, start=100))
+    assert targets(mixed) == [0, 101, 2]
+    assert mixed.levels[4][1][1, 0, 0, 0] == -1010
+
+
+def test_detach_and_clone():
+    leaf = torch.zeros(1, 2, 3, 3, requires_grad=True)
+    value = Memory({3: (leaf * 2, leaf * 3)})
+    assert not value.detach().levels[3][0].requires_grad
+    copied = value.clone()
+    copied.levels[3][0].data.add_(1)
+    assert targets(value) == [0]
+    assert copied.levels[3][0].requires_grad
+
+
+def test_goes_to_tensors_and_back():
+    value = memory(2)
+    assert sorted(value.tensors()) == ["3.cell", "3.hidden", "4.cell", "4.hidden"]
+    assert equal(Memory.from_tensors(value.tensors()), value)
+
+
+def test_an_empty_memory_allows_all_of_it():
+    """The variants without inter-frame attention have nothing to remember."""
+    empty = Memory()
+    assert empty[1:2] == empty.repeat(3) == Memory.stack([empty, empty]) == empty.detach() == empty
+    assert empty.where(torch.tensor([True]), empty) == empty
+    assert Memory.from_tensors(empty.tensors()) == empty
