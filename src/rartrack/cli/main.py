@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -18,6 +19,7 @@ COMMANDS = {
     "evaluate": "run trackers over the sequences of a data set",
     "report": "score raw results, ours or anybody's: tables, plots, one page",
     "data": "look through data sets",
+    "train": "train a model, or go on with a run",
     "models": "list the models at hand",
     "doctor": "show what this machine can do",
 }
@@ -32,6 +34,7 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0 done, 2 wrong use or bad input, 130 interrupted."""
+    warnings.showwarning = _show_warning
     try:
         return _run(sys.argv[1:] if arguments is None else list(arguments))
     except InputError as error:
@@ -43,6 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return DONE
+
+
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    print(f"rartrack: warning: {message}", file=sys.stderr)
 
 
 def _run(arguments: list[str]) -> int:

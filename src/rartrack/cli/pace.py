@@ -1,0 +1,65 @@
+"""How far tracking is and how fast: a bar on a terminal, a line every few seconds elsewhere; on stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from rartrack.results import Result, Status
+
+_LINE_EVERY = 5.0
+"""Seconds between lines where there is no terminal."""
+
+
+class Pace:
+    """Shows frames done, frames a second, and which targets are not tracked; a context manager.
+
+    Args:
+        total: frames expected, or None where the source does not say.
+    """
+
+    def __init__(self, total: int | None) -> None:
+        self._total, self._done = total, 0
+        self._begin = self._said = time.monotonic()
+        self._bar: Any = None
+        self._task: Any = None
+
+    def __enter__(self) -> Self:
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+            columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+            self._bar = Progress(*columns, console=Console(stderr=True))
+            self._bar.start()
+            self._task = self._bar.add_task("", total=self._total)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+        else:
+            self._say("")
+
+    def step(self, results: Mapping[str, Result]) -> None:
+        """Count one frame and its results."""
+        self._done += 1
+        doubtful = [f"{name} {found.status}" for name, found in results.items() if found.status is not Status.TRACKED]
+        note = "".join(f"; {word}" for word in doubtful)
+        if self._bar is not None:
+            self._bar.update(self._task, completed=self._done, description=f"{self._rate():.1f} frames/s{note}")
+        elif time.monotonic() - self._said >= _LINE_EVERY:
+            self._said = time.monotonic()
+            self._say(note)
+
+    def _rate(self) -> float:
+        return self._done / max(time.monotonic() - self._begin, 1e-9)
+
+    def _say(self, note: str) -> None:
+        of = f" of {self._total}" if self._total is not None else ""
+        print(f"frame {self._done}{of}, {self._rate():.1f} frames/s{note}", file=sys.stderr, flush=True)

@@ -1,0 +1,138 @@
+"""``rartrack track``: follow objects through a video, write an overlay and a table."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+from rartrack.boxes import Box, as_box
+from rartrack.cli.pace import Pace
+from rartrack.errors import InputError
+from rartrack.outputs import check_output
+from rartrack.results import Record, Result
+from rartrack.trajectories import FORMATS, TRAJECTORY_SUFFIXES, TrajectoryWriter, open_trajectory_writer
+from rartrack.video import VIDEO_SUFFIXES, Frame, FrameSource, VideoWriter, draw, open_source
+from rartrack.video.images import Image
+
+_EXAMPLES = """
+examples:
+  rartrack track video.mp4 --box 120,80,60,40
+  rartrack track frames/ --box cup=10,20,30,40 --box spoon=90,20,15,60 --video out.mp4 --results out.csv
+  rartrack track 0                      draw the box on the camera's first picture
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command's options."""
+    parser.epilog, parser.formatter_class = _EXAMPLES, argparse.RawDescriptionHelpFormatter
+    parser.add_argument("source", metavar="SOURCE", help="a video, a folder of images, a camera's number, or a url")
+    parser.add_argument(
+        "--box",
+        action="append",
+        metavar="[NAME=]X,Y,W,H",
+        help="a target: left, top, width and height in pixels in the first frame; once for each target. "
+        "Without it a window opens to draw one",
+    )
+    parser.add_argument("--model", default="rar-fast", metavar="NAME|PATH", help="a built-in model or a checkpoint")
+    parser.add_argument("--device", default="auto", metavar="DEVICE", help="auto, cpu or cuda (default: auto)")
+    parser.add_argument("--start", type=int, default=0, metavar="FRAME", help="the frame the boxes are in (default: 0)")
+    parser.add_argument("--video", type=Path, metavar="OUT.mp4", help="write the video with the targets drawn on it")
+    parser.add_argument("--results", type=Path, metavar="OUT.csv", help="write the boxes: .csv, .json or .txt")
+    parser.add_argument("--format", choices=FORMATS, help="format of the results (default: what the ending says)")
+    parser.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Check everything that can be checked, then load the model, then track."""
+    named = _parse_boxes(options.box) if options.box else {}
+    for path, suffixes in ((options.video, VIDEO_SUFFIXES), (options.results, TRAJECTORY_SUFFIXES)):
+        if path is not None:
+            check_output(path, options.overwrite, suffixes)
+    with ExitStack() as stack:
+        frames = stack.enter_context(open_source(options.source, start=options.start))
+        video, results = _outputs(options, frames)
+        first = next(frames)
+        boxes = {name: as_box(box, frames.size) for name, box in named.items()} or _draw_box(first.image)
+
+        from rartrack.tracking.load import load
+
+        tracker = load(options.model, options.device)
+        tracker.init(first.image, boxes)
+        writers = _open(stack, options, frames, list(boxes), video, results)
+        pace = stack.enter_context(Pace(None if frames.count is None else frames.count - options.start))
+        _write(writers, first, tracker.given())
+        pace.step(tracker.given())
+        for frame in frames:
+            found = tracker.update(frame.image)
+            _write(writers, frame, found)
+            pace.step(found)
+    for path in (video, results):
+        if path is not None:
+            print(path)
+    return 0
+
+
+def _parse_boxes(texts: list[str]) -> dict[str, Box]:
+    """``[NAME=]X,Y,W,H`` texts to boxes by name; without a name a target is called by its number."""
+    boxes: dict[str, Box] = {}
+    for number, text in enumerate(texts, start=1):
+        name, equals, numbers = text.rpartition("=")
+        name = name.strip() if equals else str(number)
+        if not name:
+            raise InputError(f"--box {text!r}: no name before '='")
+        if name in boxes:
+            raise InputError(f"--box {text!r}: a target called {name!r} was given before; names must differ")
+        boxes[name] = as_box(numbers)
+    return boxes
+
+
+def _outputs(options: argparse.Namespace, frames: FrameSource) -> tuple[Path | None, Path | None]:
+    """The files to write; without any asked for, a video and a table named after the source, in this folder."""
+    if options.video is not None or options.results is not None:
+        return options.video, options.results
+    stem = re.sub(r"[^\w.-]+", "-", frames.name).strip("-") or "video"
+    video, results = Path(f"{stem}-tracked.mp4"), Path(f"{stem}-tracked.csv")
+    for path in (video, results):
+        check_output(path, options.overwrite)
+    return video, results
+
+
+def _draw_box(image: Image) -> dict[str, Box]:
+    from rartrack.video.select import screen_available, select_box
+
+    if not screen_available():
+        raise InputError("no box given and no screen to draw one on; pass --box X,Y,W,H")
+    box = select_box(image)
+    if box is None:
+        raise InputError("no box drawn; draw one with the mouse and press Enter, or pass --box X,Y,W,H")
+    return {"1": box}
+
+
+def _open(
+    stack: ExitStack,
+    options: argparse.Namespace,
+    frames: FrameSource,
+    names: list[str],
+    video: Path | None,
+    results: Path | None,
+) -> tuple[VideoWriter | None, TrajectoryWriter | None]:
+    table = film = None
+    if results is not None:
+        table = stack.enter_context(open_trajectory_writer(results, names, options.format, options.overwrite))
+    if video is not None:
+        film = stack.enter_context(VideoWriter(video, frames.rate, frames.size, options.overwrite))
+    return film, table
+
+
+def _write(
+    writers: tuple[VideoWriter | None, TrajectoryWriter | None], frame: Frame, results: Mapping[str, Result]
+) -> None:
+    film, table = writers
+    if table is not None:
+        for name, result in results.items():
+            table.write(Record(frame.index, frame.time, name, result))
+    if film is not None:
+        film.write(draw(frame.image, results), frame.time)

@@ -1,0 +1,203 @@
+"""Fit the refinement's starting projection over a frozen backbone: D linear channels that keep what discriminates.
+
+The network before training is a linear projection of the backbone's levels (``Refinement.set_projection``). Principal
+components keep what varies most; what the filter needs is what tells a target from its surroundings and survives to a
+later frame. So the projection is chosen by the filter itself: Eq. 8's loss on clips, through the closed form, by AdamW.
+The backbone's features are computed once a clip, and kept in the leading principal components of each level, which
+makes the search cheap; the components then fold into the projection, so nothing of this remains in the network.
+
+    python -m rartrack.training.projection CONFIG.yaml --output FILE.safetensors.xz
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rartrack import checkpoints
+from rartrack.config import load_yaml
+from rartrack.errors import InputError
+from rartrack.filter.context import respond, solve_training
+from rartrack.filter.fourier import gaussian_label
+from rartrack.network.inference import prepare_for_inference
+from rartrack.network.rar import RAR
+from rartrack.network.weights import load_backbone_weights
+from rartrack.training.config import TrainingConfig
+from rartrack.training.dataset import Batch, ClipDataset
+from rartrack.training.objective import squared_error
+
+KEPT = {3: 96, 4: 160, 5: 160}
+"""Principal components kept of each level while the projection is sought."""
+_BASIS_CLIPS = 40
+"""Clips whose exemplars give the principal components."""
+_BATCH = 8
+
+
+@dataclass(frozen=True)
+class Cached:
+    """Features of clips in principal components, and where the target is.
+
+    Attributes:
+        features: (N, T (1 + k) + 1, P, n, n) float16, the levels' components side by side.
+        shift: (N, 2) cells.
+    """
+
+    features: Tensor
+    shift: Tensor
+
+
+def fit(
+    config: TrainingConfig, network: RAR, clips: int, epochs: int, rate: float
+) -> tuple[dict[int, Tensor], dict[str, Any]]:
+    """Choose level -> W_l (D, C_l) for ``Refinement.set_projection``.
+
+    Args:
+        config: data, filter and geometry; ``config.seed`` fixes clips and order.
+        network: tapped at the levels to project, with its backbone's weights loaded.
+        clips: training clips; a quarter as many held-out ones measure the fit.
+        epochs: passes over the clips.
+        rate: AdamW's largest learning rate; it rises over a tenth of the steps and falls as a cosine.
+
+    Returns:
+        The projection, and what was measured: mean losses before (principal components) and after, on training and on
+        held-out clips.
+    """
+    torch.manual_seed(config.seed)
+    runner, levels = prepare_for_inference(network), network.backbone.levels
+    train, held_out = ClipDataset(config), ClipDataset(config, "validation")
+    train.prepare()
+    held_out.prepare()
+    bases = principal_components(runner, train, levels)
+    data = remember(runner, train, bases, clips)
+    check = remember(runner, held_out, bases, clips // 4)
+    start = _start([bases[level].shape[1] for level in levels], data, config.model.network.feature_channels)
+    weight = start.clone().requires_grad_()
+    steps = epochs * (clips // _BATCH)
+    optimizer = torch.optim.AdamW([weight], rate, weight_decay=1e-4)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.1)
+    measured = {"before": [_mean_loss(config, start, part) for part in (data, check)]}
+    order = torch.Generator().manual_seed(config.seed)
+    for epoch in range(epochs):
+        for rows in torch.randperm(clips, generator=order)[: clips // _BATCH * _BATCH].reshape(-1, _BATCH):
+            optimizer.zero_grad()
+            torch.autograd.backward(_loss(config, weight, data, rows).mean())
+            torch.nn.utils.clip_grad_norm_([weight], 1.0)
+            optimizer.step()
+            schedule.step()
+        measured["after"] = [_mean_loss(config, weight, part) for part in (data, check)]
+        print(f"epoch {epoch + 1}: loss on training, held-out clips: {measured['after']}", file=sys.stderr, flush=True)
+    edges = [0, *torch.tensor([bases[level].shape[1] for level in levels]).cumsum(0).tolist()]
+    projection = {
+        level: weight.detach()[:, low:high] @ bases[level].T
+        for level, (low, high) in zip(levels, pairwise(edges), strict=True)
+    }
+    return projection, measured
+
+
+@torch.inference_mode()
+def principal_components(runner: RAR, clips: ClipDataset, levels: tuple[int, ...]) -> dict[int, Tensor]:
+    """Level -> (C_l, P) orthonormal columns, the leading principal components of exemplars' features.
+
+    Each level's components are divided by the level's own size, so that no level outweighs another at the start.
+    """
+    sums: dict[int, Tensor] = {}
+    for index in range(_BASIS_CLIPS):
+        for level, tap in runner.taps(Batch.stack([clips[index]]).crops[0, :1]).items():
+            flat = tap.permute(0, 2, 3, 1).reshape(-1, tap.shape[1]).double()
+            flat = flat - flat.mean(0)
+            sums[level] = sums.get(level, 0) + flat.T @ flat / (len(flat) * _BASIS_CLIPS)
+    bases = {}
+    for level in levels:
+        values, vectors = torch.linalg.eigh(sums[level])
+        kept = vectors.flip(1)[:, : KEPT[level]]
+        bases[level] = (kept / values.sum().sqrt()).float()
+    return bases
+
+
+@torch.inference_mode()
+def remember(runner: RAR, clips: ClipDataset, bases: Mapping[int, Tensor], count: int) -> Cached:
+    """Features of the first ``count`` clips."""
+    features, shifts = [], []
+    for index in range(count):
+        batch = Batch.stack([clips[index]])
+        taps = runner.taps(batch.crops[0])
+        kept = [torch.einsum("bchw,cp->bphw", taps[level], basis) for level, basis in bases.items()]
+        features.append(torch.cat(kept, dim=1).half())
+        shifts.append(batch.shift[0])
+        if index % 50 == 49:
+            print(f"{index + 1} of {count} clips read", file=sys.stderr, flush=True)
+    return Cached(torch.stack(features), torch.stack(shifts))
+
+
+def _start(widths: list[int], data: Cached, channels: int) -> Tensor:
+    """(D, P): the leading principal components over all levels together."""
+    sample = data.features[: _BASIS_CLIPS * 2, 0].float().permute(0, 2, 3, 1).reshape(-1, sum(widths))
+    sample = sample - sample.mean(0)
+    _, vectors = torch.linalg.eigh((sample.T @ sample).double())
+    leading: Tensor = vectors.flip(1)[:, :channels].T.float().contiguous()
+    return leading
+
+
+def _loss(config: TrainingConfig, weight: Tensor, data: Cached, rows: Tensor) -> Tensor:
+    """Eq. 8 of the clips ``rows``, (len(rows),)."""
+    features = torch.einsum("nbphw,dp->nbdhw", data.features[rows].float(), weight)
+    crops = 1 + config.model.filter.contexts
+    templates = features[:, :-1].reshape(len(rows), -1, crops, *features.shape[2:])
+    network, filtering = config.model.network, config.model.filter
+    sigma = filtering.label_sigma * network.input_size / (1 + config.model.tracking.padding) / 8
+    cells = features.shape[-1]
+    solved = solve_training(templates[:, :, 0], templates[:, :, 1:], gaussian_label(cells, sigma), filtering)
+    response = respond(solved, features[:, -1:])[:, 0]
+    return squared_error(response, gaussian_label(cells, sigma, data.shift[rows]))
+
+
+@torch.no_grad()
+def _mean_loss(config: TrainingConfig, weight: Tensor, data: Cached) -> float:
+    rows = torch.chunk(torch.arange(len(data.shift)), -(-len(data.shift) // _BATCH))
+    return round(float(torch.cat([_loss(config, weight, data, part) for part in rows]).mean()), 4)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Fit, and write a checkpoint of the untrained network."""
+    parser = argparse.ArgumentParser(description="Fit the starting projection of an untrained network.")
+    parser.add_argument("config", type=Path, help="a training configuration; its start names the backbone's weights")
+    parser.add_argument("--output", type=Path, required=True, help="the checkpoint to write")
+    parser.add_argument("--levels", type=int, nargs="+", default=[3, 4], help="levels projected; others stay silent")
+    parser.add_argument("--clips", type=int, default=400)
+    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--rate", type=float, default=3e-3)
+    options = parser.parse_args(arguments)
+    config = load_yaml(TrainingConfig, options.config)
+    if config.start is None:
+        raise InputError(f"{options.config}: start names no backbone weights")
+    torch.manual_seed(config.seed)
+    network = RAR(config.model.network)
+    load_backbone_weights(network.backbone, config.start)
+    levels = tuple(options.levels)
+    tapped = RAR(replace(config.model.network, levels=levels))  # computes no deeper stage than it needs
+    load_backbone_weights(tapped.backbone, config.start)
+    projection, measured = fit(config, tapped, options.clips, options.epochs, options.rate)
+    network.refinement.set_projection(projection)
+    about = {
+        "trained": "projection only",
+        "backbone": Path(config.start).name,
+        "levels": list(levels),
+        "clips": options.clips,
+        "epochs": options.epochs,
+        "rate": options.rate,
+        "seed": config.seed,
+        "loss": measured,
+    }
+    print(checkpoints.save(options.output, checkpoints.Checkpoint(config.model, network.state_dict(), about)))
+
+
+if __name__ == "__main__":
+    main()
