@@ -90,7 +90,7 @@ def iou(a: ArrayLike, b: ArrayLike) -> Boxes:
     overlap = np.clip(high - low, 0, None).prod(axis=-1)
     union = np.clip(a[..., 2:], 0, None).prod(axis=-1) + np.clip(b[..., 2:], 0, None).prod(axis=-1) - overlap
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(union == 0, 0.0, overlap / union)
+        return np.where(union == 0, 0.0, np.minimum(overlap / union, 1.0))  # rounding may exceed 1
 
 
 def centre_distance(a: ArrayLike, b: ArrayLike) -> Boxes:

@@ -1,0 +1,112 @@
+"""Settings: defaults, plain values and back, and what a mistake is answered with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from rartrack.config import FilterConfig, ModelConfig, NetworkConfig, TrackingConfig, from_dict, load_yaml, to_dict
+from rartrack.errors import InputError
+
+
+def save(folder: Path, text: str) -> Path:
+    path = folder / "model.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_what_is_left_out_keeps_its_default() -> None:
+    config = from_dict(ModelConfig, {"network": {"backbone": "resnet18"}})
+    assert config.network == NetworkConfig(backbone="resnet18")
+    assert (config.filter, config.tracking) == (FilterConfig(), TrackingConfig())
+    assert from_dict(ModelConfig, {}) == ModelConfig()
+
+
+def test_plain_values_through_yaml_give_the_same_settings() -> None:
+    config = ModelConfig(
+        NetworkConfig(levels=(3, 4), deformable=()), FilterConfig(contexts=0), TrackingConfig(size_limits=(0.5, 2.0))
+    )
+    assert from_dict(ModelConfig, yaml.safe_load(yaml.safe_dump(to_dict(config)))) == config
+
+
+def test_plain_values_hold_only_what_yaml_and_json_hold() -> None:
+    def plain(value: Any) -> bool:
+        if isinstance(value, dict):
+            return all(isinstance(key, str) and plain(entry) for key, entry in value.items())
+        return all(map(plain, value)) if isinstance(value, list) else type(value) in (int, float, str, bool, type(None))
+
+    assert plain(to_dict(ModelConfig()))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"network": {"backbon": "vggm"}}, r"unknown key 'network.backbon'; did you mean 'backbone'\?"),
+        ({"fliter": {}}, r"unknown key 'fliter'; did you mean 'filter'\?"),
+        ({"tracking": {"xyz": 1}}, "unknown key 'tracking.xyz'$"),
+        ({"network": {"backbone": "alexnet"}}, "network.backbone: .*'resnet50'.*got 'alexnet'"),
+        ({"filter": {"contexts": 3}}, "filter.contexts: .*got 3"),
+        ({"tracking": {"scales": "many"}}, "tracking.scales: .*integer.*got 'many'"),
+        ({"tracking": {"scales": 2.5}}, "tracking.scales: .*got 2.5"),
+        ({"network": {"dilate": "perhaps"}}, "network.dilate: .*boolean.*got 'perhaps'"),
+        ({"network": {"levels": 5}}, "network.levels: .*got 5"),
+        ({"tracking": {"size_limits": [1, 2, 3]}}, "tracking.size_limits"),
+        ({"network": None}, "network: .*got None"),
+        ({"network": 3}, "network: .*got 3"),
+    ],
+)
+def test_a_mistake_is_named_with_its_place(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        from_dict(ModelConfig, values, where="model.yaml")
+    assert str(caught.value).startswith("model.yaml: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_yaml_file_and_overrides(tmp_path: Path) -> None:
+    path = save(tmp_path, "network:\n  backbone: vggm\n  width_divisor: 8\n")
+    overrides = {"network.width_divisor": 4, "filter.contexts": 0}
+    assert load_yaml(ModelConfig, path, overrides) == ModelConfig(
+        NetworkConfig(backbone="vggm", width_divisor=4), FilterConfig(contexts=0)
+    )
+
+
+def test_a_misspelt_override_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"unknown key 'network.dilat'; did you mean 'dilate'\?"):
+        load_yaml(ModelConfig, save(tmp_path, "{}"), {"network.dilat": True})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("network: [", "not YAML"),
+        ("a: b: c", "not YAML.*line 1"),
+        ("- 1\n- 2\n", "expected a mapping"),
+        ("", "expected a mapping"),
+        ("network:\n  dilat: no\n", "did you mean 'dilate'"),
+    ],
+)
+def test_a_wrong_file_is_named_with_its_place(tmp_path: Path, text: str, message: str) -> None:
+    path = save(tmp_path, text)
+    with pytest.raises(InputError, match=message) as caught:
+        load_yaml(ModelConfig, path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_a_folder_and_a_binary_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nowhere.yaml: No such file"):
+        load_yaml(ModelConfig, tmp_path / "nowhere.yaml")
+    with pytest.raises(InputError, match="Is a directory"):
+        load_yaml(ModelConfig, tmp_path)
+    (tmp_path / "b.yaml").write_bytes(b"\xff\xfe\x00\x80")
+    with pytest.raises(InputError, match="not YAML"):
+        load_yaml(ModelConfig, tmp_path / "b.yaml")
+
+
+@pytest.mark.parametrize("override", ["network.backbone.depth", "network.levels.0"])
+def test_an_override_below_a_value_is_refused(tmp_path: Path, override: str) -> None:
+    with pytest.raises(InputError, match=r"network\."):
+        load_yaml(ModelConfig, save(tmp_path, "network: {backbone: vggm, levels: [5]}"), {override: 1})
