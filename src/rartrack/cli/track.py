@@ -13,7 +13,8 @@ from rartrack.cli.pace import Pace
 from rartrack.errors import InputError
 from rartrack.outputs import check_output
 from rartrack.results import Record, Result
-from rartrack.trajectories import FORMATS, TRAJECTORY_SUFFIXES, TrajectoryWriter, open_trajectory_writer
+from rartrack.trajectories import TRAJECTORY_SUFFIXES, TrajectoryWriter, open_trajectory_writer
+from rartrack.trajectory_formats import FORMATS
 from rartrack.video import VIDEO_SUFFIXES, Frame, FrameSource, VideoWriter, draw, open_source
 from rartrack.video.images import Image
 
