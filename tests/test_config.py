@@ -97,7 +97,7 @@ def test_a_wrong_file_is_named_with_its_place(tmp_path: Path, text: str, message
 
 
 def test_a_missing_file_a_folder_and_a_binary_file(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="nowhere.yaml: No such file"):
+    with pytest.raises(InputError, match=r"nowhere\.yaml: No such file"):
         load_yaml(ModelConfig, tmp_path / "nowhere.yaml")
     with pytest.raises(InputError, match="Is a directory"):
         load_yaml(ModelConfig, tmp_path)

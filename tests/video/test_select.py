@@ -39,8 +39,9 @@ def screen() -> Iterator[None]:
 
 
 @pytest.fixture
-def act(screen: None, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Box | None]:
+def act(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Box | None]:
     """Show a frame of some size and send the window's canvas a row of events; returns what was selected."""
+    request.getfixturevalue("screen")
 
     def run(size: tuple[int, int], *events: tuple[str, dict[str, int]]) -> Box | None:
         loop = tkinter.Tk.mainloop
@@ -68,7 +69,8 @@ def act(screen: None, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Box | No
 def drag(*points: tuple[int, int]) -> list[tuple[str, dict[str, int]]]:
     (x, y), *rest = points
     moves = [("<B1-Motion>", {"x": x, "y": y}) for x, y in rest]
-    return [("<ButtonPress-1>", {"x": x, "y": y}), *moves, ("<ButtonRelease-1>", dict(zip("xy", points[-1], strict=True)))]
+    release = ("<ButtonRelease-1>", dict(zip("xy", points[-1], strict=True)))
+    return [("<ButtonPress-1>", {"x": x, "y": y}), *moves, release]
 
 
 ENTER, ESCAPE = ("<Key-Return>", {}), ("<Key-Escape>", {})
@@ -111,7 +113,8 @@ def test_enter_without_a_box_waits_for_one(act: Callable[..., Box | None]) -> No
     assert act((320, 240), ENTER, *drag((40, 50), (100, 90)), ENTER) == Box(40, 50, 60, 40)
 
 
-def test_there_is_a_screen(screen: None) -> None:
+@pytest.mark.usefixtures("screen")
+def test_there_is_a_screen() -> None:
     assert screen_available()
 
 
