@@ -19,6 +19,7 @@ class Drifter:
     pause = 0.0
 
     def init(self, frame, box):
+        assert frame.shape == (24, 32, 3)
         self.box = tuple(box)
         if "FAKE_TRACKER_PIDS" in os.environ:
             with Path(os.environ["FAKE_TRACKER_PIDS"]).open("a") as stream:

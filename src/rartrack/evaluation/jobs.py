@@ -35,6 +35,7 @@ class Job:
         seed: of all random numbers.
         threads: the tracker may use.
         time_limit: seconds one frame may take, or None.
+        token: the same for all jobs of one call; a process keeps what it has loaded for one call only.
     """
 
     tracker: TrackerSpec
@@ -46,6 +47,7 @@ class Job:
     seed: int = 0
     threads: int = 1
     time_limit: float | None = None
+    token: str = ""
 
     @property
     def stop(self) -> int:
@@ -116,10 +118,10 @@ def execute(job: Job, tracker: Tracker, alive: Callable[[], None]) -> Outcome:
     except InputError as error:
         return Outcome(failure=Failure(str(error)))
     except BadBoxError as error:
-        return Outcome(failure=Failure(f"frame {watched.frame(job)}: {error}"))
+        return Outcome(failure=Failure(f"frame {job.start.frame + watched.calls - 1}: {error}"))
     except Exception as error:
         line = " ".join(str(error).split())
-        reason = f"frame {watched.frame(job)}: {type(error).__name__}: {line}"
+        reason = f"frame {job.start.frame + watched.calls - 1}: {type(error).__name__}: {line}"
         return Outcome(failure=Failure(reason, traceback.format_exc()))
 
 
@@ -132,16 +134,18 @@ def seed_everything(seed: int) -> None:
 
 
 class Stopwatch:
-    """A tracker whose calls are timed and whose boxes are checked."""
+    """A tracker whose calls are counted and timed and whose boxes are checked."""
 
     def __init__(self, tracker: Tracker, alive: Callable[[], None]) -> None:
         self._tracker, self._alive = tracker, alive
+        self.calls = 0
         self.init_seconds = math.nan
         self.frame_seconds: list[float] = []
 
     def init(self, frame: Any, box: Box) -> None:
         """Start, as ``Tracker.init``."""
         self._alive()
+        self.calls += 1
         begin = time.perf_counter()
         self._tracker.init(frame, box)
         self.init_seconds = time.perf_counter() - begin
@@ -153,14 +157,11 @@ class Stopwatch:
             BadBoxError: it is not four finite numbers.
         """
         self._alive()
+        self.calls += 1
         begin = time.perf_counter()
         result = self._tracker.update(frame)
         self.frame_seconds.append(time.perf_counter() - begin)
         return _box_of(result)
-
-    def frame(self, job: Job) -> int:
-        """Index of the frame of a one-pass run that was being worked on."""
-        return job.start.frame + len(self.frame_seconds) + (0 if math.isnan(self.init_seconds) else 1)
 
 
 def _one_pass(job: Job, tracker: Stopwatch) -> Outcome:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable
+import uuid
+from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -104,9 +105,9 @@ def evaluate(
     count = min(workers or available_processors(), len(jobs))
     with store.locked(results):
         if not isinstance(executor, str):
-            return _run(executor, jobs, results, settings, overwrite, observer, cluster=True)
+            return _run(executor, jobs, results, overwrite, observer, cluster=True)
         with open_executor(executor, count) as opened:
-            return _run(opened, jobs, results, settings, overwrite, observer, cluster=executor != PROCESSES)
+            return _run(opened, jobs, results, overwrite, observer, cluster=executor != PROCESSES)
 
 
 def plan(sequences: Iterable[Sequence], trackers: Iterable[TrackerSpec], settings: Settings) -> list[Job]:
@@ -152,27 +153,37 @@ def available_processors() -> int:
     return os.cpu_count() or 1
 
 
+def new_token() -> str:
+    """A word no other call of ``evaluate`` has."""
+    return uuid.uuid4().hex
+
+
 def _run(
     executor: Executor,
     jobs: list[Job],
     results: Path,
-    settings: Settings,
     overwrite: bool,
     observer: Observer,
     cluster: bool,
 ) -> Summary:
-    made_by = _made_by(executor, jobs, settings, cluster)
+    token = new_token()
+    jobs = [replace(job, token=token) for job in jobs]
+    described = _describe(executor, jobs)
     summary = Summary()
     if overwrite:
         for job in jobs:
             store.remove(results, job)
     todo: list[Job] = []
     for job in jobs:
-        (summary.kept if store.is_finished(results, job, made_by(job)) else todo).append(job)
+        found = described[job.tracker]
+        # A cluster's machines differ, also from this one; each result says which it was made on.
+        machine = None if cluster else found["machine"]
+        there = store.is_finished(results, job, _made_by(job, found), machine)
+        (summary.kept if there else todo).append(job)
     observer.begin(todo, len(summary.kept))
     try:
         for job, outcome in _outcomes(executor, todo):
-            store.write(results, job, outcome, made_by(job))
+            store.write(results, job, outcome, _made_by(job, described[job.tracker]))
             if outcome.failure is None:
                 summary.done.append(job)
             else:
@@ -184,30 +195,29 @@ def _run(
     return summary
 
 
-def _made_by(executor: Executor, jobs: list[Job], settings: Settings, cluster: bool) -> Callable[[Job], dict[str, Any]]:
-    """Ask a worker what makes each tracker's results; returns what makes one run's."""
-    described: dict[TrackerSpec, dict[str, Any]] = {}
-    for tracker in dict.fromkeys(job.tracker for job in jobs):
-        found = executor.submit(describe, tracker, settings.threads).result()
+def _describe(executor: Executor, jobs: list[Job]) -> dict[TrackerSpec, dict[str, Any]]:
+    """Ask a worker what makes each tracker's results."""
+    described = {}
+    for tracker, job in {job.tracker: job for job in jobs}.items():
+        found = executor.submit(describe, tracker, job.threads, job.token).result()
         if found["code"] != code_version():
             raise InputError(f"the workers run rartrack {found['code']}, this is {code_version()}; install the same")
-        if cluster:
-            # Its machines may differ, also from this one; each result says which it was made on.
-            del found["machine"]
         described[tracker] = found
+    return described
 
-    def of(job: Job) -> dict[str, Any]:
-        return {
-            **described[job.tracker],
-            "protocol": job.protocol.name,
-            "first": job.first,
-            "seed": job.seed,
-            "threads": job.threads,
-            "sequence": sequence_digest(job.sequence),
-            "boxes": f"{job.origin}-based",
-        }
 
-    return of
+def _made_by(job: Job, found: dict[str, Any]) -> dict[str, Any]:
+    """What makes a run's result, but for the machine."""
+    return {
+        "tracker": found["tracker"],
+        "code": found["code"],
+        "protocol": job.protocol.name,
+        "first": job.first,
+        "seed": job.seed,
+        "threads": job.threads,
+        "sequence": sequence_digest(job.sequence),
+        "boxes": f"{job.origin}-based",
+    }
 
 
 def _outcomes(executor: Executor, jobs: list[Job]) -> Iterable[tuple[Job, Outcome]]:

@@ -64,8 +64,14 @@ def result_file(results: Path, job: Job) -> Path:
     return _files(results, job, 1)[0]
 
 
-def is_finished(results: Path, job: Job, made_by: dict[str, Any]) -> bool:
+def is_finished(results: Path, job: Job, made_by: dict[str, Any], machine: dict[str, Any] | None) -> bool:
     """Whether a run's results are there and were made in the way described.
+
+    Args:
+        results: the folder.
+        job: the run.
+        made_by: what would make it now.
+        machine: the one it would be made on now, or None where any of several will do.
 
     Raises:
         InputError: results are there that were made in another way, were changed since, or do not say.
@@ -76,10 +82,10 @@ def is_finished(results: Path, job: Job, made_by: dict[str, Any]) -> bool:
     mend = "give another --output, or --overwrite to redo it"
     try:
         about = json.loads(_stem(results, job, ".json").read_text(encoding="utf-8"))
-        before, hashes = about["made_by"], about["files"]
+        before, hashes = {**about["made_by"], "machine": about["machine"]}, about["files"]
     except (OSError, ValueError, KeyError, TypeError):
         raise InputError(f"{marker}: no .json beside it says what made it; {mend}") from None
-    if changed := difference(before, made_by):
+    if changed := difference(before, {**made_by, "machine": before["machine"] if machine is None else machine}):
         raise InputError(f"{marker}: made differently: {changed}; {mend}")
     for name, expected in hashes.items():
         path = marker.parent / name

@@ -42,7 +42,7 @@ _of_this_thread = threading.local()
 def run_job(job: Job) -> Outcome:
     """Run a job in this thread's worker process; a tracker that fails in any way gives an outcome that says so."""
     try:
-        outcome = _host(job.threads).ask(job, job.time_limit)
+        outcome = _host(job.threads, job.token).ask(job, job.time_limit)
     except _SilentError as silent:
         return Outcome(failure=Failure(f"no answer for {silent} s; its process was ended"))
     except _DiedError as died:
@@ -51,14 +51,18 @@ def run_job(job: Job) -> Outcome:
     return outcome
 
 
-def describe(spec: TrackerSpec, threads: int) -> dict[str, Any]:
+def describe(spec: TrackerSpec, threads: int, token: str) -> dict[str, Any]:
     """What makes this tracker's results where the jobs run: ``tracker``, ``code`` and ``machine``.
+
+    Args:
+        spec: the tracker.
+        threads, token: as the jobs that follow have them.
 
     Raises:
         InputError: the tracker cannot be found or loaded.
     """
     try:
-        answer = _host(threads).ask(spec, None)
+        answer = _host(threads, token).ask(spec, None)
     except _SilentError:
         raise InputError(f"tracker {spec.name}: did not load within {LOAD_LIMIT:g} s") from None
     except _DiedError as died:
@@ -108,10 +112,13 @@ class _DiedError(Exception):
         self.how, self.printed = how, printed
 
 
-def _host(threads: int) -> _Host:
+def _host(threads: int, token: str) -> _Host:
+    """This thread's process: a new one for every call of ``evaluate``, whose code and weights may have changed."""
     host: _Host | None = getattr(_of_this_thread, "host", None)
-    if host is None or host.threads != threads or not host.running:
-        host = _of_this_thread.host = _Host(threads)
+    if host is None or host.made_for != (threads, token) or not host.running:
+        if host is not None:
+            host.end()
+        host = _of_this_thread.host = _Host(threads, token)
         group: Group | None = getattr(_of_this_thread, "group", None)
         if group is not None:
             group.add(host)
@@ -121,8 +128,8 @@ def _host(threads: int) -> _Host:
 class _Host:
     """The parent's side of one worker process."""
 
-    def __init__(self, threads: int) -> None:
-        self.threads = threads
+    def __init__(self, threads: int, token: str) -> None:
+        self.made_for = (threads, token)
         self._printed: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 lives as long as the process
         environment = os.environ | dict.fromkeys(_THREAD_VARIABLES, str(threads)) | {"PYTHONHASHSEED": "0"}
         self._process = subprocess.Popen(

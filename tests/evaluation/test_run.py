@@ -1,0 +1,308 @@
+"""Runs: what is written, what is kept, what is refused, and how badly behaved trackers are lived with."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import fake_trackers
+import numpy as np
+import pytest
+
+import rartrack.evaluation.run
+from rartrack.datasets import load_dataset
+from rartrack.errors import InputError
+from rartrack.evaluation.jobs import Job
+from rartrack.evaluation.protocols import SRE, TRE
+from rartrack.evaluation.run import Observer, Settings, Summary, evaluate, plan
+from rartrack.evaluation.store import locked
+from rartrack.evaluation.trackers import parse_tracker
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return fake_trackers.make_sequences(tmp_path / "data")
+
+
+@pytest.fixture(autouse=True)
+def one_process(request, monkeypatch):
+    """Let runs of different tests share a worker process, but for those that ask for processes of their own."""
+    if "own_processes" not in request.fixturenames:
+        monkeypatch.setattr(rartrack.evaluation.run, "new_token", lambda: "tests")
+
+
+@pytest.fixture
+def own_processes():
+    """Runs start worker processes of their own, as they do outside tests."""
+
+
+SHARED_PROCESS = ThreadPoolExecutor(1)
+
+
+def run(folder: Path, results: Path, *names: str, **options) -> Summary:
+    if "workers" not in options:
+        options.setdefault("executor", SHARED_PROCESS)
+    trackers = [parse_tracker(f"{name.lower()}={fake_trackers.spec(name)}") for name in names or ("Drifter",)]
+    settings = options.pop("settings", Settings())
+    return evaluate(
+        load_dataset(folder, sequences=options.pop("sequences", None)), trackers, results, settings, **options
+    )
+
+
+def texts(results: Path) -> dict[str, bytes]:
+    """The results themselves, without times."""
+    found = {str(path.relative_to(results)): path.read_bytes() for path in results.rglob("*.txt")}
+    return {name: content for name, content in found.items() if not name.endswith("_time.txt")}
+
+
+def names_of(jobs: list[Job]) -> list[str]:
+    return [job.sequence.name for job in jobs]
+
+
+class TestFiles:
+    def test_a_line_a_frame_the_first_being_the_given_box(self, folder, tmp_path):
+        run(folder, tmp_path / "out")
+        boxes = np.loadtxt(tmp_path / "out/drifter/a.txt", delimiter=",")
+        assert boxes.shape == (12, 4)
+        assert boxes[0].tolist() == [4, 5, 8.5, 6]
+        assert (np.diff(boxes[:, 0]) >= 0).all()
+
+    def test_one_based_files_are_one_more_and_say_so(self, folder, tmp_path):
+        run(folder, tmp_path / "zero")
+        run(folder, tmp_path / "one", settings=Settings(origin=1))
+        zero, one = (np.loadtxt(tmp_path / each / "drifter/a.txt", delimiter=",") for each in ("zero", "one"))
+        np.testing.assert_allclose(one - zero, np.tile([1, 1, 0, 0], (12, 1)), atol=1e-9)
+        assert json.loads((tmp_path / "one/drifter/a.json").read_text())["boxes"] == "x,y,w,h, 1-based"
+
+    def test_times_have_init_apart(self, folder, tmp_path):
+        run(folder, tmp_path / "out", "SlowDrifter", sequences=["a"])
+        seconds = np.loadtxt(tmp_path / "out/slowdrifter/a_time.txt")
+        assert len(seconds) == 12
+        assert (seconds[1:] >= 0.02).all()
+        about = json.loads((tmp_path / "out/slowdrifter/a.json").read_text())["milliseconds"]
+        assert set(about) == {"init", "mean", "median", "p95"}
+        assert about["median"] == pytest.approx(np.median(seconds[1:]) * 1000, rel=1e-3)
+        assert about["init"] == pytest.approx(seconds[0] * 1000, abs=1e-2)
+
+    def test_the_side_file_says_what_made_it(self, folder, tmp_path):
+        run(folder, tmp_path / "out", settings=Settings(seed=3, first=5))
+        about = json.loads((tmp_path / "out/drifter/a.json").read_text())
+        assert about["made_by"]["seed"] == 3
+        assert about["made_by"]["first"] == 5
+        assert about["made_by"]["tracker"]["code"]
+        assert about["machine"]["python"]
+
+    def test_segments_and_disturbances_lie_in_folders_of_their_own(self, tmp_path):
+        folder = fake_trackers.make_sequences(tmp_path / "data", "a", frames=40)
+        run(folder, tmp_path / "out", settings=Settings(TRE))
+        run(folder, tmp_path / "out", settings=Settings(SRE))
+        lengths = [len((tmp_path / f"out/drifter/tre/a_{n:02d}.txt").read_text().splitlines()) for n in (1, 20)]
+        assert lengths == [40, 20]
+        boxes = np.loadtxt(tmp_path / "out/drifter/sre/a_01.txt", delimiter=",")
+        assert boxes[0].tolist() == [3, 5, 8.5, 6]  # left by a tenth of 8.5, rounded up
+        assert len(list((tmp_path / "out/drifter/sre").glob("a_[0-9][0-9].txt"))) == 12
+
+    def test_lines_before_the_target_is_first_seen_hold_no_box(self, folder, tmp_path):
+        lines = (folder / "a.txt").read_text().splitlines()
+        (folder / "a.txt").write_text("\n".join(["nan,nan,nan,nan"] * 2 + lines[2:]))
+        run(folder, tmp_path / "out", sequences=["a"])
+        boxes = np.loadtxt(tmp_path / "out/drifter/a.txt", delimiter=",")
+        assert np.isnan(boxes[:2]).all()
+        assert boxes[2].tolist() == [6, 5, 8.5, 6]
+
+    def test_speed_lists_every_run_of_the_folder(self, folder, tmp_path):
+        run(folder, tmp_path / "out", sequences=["a"])
+        run(folder, tmp_path / "out", sequences=["b", "c"])
+        lines = (tmp_path / "out/drifter/speed.csv").read_text().splitlines()
+        assert [line.split(",")[1] for line in lines] == ["sequence", "a", "b", "c"]
+
+
+class TestKeeping:
+    def test_what_is_there_is_kept(self, folder, tmp_path):
+        run(folder, tmp_path / "out", sequences=["a"])
+        before = (tmp_path / "out/drifter/a.txt").stat().st_mtime_ns
+        summary = run(folder, tmp_path / "out")
+        assert names_of(summary.kept) == ["a"]
+        assert sorted(names_of(summary.done)) == ["b", "c"]
+        assert (tmp_path / "out/drifter/a.txt").stat().st_mtime_ns == before
+
+    def test_order_and_number_of_workers_change_nothing(self, folder, tmp_path):
+        run(folder, tmp_path / "one")
+        run(folder, tmp_path / "two", sequences=["c", "b", "a"], workers=2)
+        assert texts(tmp_path / "one") == texts(tmp_path / "two")
+
+    @pytest.mark.parametrize(
+        ("change", "said"), [({"seed": 1}, "seed was 0, is now 1"), ({"first": 5}, "first was None, is now 5")]
+    )
+    def test_results_made_otherwise_are_refused_with_the_difference(self, folder, tmp_path, change, said):
+        run(folder, tmp_path / "out", sequences=["a"])
+        with pytest.raises(InputError, match=said) as error:
+            run(folder, tmp_path / "out", settings=Settings(**change))
+        assert "a.txt" in str(error.value)
+        assert "--overwrite" in str(error.value)
+        assert not (tmp_path / "out/drifter/b.txt").exists()
+
+    @pytest.mark.usefixtures("own_processes")
+    def test_another_trackers_code_is_noticed(self, folder, tmp_path):
+        source = tmp_path / "mine.py"
+        source.write_text(fake_trackers.HERE.read_text())
+        trackers = [parse_tracker(f"{source}:Drifter")]
+        evaluate(load_dataset(folder), trackers, tmp_path / "out", workers=1)
+        source.write_text(source.read_text() + "\n# changed\n")
+        with pytest.raises(InputError, match=r"tracker\.code was"):
+            evaluate(load_dataset(folder), trackers, tmp_path / "out", workers=1)
+
+    def test_another_annotation_is_noticed(self, folder, tmp_path):
+        run(folder, tmp_path / "out")
+        (folder / "a.txt").write_text((folder / "a.txt").read_text().replace("4,5", "3,5", 1))
+        with pytest.raises(InputError, match=r"sequence\.annotation was"):
+            run(folder, tmp_path / "out")
+
+    def test_somebodys_results_are_not_taken_for_ours(self, folder, tmp_path):
+        (tmp_path / "out/drifter").mkdir(parents=True)
+        (tmp_path / "out/drifter/a.txt").write_text("1,2,3,4\n")
+        with pytest.raises(InputError, match=r"no \.json beside it"):
+            run(folder, tmp_path / "out")
+
+    def test_a_result_changed_by_hand_is_noticed(self, folder, tmp_path):
+        run(folder, tmp_path / "out")
+        (tmp_path / "out/drifter/a.txt").write_text("1,2,3,4\n")
+        with pytest.raises(InputError, match="changed since"):
+            run(folder, tmp_path / "out")
+
+    def test_overwrite_redoes_them(self, folder, tmp_path):
+        run(folder, tmp_path / "out")
+        summary = run(folder, tmp_path / "out", settings=Settings(seed=1), overwrite=True)
+        assert sorted(names_of(summary.done)) == ["a", "b", "c"]
+        run(folder, tmp_path / "fresh", settings=Settings(seed=1))
+        assert texts(tmp_path / "out") == texts(tmp_path / "fresh")
+
+    def test_a_second_run_into_the_same_folder_is_refused(self, folder, tmp_path):
+        with locked(tmp_path / "out"), pytest.raises(InputError, match="another run is writing here"):
+            run(folder, tmp_path / "out")
+        assert run(folder, tmp_path / "out", sequences=["a"]).done
+
+    def test_half_written_files_are_removed(self, folder, tmp_path):
+        (tmp_path / "out/drifter").mkdir(parents=True)
+        (tmp_path / "out/drifter/a.txt.unfinished").write_text("1,2")
+        run(folder, tmp_path / "out", sequences=["a"])
+        assert not list((tmp_path / "out").rglob("*.unfinished"))
+
+
+class TestBadTrackers:
+    @pytest.mark.parametrize(
+        ("name", "reason", "details"),
+        [
+            ("Raising", "frame 5: RuntimeError: no idea", "Traceback"),
+            ("NotANumber", "frame 5: the tracker returned a box that is not finite: nan,1.0,2.0,3.0", ""),
+            ("ThreeNumbers", r"frame 5: the tracker returned '\(1.0, 2.0, 3.0\)', expected four numbers", ""),
+            ("Crashing", r"its process ended \(signal SIGABRT\)", "last words"),
+        ],
+    )
+    def test_one_bad_sequence_is_reported_and_the_others_are_done(self, folder, tmp_path, name, reason, details):
+        summary = run(folder, tmp_path / "out", name)
+        assert sorted(names_of(summary.done)) == ["a", "c"]
+        [(job, failure)] = summary.failed
+        assert job.sequence.name == "b"
+        assert re.match(reason, failure.reason), failure.reason
+        assert details in (tmp_path / f"out/{name.lower()}/b.error").read_text()
+        assert not (tmp_path / f"out/{name.lower()}/b.txt").exists()
+
+    def test_one_that_hangs_is_ended_after_the_time_limit(self, folder, tmp_path):
+        begin = time.monotonic()
+        summary = run(folder, tmp_path / "out", "Hanging", settings=Settings(time_limit=1.0))
+        assert time.monotonic() - begin < 60
+        assert sorted(names_of(summary.done)) == ["a", "c"]
+        assert [failure.reason for _, failure in summary.failed] == ["no answer for 1 s; its process was ended"]
+
+    @pytest.mark.usefixtures("own_processes")
+    def test_a_failed_sequence_is_tried_again_and_its_error_goes_when_it_works(self, folder, tmp_path):
+        source = tmp_path / "mine.py"
+        source.write_text(fake_trackers.HERE.read_text())
+        tracker = parse_tracker(f"mine={source}:Raising")
+        evaluate(load_dataset(folder), [tracker], tmp_path / "out", workers=1)
+        assert (tmp_path / "out/mine/b.error").exists()
+        source.write_text(source.read_text().replace('raise RuntimeError("no\\nidea")', "return self.box"))
+        summary = evaluate(load_dataset(folder), [tracker], tmp_path / "out", workers=1, overwrite=True)
+        assert not summary.failed
+        assert not (tmp_path / "out/mine/b.error").exists()
+
+    def test_one_that_cannot_be_loaded_fails_every_sequence(self, folder, tmp_path):
+        summary = run(folder, tmp_path / "out", "Unloadable", "Drifter")
+        assert len(summary.failed) == 3
+        assert "weights are gone" in summary.failed[0][1].reason
+        assert len(summary.done) == 3
+
+    def test_one_that_is_not_there_is_an_error_before_anything_runs(self, folder, tmp_path):
+        with pytest.raises(InputError, match="no callable 'Missing'"):
+            run(folder, tmp_path / "out", "Drifter", "Missing")
+        assert not texts(tmp_path / "out")
+
+    def test_missing_frames_are_a_failure_of_the_sequence(self, folder, tmp_path):
+        class RemoveFrame(Observer):
+            def begin(self, *_):
+                (folder / "b" / "0007.png").write_bytes(b"not an image")
+
+        summary = run(folder, tmp_path / "out", observer=RemoveFrame())
+        assert [job.sequence.name for job, _ in summary.failed] == ["b"]
+        assert "0007.png" in summary.failed[0][1].reason
+
+
+class TestPlan:
+    def test_nothing_to_do(self, folder):
+        with pytest.raises(InputError, match="nothing to evaluate"):
+            plan(load_dataset(folder), [], Settings())
+
+    def test_two_trackers_of_one_name(self, folder):
+        trackers = [parse_tracker("opencv:kcf"), parse_tracker("opencv:kcf")]
+        with pytest.raises(InputError, match="two trackers are named 'opencv-kcf'"):
+            plan(load_dataset(folder), trackers, Settings())
+
+    def test_no_frames(self, folder):
+        for image in (folder / "a").iterdir():
+            image.unlink()
+        (folder / "a").rmdir()
+        with pytest.raises(InputError, match="a: only its annotation is there"):
+            plan(load_dataset(folder), [parse_tracker("opencv:kcf")], Settings())
+
+    @pytest.mark.usefixtures("own_processes")
+    def test_a_workers_model_is_loaded_once(self, folder, tmp_path, monkeypatch):
+        monkeypatch.setenv("FAKE_TRACKER_PIDS", str(tmp_path / "pids"))
+        run(folder, tmp_path / "out", workers=1)
+        pids = (tmp_path / "pids").read_text().split()
+        assert len(pids) == 3
+        assert len(set(pids)) == 1
+        assert int(pids[0]) != os.getpid()
+
+
+class TestExecutors:
+    def test_any_futures_executor_will_do(self, folder, tmp_path):
+        run(folder, tmp_path / "own", executor=SHARED_PROCESS)
+        run(folder, tmp_path / "given", workers=1)
+        assert texts(tmp_path / "own") == texts(tmp_path / "given")
+
+    def test_unknown_words_and_silent_schedulers_are_named(self, folder, tmp_path, monkeypatch):
+        monkeypatch.setattr(rartrack.evaluation.executors, "_CONNECT_SECONDS", 0.1)
+        with pytest.raises(InputError, match="executor 'slurm'"):
+            run(folder, tmp_path / "out", executor="slurm")
+        with pytest.raises(InputError, match="the scheduler does not answer"):
+            run(folder, tmp_path / "out", executor="dask://127.0.0.1:9")
+
+    @pytest.mark.usefixtures("own_processes")
+    def test_an_interrupted_run_leaves_no_process_behind(self, folder, tmp_path, monkeypatch):
+        monkeypatch.setenv("FAKE_TRACKER_PIDS", str(tmp_path / "pids"))
+
+        class Interrupt(Observer):
+            def finished(self, *_):
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            run(folder, tmp_path / "out", "SlowDrifter", observer=Interrupt(), workers=2)
+        for pid in {int(pid) for pid in (tmp_path / "pids").read_text().split()}:
+            with pytest.raises(ProcessLookupError):
+                os.kill(pid, 0)
+        assert run(folder, tmp_path / "out", "SlowDrifter").kept
