@@ -169,11 +169,27 @@ def load_yaml(cls: type[T], path: str | Path, overrides: Mapping[str, Any] | Non
     """Read a config dataclass from a YAML file, then apply dotted overrides such as ``{"network.dilate": False}``.
 
     Raises:
-        InputError: the file is missing or not a YAML mapping, or as ``from_dict``.
+        InputError: as ``read_yaml`` and ``from_dict``.
     """
+    return from_dict(cls, _changed(read_yaml(path), overrides or {}), where=str(path))
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """Read settings from a YAML file; one that names another by ``base`` changes only what it says itself.
+
+    A value of null takes a key of the base away, which then has its default.
+
+    Raises:
+        InputError: the file or its base is missing, not a YAML mapping, or its own base.
+    """
+    return _read_yaml(Path(path), ())
+
+
+def _read_yaml(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
     import yaml
 
-    path = Path(path)
+    if path.resolve() in above:
+        raise InputError(f"{path}: is its own base, by way of {above[-1].name}")
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -182,7 +198,22 @@ def load_yaml(cls: type[T], path: str | Path, overrides: Mapping[str, Any] | Non
         raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):
         raise InputError(f"{path}: expected a mapping of settings at the top level")
-    return from_dict(cls, _changed(values, overrides or {}), where=str(path))
+    base = values.pop("base", None)
+    if base is None:
+        return values
+    return _merged(_read_yaml(path.parent / str(base), (*above, path.resolve())), values)
+
+
+def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in changes.items():
+        if value is None:
+            merged.pop(key, None)
+        elif isinstance(value, dict) and isinstance(base.get(key), dict):
+            merged[key] = _merged(base[key], value)
+        else:
+            merged[key] = value
+    return merged
 
 
 def _changed(values: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -200,14 +231,17 @@ def _changed(values: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, An
 
 def _keys(cls: type[Any], path: list[str]) -> list[str]:
     """Names of the fields of the dataclass reached from ``cls`` by ``path``."""
-    from typing import get_type_hints
+    from typing import get_args, get_origin, get_type_hints
 
+    place: Any = cls
     for part in path:
-        found = get_type_hints(cls).get(part)
-        if not (isinstance(found, type) and is_dataclass(found)):
+        # Below a mapping of names to dataclasses stands any name.
+        place = get_args(place)[1] if get_origin(place) is dict else get_type_hints(place).get(part)
+        if get_origin(place) is not dict and not (isinstance(place, type) and is_dataclass(place)):
             return []
-        cls = found
-    return [entry.name for entry in fields(cls)]
+    if get_origin(place) is dict:
+        return []
+    return [entry.name for entry in fields(place)]
 
 
 def _plain(value: Any) -> Any:

@@ -179,8 +179,10 @@ class TrainingConfig:
     data: DataConfig = field(default_factory=DataConfig)
     optimization: OptimizationConfig = field(default_factory=OptimizationConfig)
     validation: ValidationConfig = field(default_factory=ValidationConfig)
+    backbone: str | None = None
+    """Pre-trained weights of the backbone, in torchvision's names."""
     start: str | None = None
-    """Starting weights: a checkpoint, a built-in model, or a backbone in torchvision's names (also ``.xz``)."""
+    """A checkpoint or a built-in model to start from; what does not fit the network starts anew."""
     output: str = "runs/rar"
     """Folder of the run: checkpoints, curves, log."""
     seed: int = 0

@@ -21,7 +21,7 @@ HELD_OUT = (
     "tld_pedestrian2",
     "dtb_BMX3",
     "mask_octopus",
-    "fod_*7",
+    "fod_??7_*",
 )
 """Validation sequences of the training videos: fixed once, so that figures of different runs can be compared."""
 

@@ -12,6 +12,7 @@ from rartrack.datasets.sequence import Image
 from rartrack.errors import InputError
 from rartrack.training.clips import Shot
 from rartrack.training.config import DataConfig, SourceConfig
+from rartrack.training.places import find
 from rartrack.training.pseudo import CutOut, camera_shots, composed_shots, cut_out, occlude
 from rartrack.training.split import matches
 from rartrack.training.videos import acceptable
@@ -36,7 +37,7 @@ class StillSource:
     def __init__(self, name: str, source: SourceConfig, data: DataConfig) -> None:
         self.name, self.source, self.data = name, source, data
         self.left_out: dict[str, str] = {}
-        stills = [still for still in load_stills(source.path) if self._wanted(still)]
+        stills = [still for still in load_stills(find(source.path)) if self._wanted(still)]
         self._stills = stills
         targets = [(i, int(k)) for i, still in enumerate(stills) for k in np.flatnonzero(self._usable(still))]
         if not targets:

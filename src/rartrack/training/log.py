@@ -1,0 +1,81 @@
+"""Curves of a run: csv files always, TensorBoard where it is installed."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rartrack.training.state import replace_file
+
+TRAINING, VALIDATION, SKIPPED = "training.csv", "validation.csv", "skipped.txt"
+
+
+class Curves:
+    """Rows of numbers by step, one csv file a kind.
+
+    Args:
+        folder: of the run.
+        step: updates made so far; rows of later steps, from a run that was killed, are dropped.
+    """
+
+    def __init__(self, folder: Path, step: int) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in (TRAINING, VALIDATION):
+            _drop_after(folder / name, step)
+        self._board = _board(folder, step)
+
+    def row(self, name: str, step: int, values: Mapping[str, float]) -> None:
+        """Append one row; the header comes with the first."""
+        path = self.folder / name
+        fresh = not path.exists()
+        with path.open("a", newline="", encoding="utf-8") as stream:
+            writer = csv.writer(stream)
+            if fresh:
+                writer.writerow(["step", *values])
+            writer.writerow([step, *(f"{value:.6g}" for value in values.values())])
+        if self._board is not None:
+            for key, value in values.items():
+                self._board.add_scalar(f"{Path(name).stem}/{key}", value, step)
+
+    def skipped(self, step: int, reason: str) -> None:
+        """Note data that could not be used."""
+        with (self.folder / SKIPPED).open("a", encoding="utf-8") as stream:
+            stream.write(f"step {step}: {reason}\n")
+
+    def close(self) -> None:
+        """Write out what TensorBoard holds back."""
+        if self._board is not None:
+            self._board.close()
+
+
+def read_curve(path: Path) -> list[dict[str, float]]:
+    """The rows of a csv that ``Curves`` wrote."""
+    with path.open(newline="", encoding="utf-8") as stream:
+        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(stream)]
+
+
+def _drop_after(path: Path, step: int) -> None:
+    if not path.exists():
+        return
+    rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"))))
+    header = rows[0] if rows else []
+    # A row that a crash cut short is dropped with the later ones.
+    kept = [row for row in rows[1:] if len(row) == len(header) and int(row[0]) <= step]
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([header, *kept] if kept else [])
+    if kept:
+        replace_file(path, text.getvalue().encode())
+    else:
+        path.unlink()
+
+
+def _board(folder: Path, step: int) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return None
+    return SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)

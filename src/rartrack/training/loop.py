@@ -1,0 +1,392 @@
+"""The training run: steps, validations, checkpoints; stops and goes on anywhere (SPEC Sec. 9)."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.parallel import DistributedDataParallel
+
+from rartrack import checkpoints
+from rartrack.config import to_dict
+from rartrack.errors import InputError
+from rartrack.network.rar import RAR
+from rartrack.training import state as states
+from rartrack.training.config import TrainingConfig
+from rartrack.training.dataset import Batch, ClipDataset, Share, batches
+from rartrack.training.log import TRAINING, VALIDATION, Curves
+from rartrack.training.objective import ClipLoss
+from rartrack.training.optimizer import Average, build_optimizer, freeze, rate, set_modes, set_rate
+from rartrack.training.processes import Processes, join
+from rartrack.training.split import matches
+from rartrack.training.start import starting_network
+from rartrack.training.validate import clip_scores, mean_overlaps
+from rartrack.training.videos import VideoSource
+
+BEST, LAST = "best.safetensors", "last.safetensors"
+"""Checkpoints of a run's folder: averaged weights at the best and at the last validation, ready for tracking."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a call of ``train`` ended.
+
+    Attributes:
+        step: updates made in all.
+        finished: whether that is all of them; if not, the same call goes on from there.
+        folder: of the run.
+    """
+
+    step: int
+    finished: bool
+    folder: Path
+
+
+def train(
+    config: TrainingConfig,
+    minutes: float | None = None,
+    say: Say = print,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Outcome:
+    """Train, or go on with the run that ``config.output`` holds.
+
+    Args:
+        config: of the run.
+        minutes: stop after about so long, with a checkpoint; the same call later goes on.
+        say: takes a line of news.
+        stopping: asked after every step; True stops as ``minutes`` does.
+
+    Raises:
+        InputError: wrong settings or data, other settings than the run began with, a loss that is not finite (it names
+            the clips; the last checkpoint is kept), or a disk that refuses.
+    """
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    with join(config.device) as processes:
+        run = _Run(config, processes, say if processes.first else lambda _: None)
+        try:
+            return run.go(math.inf if minutes is None else 60 * minutes, stopping)
+        finally:
+            run.close()
+
+
+class _Run:
+    """One process's part of a run."""
+
+    def __init__(self, config: TrainingConfig, processes: Processes, say: Say) -> None:
+        _check(config, processes)
+        self.config, self.processes, self.say = config, processes, say
+        self.folder = Path(config.output).expanduser()
+        stored = states.read(self.folder)
+        if stored is not None:
+            states.refuse_changes(self.folder, stored.config, config)
+        torch.manual_seed(config.seed)
+        self.clips = ClipDataset(config)
+        self.held_out = _held_out(config)
+        if processes.first:
+            self._report_data()
+            self._prepare_cache()
+        processes.wait()
+        self.network = starting_network(config, say if stored is None else None).to(processes.device)
+        freeze(self.network, config.optimization)
+        self.average = Average(self.network, config.optimization.average)
+        self.optimizer = build_optimizer(self.network, config.optimization)
+        self.precision = pick_precision(config.optimization.precision, processes.device)
+        self.scaler = torch.amp.GradScaler(processes.device.type, enabled=self.precision == torch.float16)
+        self.step, self.best, self.skipped = 0, {}, 0  # type: ignore[var-annotated]
+        if stored is not None:
+            self._restore(stored)
+        self.module = processes.wrap(ClipLoss(self.network, config.model))
+        self.curves = Curves(self.folder, self.step) if processes.first else None
+
+    def go(self, seconds: float, stopping: Callable[[], bool]) -> Outcome:
+        """Steps until all are made, the time is up, or somebody says stop."""
+        total = self.config.optimization.steps
+        end = time.monotonic() + seconds
+        if self.step == 0:
+            self._validate()
+            self._save()
+        pace = _Pace()
+        for parts in self._parts():
+            pace.waited()
+            losses, norm = self._update(parts)
+            self.step += 1
+            pace.stepped(self.config.optimization.batch)
+            self._note(losses, norm, parts, pace)
+            due = self.step % self.config.validation.interval == 0 or self.step == total
+            stop = self.processes.sums(float(time.monotonic() > end or stopping()))[0] > 0
+            if due:
+                self._validate()
+            if due or stop:
+                self._save()
+                pace.start()
+            if stop and self.step < total:
+                self.say(f"stopped after step {self.step} of {total}; the same command goes on from there")
+                return Outcome(self.step, False, self.folder)
+        self.say(f"done: {self.step} steps; {self.folder / BEST} has the best validation")
+        return Outcome(self.step, True, self.folder)
+
+    def close(self) -> None:
+        if getattr(self, "curves", None) is not None:
+            cast(Curves, self.curves).close()
+
+    def _parts(self) -> Iterable[list[Batch]]:
+        """This process's clips of each update to come, in the parts that are computed one after another."""
+        settings = self.config.optimization
+        share = Share(
+            settings.batch,
+            self.processes.rank,
+            self.processes.world,
+            settings.accumulation,
+            self.step,
+            settings.steps,
+        )
+        pending: list[Batch] = []
+        for batch in batches(self.clips, share, self.config.workers, self.processes.device.type == "cuda"):
+            pending.append(batch)
+            if len(pending) == settings.accumulation:
+                yield pending
+                pending = []
+
+    def _update(self, parts: list[Batch]) -> tuple[Tensor, float]:
+        """One step of the weights; returns the clips' losses and the gradient's norm before it was clipped."""
+        settings = self.config.optimization
+        set_rate(self.optimizer, rate(self.step, settings))
+        set_modes(self.network, settings, parts[0].crops.shape[0] * parts[0].crops.shape[1])
+        self.optimizer.zero_grad(set_to_none=True)
+        found = []
+        for index, batch in enumerate(parts):
+            last = index == len(parts) - 1
+            with self._shared(last):
+                losses = self._losses(batch)
+                self._refuse_unbounded(losses, batch)
+                self.scaler.scale(losses.mean() / len(parts)).backward()  # type: ignore[no-untyped-call]
+            found.append(losses.detach())
+        self.scaler.unscale_(self.optimizer)
+        trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+        norm = float(torch.nn.utils.clip_grad_norm_(trained, settings.clip_norm))
+        if not math.isfinite(norm) and not self.scaler.is_enabled():
+            raise InputError(self._unbounded("gradient", [name for batch in parts for name in batch.names]))
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.average.update(self.network, self.step)
+        return torch.cat(found), norm
+
+    def _losses(self, batch: Batch) -> Tensor:
+        device = self.processes.device
+        crops = batch.crops.to(device, non_blocking=True)
+        shift = batch.shift.to(device, non_blocking=True)
+        with torch.autocast(device.type, self.precision, enabled=self.precision != torch.float32):
+            return cast(Tensor, self.module(crops, shift))
+
+    def _shared(self, last: bool) -> Any:
+        """Processes average their gradients once an update, with its last part."""
+        if isinstance(self.module, DistributedDataParallel) and not last:
+            return self.module.no_sync()
+        return nullcontext()
+
+    def _refuse_unbounded(self, losses: Tensor, batch: Batch) -> None:
+        finite = losses.detach().isfinite().cpu()
+        if not finite.all():
+            names = [name for name, good in zip(batch.names, finite, strict=True) if not good]
+            raise InputError(self._unbounded("loss", names))
+
+    def _unbounded(self, what: str, names: list[str]) -> str:
+        kept = self.folder / states.FILE
+        return f"step {self.step}: the {what} is not finite, with {', '.join(names)}; the last good state is {kept}"
+
+    def _note(self, losses: Tensor, norm: float, parts: list[Batch], pace: _Pace) -> None:
+        """Rows of the log; all processes take part in the sums."""
+        reasons = [reason for batch in parts for reason in batch.skipped]
+        settings = self.config.optimization
+        loss, skipped = self.processes.sums(float(losses.sum()), float(len(reasons)))
+        self.skipped += int(skipped)
+        if self.curves is None:
+            return
+        for reason in reasons:
+            self.curves.skipped(self.step, reason)
+        pace.losses.append(loss / settings.batch)
+        if self.step % self.config.log_interval and self.step != settings.steps:
+            return
+        mean, speed, waiting = pace.take()
+        values = {
+            "loss": mean,
+            "gradient": norm,
+            "rate": rate(self.step - 1, settings),
+            "clips_per_second": speed,
+            "waiting_share": waiting,
+            "skipped": self.skipped,
+        }
+        self.curves.row(TRAINING, self.step, values)
+        self.say(f"step {self.step}: loss {mean:.3f}, {speed:.1f} clips/s, {100 * waiting:.0f} % waiting for data")
+
+    def _validate(self) -> None:
+        """Loss and overlap of the averaged weights on what is held out, the work divided among the processes."""
+        settings, rank, world = self.config.validation, self.processes.rank, self.processes.world
+        if self.held_out is None:
+            self._save_model(BEST, {})
+            self._save_model(LAST, {})
+            return
+        network = RAR(self.config.model.network).to(self.processes.device)
+        network.load_state_dict(self.average.tensors)
+        network.eval()
+        loss, hits = clip_scores(network, self.config.model, self.held_out, range(rank, settings.clips, world))
+        found: dict[str, float] = {}
+        if settings.frames:
+            videos = held_out_videos(self.held_out, settings.sequences)
+            if not videos:
+                raise InputError(f"validation.sequences: no held-out sequence fits {', '.join(settings.sequences)}")
+            found, reasons = mean_overlaps(network, self.config.model, videos[rank::world], settings.frames)
+            for reason in reasons:
+                self.say(f"validation: left out: {reason}")
+        loss, hits, overlaps, tracked = self.processes.sums(loss, hits, sum(found.values()), len(found))
+        count = max(1, settings.clips)
+        values = {"loss": loss / count, "hits": hits / count}
+        if tracked:
+            values["overlap"] = overlaps / tracked
+        if self.curves is not None:
+            self.curves.row(VALIDATION, self.step, values)
+        self.say(f"step {self.step}: validation " + ", ".join(f"{key} {value:.3f}" for key, value in values.items()))
+        score = values.get("overlap", -values["loss"])
+        if not self.best or score > self.best["score"]:
+            self.best = {"step": float(self.step), "score": score}
+            self._save_model(BEST, values)
+        self._save_model(LAST, values)
+
+    def _save_model(self, name: str, values: dict[str, float]) -> None:
+        if not self.processes.first:
+            return
+        about = {"trained_by": "rartrack train", "step": self.step, "validation": values, "training": self._settings()}
+        weights = {key: value.cpu() for key, value in self.average.tensors.items()}
+        checkpoints.save(self.folder / name, checkpoints.Checkpoint(self.config.model, weights, about))
+
+    def _settings(self) -> dict[str, Any]:
+        """The run's settings without the model's, which a checkpoint holds itself."""
+        return {key: value for key, value in to_dict(self.config).items() if key != "model"}
+
+    def _save(self) -> None:
+        if self.processes.first:
+            states.write(
+                self.folder,
+                states.RunState(
+                    step=self.step,
+                    network=self.network.state_dict(),
+                    average=self.average.tensors,
+                    optimizer=states.optimizer_tensors(self.optimizer),
+                    random=torch.get_rng_state(),
+                    config=to_dict(self.config),
+                    scaler=self.scaler.state_dict(),
+                    best=self.best,
+                    skipped=self.skipped,
+                ),
+            )
+        self.processes.wait()
+
+    def _restore(self, stored: states.RunState) -> None:
+        self.network.load_state_dict(stored.network)
+        self.average.load(stored.average)
+        states.restore_optimizer(self.optimizer, stored.optimizer)
+        if stored.scaler:
+            self.scaler.load_state_dict(stored.scaler)
+        torch.set_rng_state(stored.random)
+        self.step, self.best, self.skipped = stored.step, stored.best, stored.skipped
+        self.say(f"going on from step {self.step} of {self.config.optimization.steps}")
+
+    def _report_data(self) -> None:
+        for source in self.clips.sources:
+            count = len(source.sequences) if isinstance(source, VideoSource) else len(source.targets)
+            self.say(f"{source.name}: {count} {'sequences' if isinstance(source, VideoSource) else 'objects'}")
+        for name, why in self.clips.left_out.items():
+            self.say(f"left out: {name}: {why}")
+
+    def _prepare_cache(self) -> None:
+        self.clips.prepare()
+        if self.held_out is not None:
+            self.held_out.prepare()
+
+
+class _Pace:
+    """How fast steps go, and how long they wait for their clips; losses since the last row."""
+
+    def __init__(self) -> None:
+        self.losses: list[float] = []
+        self.clips, self.waiting, self.computing = 0, 0.0, 0.0
+        self.start()
+
+    def start(self) -> None:
+        self._mark = time.monotonic()
+
+    def waited(self) -> None:
+        now = time.monotonic()
+        self.waiting += now - self._mark
+        self._mark = now
+
+    def stepped(self, clips: int) -> None:
+        now = time.monotonic()
+        self.computing += now - self._mark
+        self._mark = now
+        self.clips += clips
+
+    def take(self) -> tuple[float, float, float]:
+        """Mean loss, clips a second, and the share of time spent waiting, since the last call."""
+        seconds = max(1e-9, self.waiting + self.computing)
+        taken = float(np.mean(self.losses)), self.clips / seconds, self.waiting / seconds
+        self.losses, self.clips, self.waiting, self.computing = [], 0, 0.0, 0.0
+        return taken
+
+
+def pick_precision(name: str, device: torch.device) -> torch.dtype:
+    """The network's precision; ``auto`` is bfloat16 where the device computes in it, else float32."""
+    if name != "auto":
+        return cast(torch.dtype, getattr(torch, name))
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    native = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
+    return torch.bfloat16 if native else torch.float32
+
+
+def held_out_videos(clips: ClipDataset, patterns: tuple[str, ...]) -> list[Any]:
+    """The held-out sequences to be tracked, each once though several sources may share a folder, in order of name."""
+    videos = {
+        video.name: video
+        for source in clips.sources
+        if isinstance(source, VideoSource)
+        for video in source.sequences
+        if matches(video.name, patterns)
+    }
+    return [videos[name] for name in sorted(videos)]
+
+
+def _held_out(config: TrainingConfig) -> ClipDataset | None:
+    """Clips for validation, or None where nothing is held out: then the last weights are the best."""
+    if not config.data.held_out:
+        return None
+    return ClipDataset(replace(config, data=replace(config.data, exemplars=1)), "validation")
+
+
+def _check(config: TrainingConfig, processes: Processes) -> None:
+    settings = config.optimization
+    share = processes.world * settings.accumulation
+    if settings.batch % share or settings.batch < share:
+        raise InputError(
+            f"optimization.batch: {settings.batch} clips cannot be shared by {processes.world} processes "
+            f"in {settings.accumulation} parts each; use a multiple of {share}"
+        )
+    for name, least, value in (
+        ("optimization.steps", 0, settings.steps),
+        ("data.exemplars", 1, config.data.exemplars),
+        ("validation.interval", 1, config.validation.interval),
+        ("log_interval", 1, config.log_interval),
+    ):
+        if value < least:
+            raise InputError(f"{name}: must be at least {least}, got {value}")

@@ -1,0 +1,67 @@
+"""From a batch of clips to each clip's loss: the network over time, the filter, Eq. 8 (SPEC Sec. 9)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from rartrack.config import ModelConfig
+from rartrack.filter.context import respond, solve_training
+from rartrack.filter.fourier import gaussian_label
+from rartrack.network.backbone import cells
+from rartrack.network.rar import RAR
+from rartrack.tracking.localize import STRIDE
+
+
+class ClipLoss(nn.Module):
+    """The network as a function of clips; what is trained, and what processes share.
+
+    Args:
+        network: trained in place.
+        config: the filter's settings and the crops' geometry.
+    """
+
+    def __init__(self, network: RAR, config: ModelConfig) -> None:
+        super().__init__()
+        self.network = network
+        self.config = config
+        self.cells = cells(config.network.input_size)
+        self.sigma = config.filter.label_sigma * config.network.input_size / (1 + config.tracking.padding) / STRIDE
+
+    def forward(self, crops: Tensor, shift: Tensor) -> Tensor:
+        """Losses (N,) float32 of N clips.
+
+        Args:
+            crops: (N, T (1 + k) + 1, 3, S, S) RGB in 0..255, as ``Batch.crops``.
+            shift: (N, 2) x, y in cells, where the search label's peak is.
+        """
+        return squared_error(self.respond(crops), gaussian_label(self.cells, self.sigma, shift))
+
+    def respond(self, crops: Tensor) -> Tensor:
+        """Responses g (N, n, n) float32 in the search crops of filters solved on the exemplars (Eqs. 5 to 7)."""
+        clips, count = crops.shape[:2]
+        around = 1 + self.config.filter.contexts
+        exemplars = (count - 1) // around
+        taps = {
+            level: tap.reshape(clips, count, *tap.shape[1:])
+            for level, tap in self.network.taps(crops.flatten(0, 1)).items()
+        }
+        memory = self.network.initial_memory(clips, crops.device)
+        templates, contexts = [], []
+        for t in range(exemplars):
+            part = {level: tap[:, t * around : (t + 1) * around].flatten(0, 1) for level, tap in taps.items()}
+            features, after = self.network.attend(part, memory.repeat(around))
+            features = features.reshape(clips, around, *features.shape[1:])
+            templates.append(features[:, 0])
+            contexts.append(features[:, 1:])
+            # Only the template's memory goes on; its contexts read the same and leave nothing (SPEC Sec. 7, ii).
+            memory = after[::around]
+        search, _ = self.network.attend({level: tap[:, -1] for level, tap in taps.items()}, memory)
+        label = gaussian_label(self.cells, self.sigma).to(crops.device)
+        filter = solve_training(torch.stack(templates, 1), torch.stack(contexts, 1), label, self.config.filter)
+        return respond(filter, search[:, None])[:, 0]
+
+
+def squared_error(response: Tensor, label: Tensor) -> Tensor:
+    """Eq. 8: the sum over cells of (g - y)^2, (N,) from (N, n, n)."""
+    return (response - label).square().sum((1, 2))

@@ -1,0 +1,162 @@
+"""Everything a run needs to go on as if it had never stopped: one safetensors file, replaced in one step."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from rartrack.config import to_dict
+from rartrack.errors import InputError
+from rartrack.training.config import TrainingConfig
+
+FILE = "state.safetensors"
+
+_FREE = frozenset({"output", "device", "workers", "threads", "log_interval", "data.cache"})
+"""Settings that may differ when a run goes on: where and how fast, not what is computed."""
+
+
+@dataclass
+class RunState:
+    """Attributes:
+    step: updates made; also the sampler's position, since update u takes the clips that follow from u alone.
+    network, average: weights and statistics by name.
+    optimizer: index of the parameter -> name -> tensor, as PyTorch's optimizers number them.
+    scaler: loss scale of float16, empty otherwise.
+    random: PyTorch's generator on the CPU.
+    best: step and overlap (or negative loss) of the best validation so far, empty before the first.
+    skipped: draws that met unusable data.
+    config: the run's settings, as plain values.
+    """
+
+    step: int
+    network: dict[str, Tensor]
+    average: dict[str, Tensor]
+    optimizer: dict[int, dict[str, Tensor]]
+    random: Tensor
+    config: dict[str, Any]
+    scaler: dict[str, float] = field(default_factory=dict)
+    best: dict[str, float] = field(default_factory=dict)
+    skipped: int = 0
+
+
+def write(folder: Path, state: RunState) -> None:
+    """Write a run's state; a crash at any moment leaves either the old file or the new one.
+
+    Raises:
+        InputError: the disk refuses, as when it is full; the old file stays.
+    """
+    tensors = {f"network.{name}": value for name, value in state.network.items()}
+    tensors |= {f"average.{name}": value for name, value in state.average.items()}
+    tensors |= {
+        f"optimizer.{index}.{name}": value for index, slots in state.optimizer.items() for name, value in slots.items()
+    }
+    tensors["random"] = state.random
+    about = {
+        "step": state.step,
+        "scaler": state.scaler,
+        "best": state.best,
+        "skipped": state.skipped,
+        "config": state.config,
+    }
+    # A copy each: safetensors refuses tensors that share memory.
+    content = save({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}, _text(about))
+    replace_file(folder / FILE, content)
+
+
+def read(folder: Path) -> RunState | None:
+    """Read a run's state, or None if there is none.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        return None
+    try:
+        with safe_open(path, "pt") as file:
+            about = json.loads(file.metadata()["state"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: damaged ({error}); delete it to start the run anew") from None
+    optimizer: dict[int, dict[str, Tensor]] = {}
+    for name, value in _part(tensors, "optimizer").items():
+        index, _, slot = name.partition(".")
+        optimizer.setdefault(int(index), {})[slot] = value
+    return RunState(
+        network=_part(tensors, "network"),
+        average=_part(tensors, "average"),
+        optimizer=optimizer,
+        random=tensors["random"],
+        **about,
+    )
+
+
+def refuse_changes(folder: Path, before: Mapping[str, Any], config: TrainingConfig) -> None:
+    """Refuse to go on with other settings than a run began with.
+
+    Raises:
+        InputError: it names what differs.
+    """
+    old, new = _flat(before), _flat(to_dict(config))
+    differing = [key for key in sorted({*old, *new}) if key not in _FREE and old.get(key) != new.get(key)]
+    if differing:
+        listed = ", ".join(f"{key}: {old.get(key)!r} -> {new.get(key)!r}" for key in differing)
+        raise InputError(f"{folder}: holds a run with other settings ({listed}); choose another output, or undo that")
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file in one step: all of it or, when the disk refuses, nothing (InputError)."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise InputError(f"{path}: cannot write ({error.strerror}); the file before it, if any, is kept") from None
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[int, dict[str, Tensor]]:
+    """What an optimizer remembers, by parameter index."""
+    slots = optimizer.state_dict()["state"]
+    return {
+        index: {name: value for name, value in slot.items() if isinstance(value, Tensor)}
+        for index, slot in slots.items()
+    }
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[int, Mapping[str, Tensor]]) -> None:
+    """The reverse of ``optimizer_tensors``."""
+    content = optimizer.state_dict()
+    content["state"] = {index: dict(slot) for index, slot in tensors.items()}
+    optimizer.load_state_dict(content)
+
+
+def _text(about: Mapping[str, Any]) -> dict[str, str]:
+    return {"state": json.dumps(about)}
+
+
+def _part(tensors: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
+    return {name.partition(".")[2]: value for name, value in tensors.items() if name.startswith(f"{part}.")}
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat

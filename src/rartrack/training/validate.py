@@ -1,0 +1,77 @@
+"""What a network is worth while it trains: its loss on held-out clips, its overlap in held-out videos."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rartrack.boxes import iou
+from rartrack.config import ModelConfig
+from rartrack.datasets import Sequence as Video
+from rartrack.errors import InputError
+from rartrack.filter.fourier import gaussian_label, subcell_peak
+from rartrack.network.inference import prepare_for_inference
+from rartrack.network.rar import RAR
+from rartrack.tracking.tracker import Tracker
+from rartrack.training.dataset import Batch, ClipDataset
+from rartrack.training.objective import ClipLoss, squared_error
+
+_HIT = 1.0
+"""Cells within which a peak counts as found."""
+
+
+@torch.no_grad()
+def clip_scores(network: RAR, config: ModelConfig, clips: ClipDataset, indices: Iterable[int]) -> tuple[float, float]:
+    """Sum of the losses of these clips, and how many peaks lie within a cell of the target's centre."""
+    measure = ClipLoss(network, config).eval()
+    device = next(network.parameters()).device
+    loss, hits = 0.0, 0.0
+    for index in indices:
+        batch = Batch.stack([clips[index]])
+        shift = batch.shift.to(device)
+        response = measure.respond(batch.crops.to(device))
+        loss += float(squared_error(response, gaussian_label(measure.cells, measure.sigma, shift)).sum())
+        hits += float(_found(subcell_peak(response)[1], shift).sum())
+    return loss, hits
+
+
+def overlap(network: RAR, config: ModelConfig, video: Video, frames: int) -> float:
+    """Mean overlap with the annotation over the first ``frames`` frames after the first visible one.
+
+    Raises:
+        InputError: a frame cannot be read, or no frame after the first has a box.
+    """
+    assert video.frames is not None
+    start = int(np.flatnonzero(video.visible)[0])
+    stop = min(len(video), start + 1 + frames)
+    if not video.visible[start + 1 : stop].any():
+        raise InputError(f"{video.name}: no visible box in frames {start + 1} to {stop - 1}")
+    tracker = Tracker(prepare_for_inference(network), config)
+    tracker.init(video.frames[start], tuple(video.boxes[start]))
+    overlaps = []
+    for index in range(start + 1, stop):
+        result = tracker.update(video.frames[index])
+        if video.visible[index]:
+            overlaps.append(float(iou(result.box, video.boxes[index])))
+    return float(np.mean(overlaps))
+
+
+def mean_overlaps(
+    network: RAR, config: ModelConfig, videos: Sequence[Video], frames: int
+) -> tuple[dict[str, float], list[str]]:
+    """Overlap by sequence, and why some have none."""
+    found, reasons = {}, []
+    for video in videos:
+        try:
+            found[video.name] = overlap(network, config, video, frames)
+        except InputError as error:
+            reasons.append(str(error))
+    return found, reasons
+
+
+def _found(peak: Tensor, shift: Tensor) -> Tensor:
+    near: Tensor = torch.linalg.vector_norm(peak - shift, dim=-1) <= _HIT
+    return near
