@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tarfile
 from functools import cache
 from pathlib import Path
 
@@ -58,15 +57,6 @@ def annotations(path: Path) -> list[Sequence]:
     return found
 
 
-@pytest.fixture(scope="session")
-def raw(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("raw")
-    with tarfile.open(shared / "raw.tar.xz") as archive:
-        wanted = [member for member in archive if member.name.startswith("raw/vot")]
-        archive.extractall(folder, members=wanted, filter="data")
-    return folder / "raw"
-
-
 CASES = [
     pytest.param(key, rules, marks=() if (key, rules) in QUICK else pytest.mark.slow, id=f"{'-'.join(key)}-{rules}")
     for key, figures in FIGURES.items()
@@ -75,12 +65,12 @@ CASES = [
 
 
 @pytest.mark.parametrize(("key", "rules"), CASES)
-def test_figures_are_the_published_ones(shared: Path, raw: Path, key: tuple[str, str], rules: str) -> None:
+def test_figures_are_the_published_ones(shared: Path, raw_results: Path, key: tuple[str, str], rules: str) -> None:
     benchmark, tracker = key
     year = {"vot2017": "vot2018"}.get(benchmark, benchmark)
     sequences = annotations(shared / "annotations" / f"{year}.json")
     results = {
-        sequence.name: read_repetitions(raw / benchmark / tracker / sequence.name, sequence.name)
+        sequence.name: read_repetitions(raw_results / benchmark / tracker / sequence.name, sequence.name)
         for sequence in sequences
     }
     scores = score(find_benchmark(benchmark), sequences, results, rules)

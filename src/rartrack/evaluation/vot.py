@@ -31,6 +31,7 @@ __all__ = [
     "TagScores",
     "Trajectory",
     "VotScores",
+    "annotated",
     "annotation",
     "find_benchmark",
     "find_rules",
@@ -146,6 +147,11 @@ def annotation(sequence: Sequence) -> NDArray[np.float64]:
     return regions
 
 
+def annotated(sequence: Sequence) -> Flags:
+    """Return the frames (T,) that have an annotation."""
+    return np.asarray(np.isfinite(sequence.boxes).all(axis=1))
+
+
 Measured = list[tuple[Sequence, list[Run]]]
 
 
@@ -168,7 +174,7 @@ def _run(sequence: Sequence, truth: Raster, trajectory: Trajectory, benchmark: B
     regions[:count] = trajectory.regions[:count]
     result = rasterise(regions, rules.grid)
     codes = trajectory.codes[:count]
-    counts = counted(codes, benchmark.protocol.burn_in) & np.isfinite(sequence.boxes[:count]).all(axis=1)
+    counts = counted(codes, benchmark.protocol.burn_in) & annotated(sequence)[:count]
     accuracy = overlap(truth, result, _cut(sequence, rules.accuracy_cut))[:count]
     same = rules.accuracy_cut == rules.eao_cut
     whole = accuracy if same else overlap(truth, result, _cut(sequence, rules.eao_cut))[:count]

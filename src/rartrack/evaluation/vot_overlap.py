@@ -4,7 +4,7 @@ Convention: a *region* is a row of a float array (T, 2n): ``x1, y1, ..., xn, yn`
 ``x, y, w, h`` followed by NaN for a rectangle; a row of NaN is no region and overlaps nothing. Corners are rounded to
 the nearest pixel (halves upwards). In every row the pixels between two edges belong to the region, those of the edges
 included; an edge that passes between two pixels takes the left one. Level edges bound nothing, so a region without
-height is empty, and so is a row that holds one lone corner. The benchmark's Python toolkit differs in all of this (see
+height is empty, and so is a row whose two edges meet it in one pixel: a lone corner, a region without width. The benchmark's Python toolkit differs in all of this (see
 ``Grid``).
 
 Source: the overlap of the VOT challenges 2015 to 2019 (M. Kristan et al., "A Novel Performance Evaluation Methodology
@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Ints = NDArray[np.int64]
-Regions = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 FARTHEST = 20_000
 """Corners beyond so many pixels are moved there: no frame is so large, and a wild region must not fill the memory."""
@@ -38,7 +38,7 @@ class Grid:
     whole_size: bool = False
     """Round a rectangle's width and height rather than its far corner."""
     lone_corners: bool = False
-    """Let level edges bound a row, and let a row's lone corner hold a pixel."""
+    """Let level edges bound a row, and let two edges that meet a row in one pixel hold that pixel."""
 
 
 @dataclass(frozen=True)
@@ -75,12 +75,13 @@ def rasterise(regions: ArrayLike, grid: Grid = Grid()) -> Raster:
         grid: how regions fall on pixels.
     """
     values = np.asarray(regions, dtype=np.float32)  # single precision: it is what the benchmark's library rounds
-    rectangles = ~np.isfinite(values[:, 4:]).any(axis=1)
+    rectangles = _all_nan(values[:, 4:])
     low, high = _rectangle_corners(values, grid)
     if rectangles.all():
         return _Rectangles(low, high, grid)
-    corners = values.reshape(len(values), -1, 2)
-    gaps = ~np.isfinite(corners).all(axis=2)
+    missing = max(0, 8 - values.shape[1])
+    corners = np.pad(values, ((0, 0), (0, missing)), constant_values=np.nan).reshape(len(values), -1, 2)
+    gaps: Flags = np.asarray(~np.isfinite(corners).all(axis=2))
     rounded = _round(np.where(gaps[..., None], corners[:, :1], corners), grid)  # a repeated corner adds no edge
     others = np.stack([low, np.stack([high[:, 0], low[:, 1]], 1), high, np.stack([low[:, 0], high[:, 1]], 1)], axis=1)
     rounded[rectangles, :4] = others[rectangles]
@@ -111,7 +112,7 @@ def overlap(first: Raster, second: Raster, cut: Cut | None = None) -> NDArray[np
             shared += np.maximum(length, 0)
     intersection = np.bincount(frames, weights=shared, minlength=len(top))
     union = first.area(cut) + second.area(cut) - intersection
-    return np.divide(intersection, union, out=np.zeros(len(top)), where=union > 0)
+    return np.asarray(np.divide(intersection, union, out=np.zeros(len(top)), where=union > 0))
 
 
 class _Rectangles:
@@ -121,7 +122,7 @@ class _Rectangles:
         self.left, self.top = low.T
         self.right, self.bottom = high.T
         if not grid.lone_corners:
-            self.bottom = self.bottom - (self.bottom == self.top)
+            self.right, self.bottom = self.right - (self.right == self.left), self.bottom - (self.bottom == self.top)
 
     def runs(self, frames: Ints, rows: Ints) -> tuple[Ints, Ints]:  # noqa: ARG002
         return self.left[None, frames], self.right[None, frames]
@@ -131,7 +132,7 @@ class _Rectangles:
         if cut is not None:
             left, top = np.maximum(left, 0), np.maximum(top, 0)
             right, bottom = np.minimum(right, cut.right), np.minimum(bottom, cut.bottom)
-        return np.maximum(right - left + 1, 0) * np.maximum(bottom - top + 1, 0)
+        return np.asarray(np.maximum(right - left + 1, 0) * np.maximum(bottom - top + 1, 0))
 
 
 class _Polygons:
@@ -213,7 +214,7 @@ def _expand(top: Ints, bottom: Ints) -> tuple[Ints, Ints]:
 
 def _rectangle_corners(values: NDArray[np.float32], grid: Grid) -> tuple[Ints, Ints]:
     """Round x, y, w, h (T, 4 and more) to first and last pixel, each (T, 2); an absent rectangle has no height."""
-    absent = ~np.isfinite(values[:, :4]).all(axis=1)
+    absent: Flags = np.asarray(~np.isfinite(values[:, :4]).all(axis=1))
     position, size = np.where(absent[:, None], 0, values[:, :4]).reshape(-1, 2, 2).swapaxes(0, 1)
     one = _round(position, grid)
     if grid.whole_size:
@@ -221,6 +222,10 @@ def _rectangle_corners(values: NDArray[np.float32], grid: Grid) -> tuple[Ints, I
     other = _round(position + size + np.float32(grid.rectangle_end), grid)
     other[absent] = one[absent]
     return np.minimum(one, other), np.maximum(one, other)
+
+
+def _all_nan(values: NDArray[np.float32]) -> Flags:
+    return np.asarray(~np.isfinite(values).any(axis=1))
 
 
 def _round(values: NDArray[np.float32], grid: Grid) -> Ints:
