@@ -1,0 +1,226 @@
+"""``rartrack track`` from the shell's side: outputs, exit statuses, one line for every mistake."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from rartrack import checkpoints
+from rartrack.cli import main
+from rartrack.config import ModelConfig, NetworkConfig
+from rartrack.network.rar import RAR
+from rartrack.video import VideoWriter, open_source
+
+Run = Callable[..., int]
+BOX = "40,30,24,20"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small network with random weights."""
+    torch.manual_seed(0)
+    network = NetworkConfig(
+        backbone="resnet18",
+        width_divisor=8,
+        deformable=(),
+        levels=(3, 4),
+        input_size=95,
+        hidden_channels=8,
+        refinement_channels=16,
+        feature_channels=16,
+    )
+    path = tmp_path_factory.mktemp("model") / "small.safetensors"
+    checkpoints.save(path, checkpoints.Checkpoint(ModelConfig(network), RAR(network).state_dict()))
+    return path
+
+
+def picture(index: int) -> np.ndarray:
+    draw = np.random.default_rng(0)
+    image = cv2.GaussianBlur(draw.integers(0, 255, (90, 120, 3), dtype=np.uint8), (0, 0), 3)
+    image[30 + index : 50 + index, 40 + index : 64 + index] = draw.integers(0, 255, (20, 24, 3), dtype=np.uint8)
+    return image
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight frames at 24 frames a second."""
+    path = tmp_path_factory.mktemp("video") / "slide.mp4"
+    with VideoWriter(path, 24, (120, 90)) as writer:
+        for index in range(8):
+            writer.write(picture(index))
+    return path
+
+
+@pytest.fixture
+def run(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run the command in an empty folder; returns its exit status."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DISPLAY", raising=False)
+    return lambda *words: main(["track", *map(str, words), "--model", str(model)])
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> str:
+    """The one line on stderr."""
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1, lines
+    return lines[0]
+
+
+def test_a_table_row_per_frame_and_target(run: Run, video: Path, tmp_path: Path) -> None:
+    assert run(video, "--box", f"a={BOX}", "--box", "10,10,20,20", "--results", "out.csv") == 0
+    rows = list(csv.reader((tmp_path / "out.csv").open()))
+    assert rows[0] == "frame,time,target,x,y,w,h,score,status".split(",")
+    assert [row[0] for row in rows[1:]] == [str(frame) for frame in range(8) for _ in range(2)]
+    assert [row[2] for row in rows[1:3]] == ["a", "2"]
+    assert [float(value) for value in rows[1][3:8]] == [40, 30, 24, 20, 1]
+    assert rows[1][8] == "tracked"
+    assert float(rows[3][1]) == pytest.approx(1 / 24, abs=1e-3)
+
+
+def test_the_overlay_has_the_videos_frames_rate_and_size(run: Run, video: Path, tmp_path: Path) -> None:
+    assert run(video, "--box", BOX, "--video", "out.mp4") == 0
+    with open_source(tmp_path / "out.mp4") as written:
+        assert (written.size, written.rate) == ((120, 90), 24)
+        frames = [frame.image.astype(int) for frame in written]
+    assert len(frames) == 8
+    assert np.abs(frames[0] - picture(0)).max() > 100  # something is drawn on it
+
+
+def test_without_outputs_asked_for_they_are_named_after_the_source(
+    run: Run, video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(video, "--box", BOX) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"slide-tracked.mp4", "slide-tracked.csv"}
+    assert capsys.readouterr().out.split() == ["slide-tracked.mp4", "slide-tracked.csv"]
+
+
+def test_start_says_which_frame_the_boxes_are_in(run: Run, video: Path, tmp_path: Path) -> None:
+    assert run(video, "--box", BOX, "--start", "5", "--results", "out.csv") == 0
+    assert [line.split(",")[0] for line in (tmp_path / "out.csv").read_text().split()[1:]] == ["5", "6", "7"]
+
+
+@pytest.mark.parametrize("name", ["out.json", "out.txt"])
+def test_other_tables(run: Run, video: Path, tmp_path: Path, name: str) -> None:
+    assert run(video, "--box", BOX, "--results", name) == 0
+    assert (tmp_path / name).stat().st_size > 100
+
+
+@pytest.mark.parametrize("kind", ["grey", "rgba"])
+def test_folders_of_grey_and_rgba_images(run: Run, tmp_path: Path, kind: str) -> None:
+    (tmp_path / "frames").mkdir()
+    for index in range(3):
+        image = picture(index)
+        image = image[..., 0] if kind == "grey" else np.dstack([image, np.full(image.shape[:2], 255, np.uint8)])
+        cv2.imwrite(str(tmp_path / "frames" / f"{index + 9}.png"), image)
+    assert run("frames", "--box", BOX, "--results", "out.csv") == 0
+    assert len((tmp_path / "out.csv").read_text().splitlines()) == 4
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["missing.mp4", "--box", BOX], "missing.mp4: No such file"),
+        (["text.mp4", "--box", BOX], "text.mp4"),
+        (["empty", "--box", BOX], "empty"),
+        (["VIDEO", "--box", "500,10,20,20"], "outside the frame, which is 120x90"),
+        (["VIDEO", "--box", "10,10,0,20"], "above 0"),
+        (["VIDEO", "--box", "nan,10,20,20"], "finite"),
+        (["VIDEO", "--box", "left,10,20,20"], "four numbers"),
+        (["VIDEO", "--box", "a=1,1,9,9", "--box", "a=2,2,9,9"], "names must differ"),
+        (["VIDEO"], "no screen to draw one on; pass --box"),
+        (["VIDEO", "--box", BOX, "--video", "nowhere/out.mp4"], "make the folder first"),
+        (["VIDEO", "--box", BOX, "--video", "there.mp4"], "exists already; pass --overwrite"),
+        (["VIDEO", "--box", BOX, "--results", "out.xlsx"], "unknown ending"),
+        (["VIDEO", "--box", BOX, "--start", "99"], "has 8 (0 to 7)"),
+        (["VIDEO", "--box", BOX, "--start", "-1"], "frames count from 0"),
+        (["VIDEO", "--box", BOX, "--start", "x"], "--start: invalid int"),
+        (["VIDEO", "--box", BOX, "--device", "cuda:7"], "not on this machine"),
+        (["VIDEO", "--box", BOX, "--fast"], "unrecognized arguments"),
+    ],
+)
+def test_a_mistake_is_one_line_and_status_2(
+    run: Run, video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], expected: str
+) -> None:
+    (tmp_path / "text.mp4").write_text("this is no video")
+    (tmp_path / "there.mp4").write_bytes(b"kept")
+    (tmp_path / "empty").mkdir()
+    assert run(*[video if word == "VIDEO" else word for word in words]) == 2
+    assert expected in said(capsys)
+    assert (tmp_path / "there.mp4").read_bytes() == b"kept"
+
+
+def test_models_that_are_unknown_or_damaged(
+    video: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damaged = tmp_path / "damaged.safetensors"
+    damaged.write_bytes(model.read_bytes()[:5000])
+    for name, expected in (("rar-resnet5", "neither a built-in model"), (damaged, "not a complete checkpoint")):
+        assert main(["track", str(video), "--box", BOX, "--model", str(name)]) == 2
+        assert expected in said(capsys)
+
+
+def test_a_truncated_video_is_tracked_as_far_as_it_goes(
+    run: Run, video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cut = tmp_path / "cut.mkv"
+    with VideoWriter(tmp_path / "whole.mkv", 24, (120, 90)) as writer:
+        for index in range(60):
+            writer.write(np.random.default_rng(index).integers(0, 255, (90, 120, 3), dtype=np.uint8))
+    cut.write_bytes((tmp_path / "whole.mkv").read_bytes()[:-200_000])
+    assert run(cut, "--box", BOX, "--results", "out.csv") == 0
+    assert 2 < len((tmp_path / "out.csv").read_text().splitlines()) < 61
+    assert "warning" in capsys.readouterr().err
+
+
+def test_a_broken_image_in_a_folder_keeps_what_came_before(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "frames").mkdir()
+    for index in range(4):
+        cv2.imwrite(str(tmp_path / "frames" / f"{index}.png"), picture(index))
+    (tmp_path / "frames" / "2.png").write_bytes(b"")
+    assert run("frames", "--box", BOX, "--results", "out.csv", "--video", "out.mp4") == 2
+    assert "2.png" in capsys.readouterr().err
+    assert len((tmp_path / "out.csv").read_text().splitlines()) == 3
+    with av.open(str(tmp_path / "out.mp4")) as kept:
+        assert len(list(kept.decode(video=0))) == 2
+
+
+@pytest.mark.slow
+def test_ctrl_c_keeps_what_is_done(model: Path, tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "long.mp4", 24, (120, 90)) as writer:
+        for index in range(2000):
+            writer.write(picture(index % 30))
+    words = ["track", "long.mp4", "--box", BOX, "--model", str(model), "--results", "out.csv", "--video", "out.mp4"]
+    command = [sys.executable, "-m", "rartrack.cli", *words]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, env=environment)
+    table = tmp_path / "out.csv"
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not (table.exists() and len(table.read_text().splitlines()) > 10):
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    assert "interrupted" in process.communicate(timeout=60)[1].splitlines()[-1]
+    assert process.returncode == 130
+    rows = len(table.read_text().splitlines()) - 1
+    with av.open(str(tmp_path / "out.mp4")) as kept:
+        assert abs(len(list(kept.decode(video=0))) - rows) <= 1
+    assert rows >= 10
+
+
+def test_help_opens_without_torch() -> None:
+    code = "import sys; from rartrack.cli import main\ntry: main(['track', '--help'])\nfinally: assert 'torch' not in sys.modules"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "--box" in shown.stdout
