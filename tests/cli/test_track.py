@@ -81,7 +81,7 @@ def said(capsys: pytest.CaptureFixture[str]) -> str:
 def test_a_table_row_per_frame_and_target(run: Run, video: Path, tmp_path: Path) -> None:
     assert run(video, "--box", f"a={BOX}", "--box", "10,10,20,20", "--results", "out.csv") == 0
     rows = list(csv.reader((tmp_path / "out.csv").open()))
-    assert rows[0] == "frame,time,target,x,y,w,h,score,status".split(",")
+    assert rows[0] == ["frame", "time", "target", "x", "y", "w", "h", "score", "status"]
     assert [row[0] for row in rows[1:]] == [str(frame) for frame in range(8) for _ in range(2)]
     assert [row[2] for row in rows[1:3]] == ["a", "2"]
     assert [float(value) for value in rows[1][3:8]] == [40, 30, 24, 20, 1]
@@ -172,7 +172,7 @@ def test_models_that_are_unknown_or_damaged(
 
 
 def test_a_truncated_video_is_tracked_as_far_as_it_goes(
-    run: Run, video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cut = tmp_path / "cut.mkv"
     with VideoWriter(tmp_path / "whole.mkv", 24, (120, 90)) as writer:
@@ -221,6 +221,13 @@ def test_ctrl_c_keeps_what_is_done(model: Path, tmp_path: Path) -> None:
 
 
 def test_help_opens_without_torch() -> None:
-    code = "import sys; from rartrack.cli import main\ntry: main(['track', '--help'])\nfinally: assert 'torch' not in sys.modules"
+    code = """
+import sys
+from rartrack.cli import main
+try:
+    main(["track", "--help"])
+finally:
+    assert "torch" not in sys.modules
+"""
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "--box" in shown.stdout
