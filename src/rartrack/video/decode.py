@@ -86,39 +86,63 @@ class Decoder:
         self.damage = ""
 
     def __iter__(self) -> Iterator[Any]:
-        """Yield PyAV's frames in the order they are shown."""
-        delivered, last = 0, None
-        for frame in self._decode():
+        """Yield PyAV's frames in the order they are shown; none is left out before the place where a video is cut."""
+        delivered = 0
+        for frame in self._frames():
             if frame.is_corrupt and not self.damage:
                 self.damage = f"damaged at frame {delivered}; it may show"
-            delivered, last = delivered + 1, frame.time
+            delivered += 1
+            frame.time_base = self._stream.time_base  # frames from the decoder's reserve come without it
             yield frame
-        if self._cut_short or self._ends_early(last):
+        if self._cut:
             self.damage = f"damaged or cut short: it ends after {delivered} frames"
 
-    def _decode(self) -> Iterator[Any]:
-        self._cut_short = False
+    def _frames(self) -> Iterator[Any]:
+        self._cut = False
+        decoded_until: int | None = None
+        shown_until: float | None = None
+        for packet in self._packets():
+            yield from self._decode(packet)
+            decoded_until = decoded_until if packet.dts is None else packet.dts
+            if packet.pts is not None:
+                shown_until = max(shown_until or 0.0, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+        self._cut = self._cut or self._ends_early(shown_until)
+        for frame in self._decode(None):
+            # Frames still to come are decoded after this time, hence shown after it: up to it there is no gap.
+            if not self._cut or frame.pts is None or decoded_until is None or frame.pts <= decoded_until:
+                yield frame
+
+    def _packets(self) -> Iterator[Any]:
+        """Packets up to the end or the cut; one that is not whole counts if others follow it."""
+        broken = None
         try:
             for packet in self._container.demux(self._stream):
-                if packet.is_corrupt and packet.size:  # a packet the file no longer holds whole
-                    self._cut_short = True
+                if not packet.size:
                     continue
-                try:
-                    yield from packet.decode()
-                except av.error.InvalidDataError:
-                    self.damage = self.damage or "damaged in places; some frames are missing"
+                if broken is not None:
+                    yield broken
+                broken = packet if packet.is_corrupt else None
+                if broken is None:
+                    yield packet
         except (av.error.FFmpegError, OSError):
-            self._cut_short = True
+            self._cut = True
+        self._cut = self._cut or broken is not None
 
-    def _ends_early(self, last: float | None) -> bool:
+    def _decode(self, packet: Any) -> Iterator[Any]:
+        try:
+            yield from self._stream.decode(packet)
+        except av.error.InvalidDataError:
+            self.damage = self.damage or "damaged in places; some frames are missing"
+
+    def _ends_early(self, shown_until: float | None) -> bool:
         """Whether the last frame falls well short of the promised duration.
 
         Asked only where there is no sound, which may outlast the picture, and not of MP4, whose duration counts
         what an edit list cuts.
         """
         container = self._container
-        if last is None or container.duration is None or len(container.streams) > 1 or "mp4" in container.format.name:
+        no_promise = container.duration is None or len(container.streams) > 1 or "mp4" in container.format.name
+        if shown_until is None or no_promise:
             return False
         begin = (container.start_time or 0) / av.time_base
-        end = last - begin + float(1 / frame_rate(self._stream))
-        return bool(end + _SHORTFALL_SECONDS < container.duration / av.time_base)
+        return bool(shown_until - begin + _SHORTFALL_SECONDS < container.duration / av.time_base)

@@ -1,0 +1,302 @@
+"""Frames in order from files, folders, cameras and urls, and what broken sources are answered with."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import shutil
+import threading
+import warnings
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from made_videos import MakeVideo, number_of, picture
+
+from rartrack.errors import InputError
+from rartrack.video import Frame, VideoWarning, open_source
+
+
+def read(source: str | Path | int, start: int = 0) -> list[Frame]:
+    with open_source(source, start) as frames:
+        return list(frames)
+
+
+def save(folder: Path, *names: str, size: tuple[int, int] = (12, 8)) -> Path:
+    folder.mkdir(exist_ok=True)
+    for number, name in enumerate(names):
+        cv2.imwrite(str(folder / name), picture(number, size))
+    return folder
+
+
+class TestFile:
+    def test_every_frame_once_with_index_and_time(self, make_video: MakeVideo) -> None:
+        frames = read(make_video(count=20))
+        assert [frame.index for frame in frames] == list(range(20))
+        assert [number_of(frame.image) for frame in frames] == list(range(20))
+        assert [frame.time for frame in frames] == pytest.approx([i / 25 for i in range(20)])
+        assert {(frame.image.shape, frame.image.dtype.name) for frame in frames} == {((64, 96, 3), "uint8")}
+
+    def test_what_is_known_before_reading(self, make_video: MakeVideo) -> None:
+        with open_source(make_video("a dog.mp4", count=7, rate=Fraction(30000, 1001))) as source:
+            assert (source.name, source.size, source.count) == ("a dog", (96, 64), 7)
+            assert source.rate == Fraction(30000, 1001)
+
+    def test_channels_are_red_green_blue(self, tmp_path: Path) -> None:
+        from rartrack.video import VideoWriter
+
+        red = np.zeros((32, 32, 3), np.uint8)
+        red[..., 0] = 255
+        with VideoWriter(tmp_path / "red.mp4", 25, (32, 32)) as writer:
+            writer.write(red)
+        (frame,) = read(tmp_path / "red.mp4")
+        assert frame.image[16, 16] == pytest.approx((255, 0, 0), abs=6)
+
+    @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.mov"])
+    def test_a_variable_rate_keeps_its_true_times(self, make_video: MakeVideo, name: str) -> None:
+        times = [0.0, 0.1, 0.13, 0.5, 1.0, 1.02]
+        assert [frame.time for frame in read(make_video(name, 6, times=times))] == pytest.approx(times, abs=2e-3)
+
+    def test_time_begins_at_the_first_frame(self, make_video: MakeVideo) -> None:
+        frames = read(make_video("a.ts", 5, times=[3.0, 3.1, 3.2, 3.3, 3.4]))
+        assert [frame.time for frame in frames] == pytest.approx([0, 0.1, 0.2, 0.3, 0.4], abs=1e-3)
+
+    @pytest.mark.parametrize(
+        ("rotation", "size", "corner"),
+        [
+            ((0, False, False), (96, 64), "upper left"),
+            ((90, False, False), (64, 96), "lower left"),
+            ((180, False, False), (96, 64), "lower right"),
+            ((-90, False, False), (64, 96), "upper right"),
+            ((0, True, False), (96, 64), "upper right"),
+            ((0, False, True), (96, 64), "lower left"),
+            ((90, True, False), (64, 96), "lower right"),
+        ],
+    )
+    def test_a_recording_is_turned_upright(
+        self, make_video: MakeVideo, rotation: tuple[int, bool, bool], size: tuple[int, int], corner: str
+    ) -> None:
+        with open_source(make_video(count=2, rotation=rotation)) as source:
+            image = next(source).image
+            assert source.size == size
+        height, width = image.shape[:2]
+        assert (width, height) == size
+        assert image.flags.c_contiguous
+        row, column = 4 if "upper" in corner else height - 4, 4 if "left" in corner else width - 4
+        white = image[row, column].mean()
+        assert white > 240
+        assert np.mean(image) < 60, "the block is in one corner only"
+
+    def test_start_keeps_the_sources_own_numbers_and_times(self, make_video: MakeVideo) -> None:
+        frames = read(make_video(count=20), start=15)
+        assert [frame.index for frame in frames] == [15, 16, 17, 18, 19]
+        assert [number_of(frame.image) for frame in frames] == [15, 16, 17, 18, 19]
+        assert frames[0].time == pytest.approx(15 / 25)
+
+    def test_a_source_may_be_left_early(self, make_video: MakeVideo) -> None:
+        before = threading.active_count()
+        with open_source(make_video(count=20)) as source:
+            next(source)
+        assert threading.active_count() == before
+
+    def test_a_shipped_clip(self, shared: Path) -> None:
+        frames = read(shared / "clips" / "dog.mp4", start=190)
+        assert len(frames) == 10
+        assert frames[-1].time == pytest.approx(199 * 1001 / 30000)
+
+
+class TestDamage:
+    @pytest.fixture
+    def whole(self, make_video: MakeVideo) -> Path:
+        return make_video(count=20, size=(320, 240), container={"movflags": "+faststart"})
+
+    def test_a_truncated_video_gives_the_frames_it_has_and_a_warning(self, whole: Path) -> None:
+        cut = whole.with_name("cut.mp4")
+        cut.write_bytes(whole.read_bytes()[: whole.stat().st_size * 7 // 10])
+        with pytest.warns(VideoWarning, match=r"cut\.mp4: damaged or cut short: it ends after \d+ frames"):
+            frames = read(cut)
+        assert 3 <= len(frames) < 20
+        assert [number_of(frame.image) for frame in frames] == list(range(len(frames)))
+
+    def test_a_truncated_video_without_index_promises_more_than_it_holds(self, make_video: MakeVideo) -> None:
+        whole = make_video("whole.mkv", count=25, rate=10, size=(320, 240), options={"g": "5"})
+        cut = whole.with_name("cut.mkv")
+        cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+        with pytest.warns(VideoWarning, match="cut short"):
+            assert 3 <= len(read(cut)) < 20
+
+    def test_a_sound_video_gives_no_warning(self, whole: Path, make_video: MakeVideo) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert len(read(whole)) == 20
+            assert len(read(make_video("a.mkv", times=[i / 4 for i in range(20)]))) == 20
+            assert len(read(make_video("a.ts"))) == 20
+
+    def test_damage_in_the_middle_is_read_past(self, whole: Path) -> None:
+        data = bytearray(whole.read_bytes())
+        middle = len(data) * 6 // 10
+        data[middle : middle + 200] = bytes(200)
+        whole.write_bytes(data)
+        with pytest.warns(VideoWarning, match="damaged"):
+            assert len(read(whole)) >= 15
+
+    def test_a_video_cut_before_its_index_is_refused(self, make_video: MakeVideo) -> None:
+        whole = make_video(count=20, size=(320, 240))
+        whole.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+        with pytest.raises(InputError, match=r"clip\.mp4: not a video, or cut short before its index"):
+            open_source(whole)
+
+
+class TestRefused:
+    @pytest.mark.parametrize("data", [b"", b"not a video at all\n" * 50, bytes(5000)])
+    def test_a_file_that_is_no_video(self, tmp_path: Path, data: bytes) -> None:
+        path = tmp_path / "a.mp4"
+        path.write_bytes(data)
+        with pytest.raises(InputError, match=r"a\.mp4: ") as caught:
+            open_source(path)
+        assert "\n" not in str(caught.value)
+
+    def test_a_file_with_sound_alone(self, tmp_path: Path) -> None:
+        import wave
+
+        with wave.open(str(tmp_path / "a.wav"), "wb") as sound:
+            sound.setnchannels(1)
+            sound.setsampwidth(2)
+            sound.setframerate(8000)
+            sound.writeframes(bytes(16000))
+        with pytest.raises(InputError, match="holds no video"):
+            open_source(tmp_path / "a.wav")
+
+    def test_a_missing_file(self, tmp_path: Path) -> None:
+        with pytest.raises(InputError, match=r"nowhere\.mp4: No such file"):
+            open_source(tmp_path / "nowhere.mp4")
+
+    def test_a_start_past_the_end(self, make_video: MakeVideo, tmp_path: Path) -> None:
+        with pytest.raises(InputError, match=r"starts at frame 20, but has 20 \(0 to 19\)"):
+            open_source(make_video(count=20), start=20)
+        with pytest.raises(InputError, match=r"starts at frame 2, but has 2 \(0 to 1\)"):
+            open_source(save(tmp_path / "images", "1.png", "2.png"), start=2)
+        with pytest.raises(InputError, match="start -1: frames count from 0"):
+            open_source(tmp_path, start=-1)
+
+    def test_a_folder_without_images(self, tmp_path: Path) -> None:
+        (tmp_path / "notes.txt").touch()
+        (tmp_path / ".hidden.png").touch()
+        with pytest.raises(InputError, match="holds no images"):
+            open_source(tmp_path)
+
+
+class TestFolder:
+    def test_images_come_in_natural_order(self, tmp_path: Path) -> None:
+        names = ["img1.png", "img2.PNG", "img10.jpg", "img11.bmp", "img100.webp"]
+        folder = save(tmp_path / "dog", *names)
+        frames = read(folder)
+        assert [number_of(frame.image) for frame in frames] == list(range(5))
+        assert [frame.time for frame in frames] == pytest.approx([i / 30 for i in range(5)])
+        with open_source(folder) as source:
+            assert (source.name, source.size, source.count, source.rate) == ("dog", (12, 8), 5, 30)
+
+    def test_start(self, tmp_path: Path) -> None:
+        frames = read(save(tmp_path / "dog", "1.png", "2.png", "3.png"), start=2)
+        assert [(frame.index, number_of(frame.image)) for frame in frames] == [(2, 2)]
+
+    def test_images_of_two_sizes_are_refused_naming_both(self, tmp_path: Path) -> None:
+        folder = save(tmp_path / "dog", "1.png", "2.png")
+        cv2.imwrite(str(folder / "3.png"), picture(2, (20, 10)))
+        with open_source(folder) as source:
+            next(source)
+            next(source)
+            with pytest.raises(InputError, match=r"3\.png: 20x10 pixels, but 1\.png is 12x8"):
+                next(source)
+
+    @pytest.mark.parametrize(("data", "message"), [(b"", "the file is empty"), (b"\x89PNG\r\n", "damaged")])
+    def test_a_broken_image_is_named_after_those_before_it(self, tmp_path: Path, data: bytes, message: str) -> None:
+        folder = save(tmp_path / "dog", "1.png", "2.png")
+        (folder / "3.png").write_bytes(data)
+        with open_source(folder) as source:
+            assert [next(source).index, next(source).index] == [0, 1]
+            with pytest.raises(InputError, match=rf"3\.png: .*{message}"):
+                next(source)
+
+
+class TestElsewhere:
+    def test_a_url(self, make_video: MakeVideo) -> None:
+        video = make_video(count=6)
+        serve = functools.partial(_Quiet, directory=str(video.parent))
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            url = f"http://127.0.0.1:{server.server_port}/{video.name}"
+            try:
+                assert [number_of(frame.image) for frame in read(url)] == list(range(6))
+                with pytest.raises(InputError, match=r"http://.*nowhere\.mp4: .*404"):
+                    open_source(url.replace(video.name, "nowhere.mp4"))
+            finally:
+                server.shutdown()
+
+    def test_nothing_listens_at_a_url(self) -> None:
+        with pytest.raises(InputError, match=r"rtsp://127\.0\.0\.1:1/x: Connection refused"):
+            open_source("rtsp://127.0.0.1:1/x")
+
+    @pytest.mark.parametrize("source", [0, "0", "camera:0"])
+    def test_a_camera(self, monkeypatch: pytest.MonkeyPatch, source: str | int) -> None:
+        monkeypatch.setattr(cv2, "VideoCapture", _Camera)
+        with open_source(source, start=1) as frames:
+            assert (frames.name, frames.size, frames.count, frames.rate) == ("camera 0", (6, 4), None, 15)
+            found = list(frames)
+        assert [frame.index for frame in found] == [1, 2]
+        assert found[0].image[0, 0].tolist() == [3, 2, 1], "the camera's blue, green, red became red, green, blue"
+        assert 0 <= found[0].time <= found[1].time
+
+    def test_a_camera_that_is_not_there(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(_Camera, "isOpened", lambda _: False)
+        monkeypatch.setattr(cv2, "VideoCapture", _Camera)
+        with pytest.raises(InputError, match="camera 7: not found"):
+            open_source("camera:7")
+
+    def test_a_folder_named_like_a_camera_is_a_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        save(tmp_path / "0", "1.png")
+        monkeypatch.chdir(tmp_path)
+        assert len(read("0")) == 1
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+class _Camera:
+    """Three pictures of blue 1, green 2, red 3, then the plug is pulled."""
+
+    def __init__(self, _: int) -> None:
+        self._left: Iterator[int] = iter(range(3))
+
+    def isOpened(self) -> bool:  # noqa: N802
+        return True
+
+    def get(self, _: int) -> float:
+        return 15.0
+
+    def set(self, *_: Any) -> bool:
+        return True
+
+    def read(self) -> tuple[bool, Any]:
+        more = next(self._left, None) is not None
+        return more, np.tile(np.array([1, 2, 3], np.uint8), (4, 6, 1)) if more else None
+
+    def release(self) -> None:
+        pass
+
+
+def test_a_video_whose_frames_change_size_is_refused(tmp_path: Path, make_video: MakeVideo) -> None:
+    # Two raw streams one after the other are one raw stream.
+    parts = [make_video("a.h264", 3), make_video("b.h264", 3, size=(64, 48))]
+    with (tmp_path / "both.h264").open("wb") as both:
+        for part in parts:
+            with part.open("rb") as one:
+                shutil.copyfileobj(one, both)
+    with open_source(tmp_path / "both.h264") as source, pytest.raises(InputError, match=r"64x48 pixels.*96x64"):
+        list(source)
