@@ -9,6 +9,7 @@ from torch import nn
 from rartrack.network.deformable import DeformableConv2d
 from rartrack.network.inference import prepare_for_inference
 from rartrack.network.rar import RAR
+from rartrack.network.refinement import ResidualBlock
 
 CASES = {
     "plain": {"deformable": ()},
@@ -63,3 +64,42 @@ def test_the_original_is_left_alone(small):
     assert all(parameter.requires_grad for parameter in network.parameters())
     assert not prepared.training
     assert not any(parameter.requires_grad for parameter in prepared.parameters())
+
+
+def projected(network: RAR, *levels: int) -> RAR:
+    """Untrained but for a projection of some levels."""
+    out = network.config.feature_channels
+    network.refinement.set_projection({level: torch.randn(out, network.backbone.channels[level]) for level in levels})
+    return network.eval()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"channel": False}, {"channel": False, "spatial": False}, {"attention": False}, {"inter_frame": False}],
+)
+def test_what_is_not_trained_is_not_computed(small, changes):
+    network = projected(RAR(small(**changes)), 3, 4)
+    prepared = prepare_for_inference(network)
+    crops = torch.randint(0, 256, (2, 3, 127, 127), dtype=torch.uint8)
+    with torch.no_grad():
+        ours, memory = prepared(crops, prepared.initial_memory(2))
+        theirs, _ = network(crops, network.initial_memory(2))
+    assert (ours - theirs).norm() < 1e-5 * theirs.norm()
+    assert not memory.levels
+    assert prepared.taps(crops).keys() == {3, 4}
+    assert not any(isinstance(module, ResidualBlock) for module in prepared.modules())
+
+
+def test_a_level_between_is_kept_where_a_deeper_one_counts(small):
+    network = projected(RAR(small()), 5)
+    prepared = prepare_for_inference(network)
+    assert prepared.taps(torch.zeros(1, 3, 127, 127)).keys() == {3, 4, 5}
+
+
+def test_one_trained_map_keeps_all_attention_and_its_memory(small):
+    network = projected(RAR(small()), 3, 4)
+    nn.init.normal_(network.attention["3"].spatial.out.weight)
+    prepared = prepare_for_inference(network)
+    assert prepared.remembers
+    for ours, theirs in zip(outputs(prepared), outputs(network), strict=True):
+        assert (ours - theirs).norm() < 1e-5 * theirs.norm()

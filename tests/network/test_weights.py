@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import lzma
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +20,16 @@ from rartrack.network.weights import load_backbone_weights, read_tensors
 
 
 @pytest.fixture
-def complete(small, perturb) -> dict[str, Tensor]:
+def tiny(small) -> Callable[..., NetworkConfig]:
+    """Narrower yet: nothing is computed with these weights that would need width."""
+    return lambda **changes: small(**{"width_divisor": 32, **changes})
+
+
+@pytest.fixture
+def complete(tiny, perturb) -> dict[str, Tensor]:
     """A state dict as torchvision writes it, classifier included; the values are halves, exactly."""
-    state = dict(perturb(build_backbone(small(deformable=()))).state_dict())
-    state |= {"fc.weight": torch.randn(10, 256), "fc.bias": torch.randn(10)}
+    state = dict(perturb(build_backbone(tiny(deformable=()))).state_dict())
+    state |= {"fc.weight": torch.randn(10, 64), "fc.bias": torch.randn(10)}
     return {name: value.half().float() if value.is_floating_point() else value for name, value in state.items()}
 
 
@@ -39,30 +46,30 @@ def written(path: Path, state: dict[str, Tensor]) -> Path:
 class TestLoading:
     @pytest.mark.parametrize("name", ["w.safetensors", "w.safetensors.xz", "w.pth", "w.pt"])
     @pytest.mark.parametrize("half", [True, False])
-    def test_every_format(self, small, tmp_path, complete, name, half):
+    def test_every_format(self, tiny, tmp_path, complete, name, half):
         state = {k: v.half() if half and v.is_floating_point() else v for k, v in complete.items()}
         path = tmp_path / name
         if path.suffix == ".pt":
             torch.save(state, path)
         else:
             written(path, state)
-        backbone = build_backbone(small(deformable=()))
+        backbone = build_backbone(tiny(deformable=()))
         load_backbone_weights(backbone, path)
         loaded = {k: v for k, v in backbone.state_dict().items() if v.is_floating_point()}
         assert all(torch.equal(value, complete[key]) for key, value in loaded.items())
         assert all(value.dtype == torch.float32 for value in loaded.values())
 
-    def test_stages_that_are_not_built_are_passed_over(self, small, tmp_path, complete):
-        backbone = build_backbone(small(levels=(3,), deformable=()))
+    def test_stages_that_are_not_built_are_passed_over(self, tiny, tmp_path, complete):
+        backbone = build_backbone(tiny(levels=(3,), deformable=()))
         load_backbone_weights(backbone, written(tmp_path / "w.safetensors", complete))
         assert torch.equal(backbone.layer2[0].conv2.weight, complete["layer2.0.conv2.weight"])
 
-    def test_counters_may_be_absent(self, small, tmp_path, complete):
+    def test_counters_may_be_absent(self, tiny, tmp_path, complete):
         state = {name: value for name, value in complete.items() if not name.endswith("num_batches_tracked")}
-        load_backbone_weights(build_backbone(small()), written(tmp_path / "w.safetensors", state))
+        load_backbone_weights(build_backbone(tiny()), written(tmp_path / "w.safetensors", state))
 
-    def test_a_deformable_block_takes_the_plain_kernel(self, small, tmp_path, complete):
-        plain, deformable = build_backbone(small(deformable=())), build_backbone(small(deformable=("layer3.0",)))
+    def test_a_deformable_block_takes_the_plain_kernel(self, tiny, tmp_path, complete):
+        plain, deformable = build_backbone(tiny(deformable=())), build_backbone(tiny(deformable=("layer3.0",)))
         path = written(tmp_path / "w.safetensors", complete)
         for backbone in (plain, deformable):
             load_backbone_weights(backbone, path)
@@ -75,8 +82,8 @@ class TestLoading:
 class TestRefusals:
     """Each says which file, what is wrong, and what to do; the backbone keeps what it had."""
 
-    def refused(self, small, path: Path, message: str, **changes) -> None:
-        backbone = build_backbone(small(**changes))
+    def refused(self, tiny, path: Path, message: str, **changes) -> None:
+        backbone = build_backbone(tiny(**changes))
         before = {name: value.clone() for name, value in backbone.state_dict().items()}
         with pytest.raises(InputError, match=message) as caught:
             load_backbone_weights(backbone, path)
@@ -84,57 +91,57 @@ class TestRefusals:
         assert "\n" not in str(caught.value)
         assert all(torch.equal(value, before[name]) for name, value in backbone.state_dict().items())
 
-    def test_missing_file(self, small, tmp_path):
-        self.refused(small, tmp_path / "none.safetensors", "No such file")
+    def test_missing_file(self, tiny, tmp_path):
+        self.refused(tiny, tmp_path / "none.safetensors", "No such file")
 
     @pytest.mark.parametrize("name", ["w.safetensors", "w.safetensors.xz", "w.pth"])
     @pytest.mark.parametrize("keep", [0.0, 0.3, 0.98])
-    def test_truncated(self, small, tmp_path, complete, name, keep):
+    def test_truncated(self, tiny, tmp_path, complete, name, keep):
         path = written(tmp_path / name, complete)
         content = path.read_bytes()
         path.write_bytes(content[: int(keep * len(content))])
-        self.refused(small, path, "not a complete")
+        self.refused(tiny, path, "not a complete")
 
     @pytest.mark.parametrize("name", ["w.safetensors", "w.safetensors.xz", "w.pth"])
-    def test_no_weights_at_all(self, small, tmp_path, name):
+    def test_no_weights_at_all(self, tiny, tmp_path, name):
         path = tmp_path / name
         path.write_text("a text about bicycles, long enough to be taken for a header of something")
-        self.refused(small, path, "not a complete")
+        self.refused(tiny, path, "not a complete")
 
-    def test_an_unknown_kind_of_file(self, small, tmp_path):
+    def test_an_unknown_kind_of_file(self, tiny, tmp_path):
         path = tmp_path / "w.npz"
         np.savez(path, weight=np.zeros(3))
-        self.refused(small, path, "unknown kind of weights")
+        self.refused(tiny, path, "unknown kind of weights")
 
     @pytest.mark.parametrize("content", [[1, 2], {"epoch": 3}, {"state_dict": {"a": torch.zeros(1)}}])
-    def test_a_pickle_that_is_no_state_dict(self, small, tmp_path, content):
+    def test_a_pickle_that_is_no_state_dict(self, tiny, tmp_path, content):
         torch.save(content, tmp_path / "w.pth")
-        self.refused(small, tmp_path / "w.pth", "not a state dict")
+        self.refused(tiny, tmp_path / "w.pth", "not a state dict")
 
-    def test_a_pickle_that_would_run_code(self, small, tmp_path):
+    def test_a_pickle_that_would_run_code(self, tiny, tmp_path):
         torch.save({"a": Path("x")}, tmp_path / "w.pth")
-        self.refused(small, tmp_path / "w.pth", "not a complete file of plain PyTorch weights")
+        self.refused(tiny, tmp_path / "w.pth", "not a complete file of plain PyTorch weights")
 
-    def test_missing_keys(self, small, tmp_path, complete):
+    def test_missing_keys(self, tiny, tmp_path, complete):
         del complete["layer2.1.bn2.running_var"], complete["layer4.0.conv1.weight"]
         path = written(tmp_path / "w.safetensors", complete)
-        self.refused(small, path, "layer2.1.bn2.running_var and 1 more missing")
+        self.refused(tiny, path, "layer2.1.bn2.running_var and 1 more missing")
 
-    def test_unknown_keys(self, small, tmp_path, complete):
+    def test_unknown_keys(self, tiny, tmp_path, complete):
         path = written(tmp_path / "w.safetensors", complete | {"layer2.9.conv1.weight": torch.zeros(1)})
-        self.refused(small, path, "layer2.9.conv1.weight unknown")
+        self.refused(tiny, path, "layer2.9.conv1.weight unknown")
 
-    def test_another_network(self, small, tmp_path, complete):
+    def test_another_network(self, tiny, tmp_path, complete):
         path = written(tmp_path / "w.safetensors", complete)
-        self.refused(small, path, "not weights of this ResNet18", backbone="resnet18", levels=(3, 4))
+        self.refused(tiny, path, "not weights of this ResNet18", backbone="resnet18", levels=(3, 4))
 
-    def test_another_width(self, small, tmp_path, complete):
+    def test_another_width(self, tiny, tmp_path, complete):
         path = written(tmp_path / "w.safetensors", complete)
-        self.refused(small, path, "8x3x7x7, 16x3x7x7 expected", width_divisor=4)
+        self.refused(tiny, path, "2x3x7x7, 4x3x7x7 expected", width_divisor=16)
 
-    def test_numbers_that_are_not_finite(self, small, tmp_path, complete):
+    def test_numbers_that_are_not_finite(self, tiny, tmp_path, complete):
         complete["layer3.2.conv3.weight"][0, 0] = float("nan")
-        self.refused(small, written(tmp_path / "w.safetensors", complete), "layer3.2.conv3.weight holds values")
+        self.refused(tiny, written(tmp_path / "w.safetensors", complete), "layer3.2.conv3.weight holds values")
 
 
 class TestRealWeights:
