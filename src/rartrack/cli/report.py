@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rartrack.datasets import load_dataset
 from rartrack.errors import InputError
-from rartrack.evaluation.scoreboard import OWN_RULES, Scoreboard, score_results
+from rartrack.evaluation.scoreboard import OWN_RULES, PROTOCOLS, Scoreboard, score_results
 from rartrack.report import catalogue, plots, summaries
 from rartrack.report.table import FORMATS, print_table
 from rartrack.report.write import make_folder, write_report, write_scores, write_table
@@ -33,9 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, metavar="DIR", help="write scores.csv, tables, plots and a page there")
     parser.add_argument("--rules", default=OWN_RULES, metavar="A,B", help="toolkit, pysot, got10k (default: toolkit)")
     parser.add_argument("--boxes", choices=_BOXES, help="what results count from (default: as the benchmark's files)")
-    parser.add_argument("--protocol", choices=("ope", "vot", "got10k", "lasot"), help="another than the data set's own")
+    parser.add_argument("--protocol", choices=PROTOCOLS, help="another than the data set's own")
     parser.add_argument("--trackers", metavar="A,B", help="these trackers only")
     parser.add_argument("--against", metavar="TRACKER", help="compare the others with this one (default: the best)")
+    parser.add_argument("--sequences", metavar="A,B", help="these sequences only")
+    parser.add_argument("--first", type=_positive, metavar="N", help="only the first N frames of each sequence")
     parser.add_argument("--partial", action="store_true", help="score incomplete results too, marked with a star")
     parser.add_argument("--figure", metavar="A,B", help="only these figures: fig8, fig9, fig10, otb2015-curves, ...")
     parser.add_argument("--table", metavar="A,B", help="only these tables: table2, table3, otb2015-overall, ...")
@@ -82,12 +84,13 @@ def _boards(options: argparse.Namespace) -> list[Scoreboard]:
     for name in _listed(options.dataset):
         board = score_results(
             options.results,
-            load_dataset(name, options.data),
+            load_dataset(name, options.data, _listed(options.sequences) or None),
             _listed(options.rules),
             trackers=_listed(options.trackers) or None,
             given_origin=None if options.boxes is None else _BOXES[options.boxes],
             partial=options.partial,
             protocol=options.protocol,
+            first=options.first,
         )
         # The same tracker is left out, or remarked on, once, not once a benchmark.
         said = {remark for earlier in boards for remark in earlier.remarks}
@@ -97,3 +100,10 @@ def _boards(options: argparse.Namespace) -> list[Scoreboard]:
 
 def _listed(text: str | None) -> Sequence[str]:
     return [part.strip() for part in text.split(",") if part.strip()] if text else []
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number

@@ -22,6 +22,8 @@ from rartrack.errors import InputError
 
 _SEPARATORS = str.maketrans(",;\t", "   ")
 _REPETITION = re.compile(r"_\d{3}$")
+_OTHER_PROTOCOLS = ("tre", "sre")
+"""Folders of runs that are no one-pass runs (see ``scoring_runs``)."""
 _TIMES = re.compile(r"_times?$")
 
 
@@ -66,6 +68,8 @@ def find_results(folder: Path, dataset: Dataset) -> Found:
     """
     found = Found()
     for path in _text_files(folder):
+        if path.parent.name in _OTHER_PROTOCOLS:
+            continue
         nested = path.parent != folder and plain(path.parent.name) != "baseline"
         of_times = _TIMES.search(path.stem) is not None
         name = _sequence(path.parent.name if nested else _TIMES.sub("", path.stem), folder.name, dataset)

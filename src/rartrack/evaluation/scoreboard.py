@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from rartrack.datasets.dataset import Dataset, Protocol
+from rartrack.datasets.dataset import Dataset
 from rartrack.datasets.sequence import Sequence
 from rartrack.errors import InputError, nearest
-from rartrack.evaluation import raw
+from rartrack.evaluation import raw, vot
 from rartrack.evaluation.scoring import Score, read_trajectories, rules_of, score_got10k, score_one_pass
+from rartrack.evaluation.scoring_runs import read_several, score_several
+from rartrack.evaluation.scoring_vot import benchmark_of, read_runs, score_vot
+
+PROTOCOLS = ("ope", "tre", "sre", "vot", "got10k", "lasot")
+"""Ways in which results can be scored: one pass, from several frames, from disturbed boxes, supervised with resets, and
+one pass with GOT-10k's and LaSOT's figures."""
 
 OWN_RULES = "toolkit"
 """The name under which every benchmark has its own toolkit's rules."""
@@ -22,7 +28,7 @@ class Scoreboard:
 
     Attributes:
         benchmark: its name.
-        protocol: ``ope``, ``lasot``, ``got10k`` or ``vot``.
+        protocol: one of ``PROTOCOLS``.
         rules: the sets of rules applied, in the order asked for.
         metrics: names of the figures, the ranking one first.
         sequences: name -> sequence, those scored.
@@ -31,7 +37,7 @@ class Scoreboard:
     """
 
     benchmark: str
-    protocol: Protocol
+    protocol: str
     rules: tuple[str, ...]
     metrics: tuple[str, ...]
     sequences: Mapping[str, Sequence]
@@ -70,7 +76,8 @@ def score_results(
     trackers: Collection[str] | None = None,
     given_origin: int | None = None,
     partial: bool = False,
-    protocol: Protocol | None = None,
+    protocol: str | None = None,
+    first: int | None = None,
 ) -> Scoreboard:
     """Score raw results without frames.
 
@@ -82,33 +89,78 @@ def score_results(
         given_origin: what the files call the first pixel; what the benchmark's own files call it if None.
         partial: score trackers that lack sequences on those they have, and leave out sequences without annotation.
         protocol: another than the data set's own.
+        first: score only so many frames from the start of each sequence.
 
     Raises:
         InputError: a wrong folder, name or annotation, or nothing that can be scored.
     """
     remarks: list[str] = []
-    if protocol is not None:
+    protocol = protocol or dataset.protocol
+    if protocol == "ope" or protocol == "lasot" or protocol == "got10k":
         dataset = replace(dataset, protocol=protocol)
-    wanted = _rules(dataset, rules)
+    wanted = _rules(dataset, protocol, rules)
     folders = _folders(results, trackers)
-    sequences = _sequences(dataset, partial, remarks)
+    sequences = _sequences(dataset, partial, first, remarks)
+    origin = dataset.origin if given_origin is None else given_origin
     scores: list[Score] = []
     for folder in folders.values():
-        scores += _score(folder, dataset, sequences, wanted, given_origin, partial, remarks)
+        read = _read(folder, dataset, sequences, protocol, origin)
+        remarks += read.remarks
+        if len(read.missing) < len(sequences) and (partial or not read.missing):
+            scores += read.score(wanted)
+        else:
+            rest = "; --partial scores the rest" if len(read.missing) < len(sequences) else ""
+            count = f"{len(read.missing)} of {len(sequences)} sequences"
+            remarks.append(f"{folder.name}: left out, no complete results for {count}{rest}")
     if not scores:
-        raise InputError(f"{results}: no tracker can be scored on {dataset.name}: {'; '.join(remarks[:3])}")
+        raise InputError(f"{results}: no tracker can be scored on {dataset.name}: {'; '.join(remarks[-3:])}")
     metrics = tuple(scores[0].figures)
-    order = [_position(score, wanted, metrics[0]) for score in scores]
-    ranked = [score for _, score in sorted(zip(order, scores, strict=True), key=lambda pair: pair[0])]
-    return Scoreboard(dataset.name, dataset.protocol, wanted, metrics, sequences, tuple(ranked), tuple(remarks))
+    scores.sort(key=lambda score: _position(score, wanted, metrics[0]))
+    return Scoreboard(scores[0].benchmark, protocol, wanted, metrics, sequences, tuple(scores), tuple(remarks))
+
+
+@dataclass(frozen=True)
+class _Read:
+    """One tracker's results, read: what is missing, what was odd, and how to score the rest."""
+
+    missing: list[str]
+    remarks: list[str]
+    score_one: Callable[[str], Score]
+
+    def score(self, rules: Iterable[str]) -> list[Score]:
+        return [self.score_one(name) for name in rules]
+
+
+def _read(folder: Path, dataset: Dataset, sequences: Mapping[str, Sequence], protocol: str, origin: int) -> _Read:
+    if protocol == "vot":
+        benchmark, runs = benchmark_of(dataset), read_runs(folder, dataset, sequences)
+        return _Read(runs.missing, runs.remarks, lambda name: score_vot(runs, benchmark, sequences, name))
+    known = rules_of(dataset)
+    if protocol in ("tre", "sre"):
+        title, several = f"{dataset.name}-{protocol}", read_several(folder, dataset, sequences, protocol, origin)
+        return _Read(
+            several.missing,
+            several.remarks,
+            lambda name: score_several(several, dataset, sequences, known[name], title),
+        )
+    read = read_trajectories(folder, dataset, sequences, origin)
+    if protocol == "got10k":
+        return _Read(
+            read.missing, read.remarks, lambda name: score_got10k(read, dataset, sequences, name, dataset.name)
+        )
+    return _Read(
+        read.missing,
+        read.remarks,
+        lambda name: score_one_pass(read, dataset, sequences, known[name], dataset.name),
+    )
 
 
 def _position(score: Score, rules: tuple[str, ...], metric: str) -> tuple[int, float, str]:
     return rules.index(score.rules), -score.figures[metric], score.tracker
 
 
-def _rules(dataset: Dataset, asked: Iterable[str]) -> tuple[str, ...]:
-    known = {"vot": ("toolkit", "pysot"), "got10k": ("toolkit",)}.get(dataset.protocol) or tuple(rules_of(dataset))
+def _rules(dataset: Dataset, protocol: str, asked: Iterable[str]) -> tuple[str, ...]:
+    known = {"vot": vot.RULES, "got10k": ("toolkit",)}.get(protocol) or tuple(rules_of(dataset))
     chosen = tuple(dict.fromkeys(asked))
     for name in chosen:
         if name not in known:
@@ -126,11 +178,11 @@ def _folders(results: Path, trackers: Collection[str] | None) -> dict[str, Path]
     return {name: folder for name, folder in folders.items() if trackers is None or name in trackers}
 
 
-def _sequences(dataset: Dataset, partial: bool, remarks: list[str]) -> dict[str, Sequence]:
+def _sequences(dataset: Dataset, partial: bool, first: int | None, remarks: list[str]) -> dict[str, Sequence]:
     found = {}
     for entry in dataset.entries:
         try:
-            found[entry.name] = entry.read()
+            found[entry.name] = _beginning(entry.read(), first)
         except InputError as error:
             if not partial:
                 raise InputError(f"{error} (--partial scores the sequences that are there)") from None
@@ -140,23 +192,10 @@ def _sequences(dataset: Dataset, partial: bool, remarks: list[str]) -> dict[str,
     return found
 
 
-def _score(
-    folder: Path,
-    dataset: Dataset,
-    sequences: Mapping[str, Sequence],
-    rules: tuple[str, ...],
-    given_origin: int | None,
-    partial: bool,
-    remarks: list[str],
-) -> list[Score]:
-    origin = dataset.origin if given_origin is None else given_origin
-    read = read_trajectories(folder, dataset, sequences, origin)
-    remarks += read.remarks
-    if not read.boxes or (read.missing and not partial):
-        rest = "; --partial scores the rest" if read.boxes else ""
-        remarks.append(f"{folder.name}: left out, {len(read.missing)} of {len(sequences)} sequences missing{rest}")
-        return []
-    if dataset.protocol == "got10k":
-        return [score_got10k(read, dataset, sequences, name, dataset.name) for name in rules]
-    known = rules_of(dataset)
-    return [score_one_pass(read, dataset, sequences, known[name], dataset.name) for name in rules]
+def _beginning(sequence: Sequence, frames: int | None) -> Sequence:
+    return replace(
+        sequence,
+        boxes=sequence.boxes[:frames],
+        polygons=None if sequence.polygons is None else sequence.polygons[:frames],
+        tags={tag: flags[:frames] for tag, flags in sequence.tags.items()},
+    )

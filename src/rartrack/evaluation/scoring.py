@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,7 +16,8 @@ from rartrack.datasets.sequence import Sequence
 from rartrack.errors import InputError
 from rartrack.evaluation import got10k, normalized, otb, raw
 from rartrack.evaluation.metrics import Values
-from rartrack.evaluation.rules import Curves, Rules, measure
+from rartrack.evaluation.rules import Curves, Frames, Rules, measure
+from rartrack.evaluation.vot import VotScores
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Score:
         boxes: sequence -> (T, 4) results, 0-based.
         seconds: median seconds a frame over all sequences, where times are at hand.
         missing: sequences that have no complete result; not empty only where partial results were asked for.
+        challenge: what the VOT challenges' rules say, curve and tags included.
     """
 
     benchmark: str
@@ -47,7 +48,7 @@ class Score:
     boxes: Mapping[str, Boxes] = field(default_factory=dict)
     seconds: float | None = None
     missing: tuple[str, ...] = ()
-    detail: Any = None
+    challenge: VotScores | None = None
 
 
 @dataclass
@@ -68,11 +69,20 @@ def rules_of(dataset: Dataset) -> dict[str, Rules]:
     return normalized.LASOT_RULES if dataset.protocol == "lasot" else otb.RULES
 
 
+_VOT_RULES = {
+    "toolkit": "the challenge's MATLAB toolkit of the benchmark's year; published figures follow it",
+    "pysot": "pysot-toolkit, eao_benchmark and ar_benchmark; figures of most Siamese trackers follow it",
+    "vot-toolkit": "the challenge's later toolkit in Python (0.7.4, 0.9.0)",
+}
+
+
 def rules_text(protocol: str, name: str) -> str:
     """Where a set of rules was read, for a reader."""
     if protocol == "got10k":
         return "the got10k package 0.1.3, ExperimentGOT10k: frames pooled, first frames and unseen targets left out"
-    known = {"ope": otb.RULES, "lasot": normalized.LASOT_RULES}.get(protocol, {})
+    if protocol == "vot":
+        return _VOT_RULES.get(name, name)
+    known = normalized.LASOT_RULES if protocol == "lasot" else otb.RULES
     return known[name].source if name in known else name
 
 
@@ -115,15 +125,10 @@ def read_trajectories(
         read.remarks.append(str(error))
         read.missing.extend(sequences)
         return read
-    absent = [name for name in sequences if name not in found.files]
-    if absent:
-        read.remarks.append(f"{folder.name}: no result for {_some(absent)} of {len(sequences)} sequences")
-    # Results of all of OTB-2015 are commonly scored on OTB-2013 too: its other sequences are no strangers.
-    strangers = [name for name in found.unknown if dataset.name not in BENCHMARKS or official_name(name) is None]
-    if strangers:
-        read.remarks.append(f"{folder.name}: {_some(strangers)} not in {dataset.name}, ignored")
+    read.remarks += [*missing_remark(read.tracker, found, sequences), *strangers_remark(read.tracker, found, dataset)]
     for name, sequence in sequences.items():
-        boxes = None if name in absent else _read_one(found.files[name][0], dataset, sequence, given_origin, read)
+        files = found.files.get(name)
+        boxes = _read_one(files[0], dataset, sequence, given_origin, read) if files else None
         if boxes is None:
             read.missing.append(name)
         else:
@@ -151,12 +156,27 @@ def _seconds(files: Mapping[str, Path], read: Trajectories) -> float | None:
     times = []
     for path in files.values():
         try:
-            times.append(raw.read_times(path))
+            times.append(raw.read_times(path)[1:])  # the first is that of the start
         except InputError as error:
             read.remarks.append(str(error))
     pooled = np.concatenate(times) if times else np.empty(0)
     pooled = pooled[np.isfinite(pooled) & (pooled > 0)]
     return float(np.median(pooled)) if len(pooled) else None
+
+
+def missing_remark(tracker: str, found: raw.Found, sequences: Mapping[str, Sequence]) -> list[str]:
+    """A line on the sequences without a file, if there are any."""
+    absent = [name for name in sequences if name not in found.files]
+    return [f"{tracker}: no result for {_some(absent)} of {len(sequences)} sequences"] if absent else []
+
+
+def strangers_remark(tracker: str, found: raw.Found, dataset: Dataset) -> list[str]:
+    """A line on the files that belong to no sequence, if there are any.
+
+    Results of all of OTB-2015 are commonly scored on OTB-2013 too: its other sequences are no strangers.
+    """
+    strangers = [name for name in found.unknown if dataset.name not in BENCHMARKS or official_name(name) is None]
+    return [f"{tracker}: {_some(strangers)} not in {dataset.name}, ignored"] if strangers else []
 
 
 def _some(names: list[str]) -> str:
@@ -173,6 +193,28 @@ def score_one_pass(
         for name, sequence in sequences.items()
         if name in read.boxes
     }
+    return summarise(
+        frames,
+        rules,
+        benchmark,
+        read.tracker,
+        boxes={name: own_coordinates(read.boxes[name], -dataset.origin) for name in frames},
+        seconds=read.seconds,
+        missing=tuple(read.missing),
+    )
+
+
+def summarise(
+    frames: Mapping[str, Frames],
+    rules: Rules,
+    benchmark: str,
+    tracker: str,
+    *,
+    boxes: Mapping[str, Boxes] | None = None,
+    seconds: float | None = None,
+    missing: tuple[str, ...] = (),
+) -> Score:
+    """Draw the curves of measured sequences and reduce them to figures."""
     drawn = [rules.curves(each) for each in frames.values()]
     curves = Curves(
         success=np.array([each.success for each in drawn]),
@@ -182,16 +224,16 @@ def score_one_pass(
     by_sequence = rules.figures(curves)
     return Score(
         benchmark=benchmark,
-        tracker=read.tracker,
+        tracker=tracker,
         rules=rules.name,
         sequences=tuple(frames),
         figures={metric: float(values.mean()) for metric, values in by_sequence.items()},
         by_sequence=by_sequence,
         curves=curves,
         overlaps={name: each.overlap for name, each in frames.items()},
-        boxes={name: own_coordinates(read.boxes[name], -dataset.origin) for name in frames},
-        seconds=read.seconds,
-        missing=tuple(read.missing),
+        boxes=boxes or {},
+        seconds=seconds,
+        missing=missing,
     )
 
 

@@ -22,8 +22,8 @@ def tables(boards: Sequence[Scoreboard], against: str | None = None) -> dict[str
     """Name -> table, all that these boards give: each benchmark's own, and the paper's."""
     found: list[Table | None] = []
     for board in boards:
-        found += [summaries.overall(board), summaries.attributes(board), summaries.sequences(board)]
-        found.append(summaries.comparisons(board, against))
+        found += [summaries.overall(board), summaries.attributes(board), summaries.tags(board)]
+        found += [*summaries.sequences(board), summaries.comparisons(board, against)]
     for build in PAPER_TABLES.values():
         try:
             found.append(build(boards))
@@ -52,6 +52,9 @@ def _own(board: Scoreboard, palette: Mapping[str, str]) -> dict[str, Callable[[]
         found["curves"] = partial(plots.curve_plots, [board], palette)
         if summaries.ordered_attributes(board):
             found["attributes"] = partial(plots.attribute_plots, board, palette)
+    if board.main[0].challenge is not None:
+        found["eao"] = partial(plots.eao_curve_plot, board, palette)
+        found["accuracy-robustness"] = partial(plots.accuracy_robustness_plot, board, palette)
     if any(score.seconds for score in board.main):
         found["speed"] = partial(plots.speed_plot, board, palette)
     return found

@@ -14,7 +14,7 @@ from rartrack.evaluation.scoreboard import Scoreboard
 from rartrack.evaluation.scoring import rules_text
 from rartrack.report import plots, worst_frames
 from rartrack.report.summaries import METRICS, benchmark_title
-from rartrack.report.table import Column, Table
+from rartrack.report.table import Column, Table, groups
 
 _KINDS = {
     "curves": "Curves",
@@ -51,10 +51,10 @@ def write_page(
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("rartrack.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["cells"] = _cells
+    environment.filters |= {"cells": _cells, "groups": groups}
     palette = plots.colours(boards)
     text = environment.get_template("report.html").render(
-        boards=[_describe(board, tables, output, worst, palette) for board in boards],
+        boards=[_describe(board, tables, output, worst) for board in boards],
         paper=[table for name, table in tables.items() if name.startswith("table")],
         palette=palette,
         command=command,
@@ -65,9 +65,7 @@ def write_page(
     return path
 
 
-def _describe(
-    board: Scoreboard, tables: Mapping[str, Table], output: Path, worst: int, palette: Mapping[str, str]
-) -> dict[str, Any]:
+def _describe(board: Scoreboard, tables: Mapping[str, Table], output: Path, worst: int) -> dict[str, Any]:
     images = {title: output / "plots" / f"{board.benchmark}-{kind}.svg" for kind, title in _KINDS.items()}
     return {
         "name": board.benchmark,
@@ -78,11 +76,11 @@ def _describe(
         "rules": [(name, rules_text(board.protocol, name)) for name in board.rules],
         "metrics": [METRICS[name] for name in board.metrics],
         "overall": tables[f"{board.benchmark}-overall"],
-        "attributes": tables.get(f"{board.benchmark}-attributes"),
+        "attributes": tables.get(f"{board.benchmark}-attributes") or tables.get(f"{board.benchmark}-tags"),
         "comparison": tables.get(f"{board.benchmark}-comparison"),
-        "by_sequence": tables.get(f"{board.benchmark}-sequences"),
+        "by_sequence": [table for name, table in tables.items() if name.startswith(f"{board.benchmark}-sequences")],
         "images": {title: _embedded(path) for title, path in images.items() if path.is_file()},
-        "worst": worst_frames.collect(board, palette, worst),
+        "worst": worst_frames.collect(board, worst),
         "remarks": board.remarks,
     }
 

@@ -18,6 +18,7 @@ from rartrack.evaluation.metrics import Values
 from rartrack.evaluation.otb import ATTRIBUTES
 from rartrack.evaluation.scoreboard import Scoreboard, by_attribute
 from rartrack.evaluation.scoring import Score
+from rartrack.evaluation.vot import BENCHMARKS
 from rartrack.report.summaries import METRICS, benchmark_title, interval, ordered_attributes
 
 if TYPE_CHECKING:
@@ -212,6 +213,47 @@ def eao_plots(boards: Sequence[Scoreboard], palette: Colours) -> Figure:
         axis.set_xticks(list(places))
         axis.set(title=f"EAO, {benchmark_title(board.benchmark)}", xlabel="rank", ylabel="expected average overlap")
         _legend(axis, [(score.figures["eao"], score) for score in ranked[::-1]], palette, "EAO")
+    return figure
+
+
+@_styled
+def eao_curve_plot(board: Scoreboard, palette: Colours) -> Figure:
+    """Expected average overlap against sequence length, with the lengths shaded over which EAO is the mean."""
+    figure, axes = _figure(1, 1, width=8.0, height=3.9)
+    axis = axes[0][0]
+    benchmark = BENCHMARKS.get(board.benchmark, BENCHMARKS["vot2018"])
+    low, high = benchmark.eao_range
+    axis.axvspan(low, high, color="#eef2f7", zorder=0)
+    longest = 0
+    for score in board.main[::-1]:
+        if score.challenge is not None:
+            curve = score.challenge.curve
+            longest = max(longest, len(curve))
+            axis.plot(np.arange(1, len(curve) + 1), curve, **_line(score, palette))
+    axis.annotate(f"{low} to {high} frames", ((low + high) / 2, 0.97), ha="center", va="top", fontsize=8, color=MUTED)
+    axis.set(xlim=(1, max(min(longest, round(1.6 * high)), 2)), ylim=(0, 1))
+    axis.set(xlabel="sequence length (frames)", ylabel="expected average overlap")
+    axis.set_title(f"Expected average overlap, {benchmark_title(board.benchmark)}")
+    _legend(axis, [(score.figures["eao"], score) for score in board.main], palette, "EAO")
+    return figure
+
+
+SURVIVAL = 30
+"""Frames for which the robustness axis says how likely it is to track on without a failure (VOT's own plots)."""
+
+
+@_styled
+def accuracy_robustness_plot(board: Scoreboard, palette: Colours) -> Figure:
+    """Accuracy against the chance of tracking 30 frames without a failure, exp(-30 failures / frames)."""
+    figure, axes = _figure(1, 1, width=5.6, height=4.0)
+    axis = axes[0][0]
+    for score in board.main:
+        place = (math.exp(-SURVIVAL * score.figures["robustness"] / 100), score.figures["accuracy"])
+        axis.plot(*place, "o", color=palette[score.tracker], markersize=9)
+        axis.annotate(score.tracker, place, (8, -3), textcoords="offset points", fontsize=8.5)
+    axis.margins(x=0.3, y=0.2)
+    axis.set(xlabel=f"chance of {SURVIVAL} frames without a failure", ylabel="accuracy")
+    axis.set_title(f"Accuracy and robustness, {benchmark_title(board.benchmark)}")
     return figure
 
 

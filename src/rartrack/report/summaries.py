@@ -21,6 +21,7 @@ class Metric:
     title: str
     about: str
     better: Literal["higher", "lower"] = "higher"
+    digits: int = 4
 
 
 METRICS = {
@@ -34,7 +35,7 @@ METRICS = {
     "eao": Metric("EAO", "expected average overlap"),
     "accuracy": Metric("A", "average overlap while tracking"),
     "robustness": Metric("R", "failures per 100 frames", "lower"),
-    "failures": Metric("failures", "number of failures", "lower"),
+    "failures": Metric("failures", "number of failures", "lower", 1),
 }
 """Metric -> how it is shown; names as in ``scores.csv``."""
 
@@ -50,7 +51,7 @@ def overall(board: Scoreboard) -> Table:
     columns = [Column("tracker")]
     for rules in board.rules:
         group = rules if len(board.rules) > 1 else ""
-        columns += [Column(METRICS[each].title, 4, METRICS[each].better, group) for each in board.metrics]
+        columns += [_column(each, group) for each in board.metrics]
     with_interval = len(board.sequences) > 1 and leading in board.main[0].by_sequence
     with_speed = any(score.seconds for score in board.main)
     columns += [Column(f"95 % of {METRICS[leading].title}")] if with_interval else []
@@ -69,6 +70,11 @@ def overall(board: Scoreboard) -> Table:
         rows.append(tuple(row))
     title = f"{benchmark_title(board.benchmark)}, {len(board.sequences)} sequences, rules: {', '.join(board.rules)}"
     return Table(f"{board.benchmark}-overall", title, tuple(columns), tuple(rows), partial_notes(board))
+
+
+def _column(metric: str, group: str = "", digits: int | None = None) -> Column:
+    about = METRICS[metric]
+    return Column(about.title, about.digits if digits is None else digits, about.better, group)
 
 
 def marked(score: Score) -> str:
@@ -118,17 +124,40 @@ def ordered_attributes(board: Scoreboard) -> dict[str, tuple[str, ...]]:
     return {name: found[name] for name in order if name in found}
 
 
-def sequences(board: Scoreboard) -> Table:
-    """The ranking figure by sequence, a column a tracker."""
-    metric = board.metrics[0]
+def tags(board: Scoreboard) -> Table | None:
+    """A challenge's figures by per-frame tag, or None where there are no tags."""
+    found = board.main[0].challenge
+    if found is None or not found.per_tag:
+        return None
+    columns = [Column("tracker")]
+    for tag, scores in found.per_tag.items():
+        group = f"{tag.replace('_', ' ')} ({scores.frames} frames)"
+        columns += [_column(metric, group, 3) for metric in ("eao", "accuracy", "robustness")]
+    rows: list[tuple[Cell, ...]] = []
+    for score in board.main:
+        each = score.challenge.per_tag.values() if score.challenge else ()
+        rows.append((marked(score), *(value for tag in each for value in (tag.eao, tag.accuracy, tag.robustness))))
+    title = f"{benchmark_title(board.benchmark)}: figures by tag"
+    return Table(f"{board.benchmark}-tags", title, tuple(columns), tuple(rows), partial_notes(board))
+
+
+def sequences(board: Scoreboard) -> list[Table]:
+    """Figures by sequence, a column a tracker: the ranking one, or those a challenge has by sequence."""
+    known = board.main[0].by_sequence
+    metrics = [board.metrics[0]] if board.metrics[0] in known else list(known)
+    return [_sequences(board, metric, "" if len(metrics) == 1 else f"-{metric}") for metric in metrics]
+
+
+def _sequences(board: Scoreboard, metric: str, suffix: str) -> Table:
+    about = METRICS[metric]
     columns = [Column("sequence"), Column("frames")]
-    columns += [Column(marked(score), 3, METRICS[metric].better) for score in board.main]
+    columns += [Column(marked(score), min(about.digits, 3), about.better) for score in board.main]
     rows: list[tuple[Cell, ...]] = []
     for name, sequence in board.sequences.items():
-        cells = [_of(score, metric, name) for score in board.main]
-        rows.append((name, len(sequence), *cells))
-    title = f"{benchmark_title(board.benchmark)}: {METRICS[metric].title} by sequence"
-    return Table(f"{board.benchmark}-sequences", title, tuple(columns), tuple(rows), partial_notes(board), "row")
+        rows.append((name, len(sequence), *(_of(score, metric, name) for score in board.main)))
+    title = f"{benchmark_title(board.benchmark)}: {about.title} by sequence"
+    name = f"{board.benchmark}-sequences{suffix}"
+    return Table(name, title, tuple(columns), tuple(rows), partial_notes(board), "row")
 
 
 def _of(score: Score, metric: str, sequence: str) -> float | None:

@@ -7,6 +7,7 @@ import io
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Literal
 
 Cell = str | float | int | None
@@ -84,6 +85,13 @@ def heads(table: Table) -> list[str]:
     return [" ".join(part for part in (column.group, column.title) if part) for column in table.columns]
 
 
+def groups(table: Table) -> list[tuple[str, int]]:
+    """Heads above the heads, each with the number of columns it spans; empty if no column has one."""
+    if not any(column.group for column in table.columns):
+        return []
+    return [(name, len(list(members))) for name, members in groupby(table.columns, key=lambda column: column.group)]
+
+
 def to_csv(table: Table) -> str:
     """The table with all digits; an empty field where there is nothing."""
     text = io.StringIO()
@@ -108,7 +116,7 @@ def to_markdown(table: Table) -> str:
 def to_latex(table: Table) -> str:
     """A ``tabular`` of the booktabs package, ready to be put into a table."""
     rows = [_ampersands([_latex(column.title) for column in table.columns])]
-    if any(column.group for column in table.columns):
+    if groups(table):
         rows.insert(0, _ampersands(_group_heads(table)))
     body = _dressed(table, r"\textbf{{{}}}".format, r"\emph{{{}}}".format, _latex)
     lines = [
@@ -179,14 +187,9 @@ def _ampersands(cells: list[str]) -> str:
 
 
 def _group_heads(table: Table) -> list[str]:
-    heads: list[tuple[str, int]] = []
-    for column in table.columns:
-        if heads and heads[-1][0] == column.group:
-            heads[-1] = (column.group, heads[-1][1] + 1)
-        else:
-            heads.append((column.group, 1))
     return [
-        rf"\multicolumn{{{count}}}{{c}}{{{_latex(group)}}}" if group else "& " * (count - 1) for group, count in heads
+        rf"\multicolumn{{{count}}}{{c}}{{{_latex(group)}}}" if group else "& " * (count - 1)
+        for group, count in groups(table)
     ]
 
 

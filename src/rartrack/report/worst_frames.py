@@ -8,17 +8,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rartrack.boxes import Boxes
+from rartrack.boxes import Box, Boxes
 from rartrack.datasets.sequence import Image, Sequence
 from rartrack.errors import InputError
 from rartrack.evaluation.metrics import Values
 from rartrack.evaluation.scoreboard import Scoreboard
 from rartrack.evaluation.scoring import Score
+from rartrack.results import Result, Status
 
-TRUTH = (255, 255, 255)
-_WIDTH = 480
+_WIDTH = 640
 _QUALITY = 78
-_OTHERS = 4
+_OTHERS = 2
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,13 @@ class Worst:
     pictures: tuple[Picture, ...]
 
 
-def collect(board: Scoreboard, palette: Mapping[str, str], sequences: int, frames: int = 3) -> list[Worst]:
+def collect(board: Scoreboard, sequences: int, frames: int = 3) -> list[Worst]:
     """Pictures of the sequences on which one tracker is worst: ours if it is there, else the best.
 
     Empty where no frames are at hand. A sequence whose frames cannot be read is passed over.
 
     Args:
         board: the scores.
-        palette: tracker -> colour.
         sequences: how many at most.
         frames: pictures of each.
     """
@@ -65,7 +64,7 @@ def collect(board: Scoreboard, palette: Mapping[str, str], sequences: int, frame
     others = [each for each in board.main if each is not score][:_OTHERS]
     found = []
     for name in with_frames[:sequences]:
-        pictures = _pictures(board.sequences[name], score, others, palette, frames)
+        pictures = _pictures(board.sequences[name], score, others, frames)
         if pictures:
             found.append(Worst(name, score.tracker, values[name], metric, pictures))
     return found
@@ -86,43 +85,37 @@ def lowest(overlap: Values, count: int) -> list[int]:
     return sorted(chosen)
 
 
-def _pictures(
-    sequence: Sequence, score: Score, others: Iterable[Score], palette: Mapping[str, str], count: int
-) -> tuple[Picture, ...]:
+def _pictures(sequence: Sequence, score: Score, others: Iterable[Score], count: int) -> tuple[Picture, ...]:
     overlap = score.overlaps[sequence.name]
     if len(overlap) != len(sequence) or sequence.frames is None:
         return ()
-    # Last the boxes that matter most, so that nothing lies over them.
-    drawn = [(each.boxes[sequence.name], palette[each.tracker]) for each in others if sequence.name in each.boxes]
-    drawn += [(sequence.boxes, "#ffffff"), (score.boxes[sequence.name], palette[score.tracker])]
+    drawn = {"truth": sequence.boxes}
+    drawn |= {each.tracker: each.boxes[sequence.name] for each in (score, *others) if sequence.name in each.boxes}
     pictures = []
     for number in lowest(overlap, count):
         try:
             image = sequence.frames[number]
         except (InputError, OSError, IndexError):
             return ()
-        source = _jpeg(_draw(image, [(boxes[number], colour) for boxes, colour in drawn]))
+        source = _jpeg(_draw(image, {name: boxes[number] for name, boxes in drawn.items()}))
         pictures.append(Picture(number, float(np.nan_to_num(overlap[number])), source))
     return tuple(pictures)
 
 
-def _draw(image: Image, boxes: Iterable[tuple[Boxes, str]]) -> Image:
+def _draw(image: Image, boxes: Mapping[str, Boxes]) -> Image:
+    """The frame at the width of the page's pictures, each box with its name."""
     import cv2
+
+    from rartrack.video.overlay import draw
 
     scale = _WIDTH / image.shape[1]
     kind = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    shown = cv2.resize(image, None, fx=scale, fy=scale, interpolation=kind)
-    for box, colour in boxes:
-        if np.isfinite(box).all():
-            low = np.round(box[:2] * scale).astype(int)
-            high = np.round((box[:2] + box[2:]) * scale).astype(int)
-            for tone, thickness in (((20, 24, 30), 4), (_rgb(colour), 2)):
-                cv2.rectangle(shown, low.tolist(), high.tolist(), tone, thickness, cv2.LINE_AA)
-    return np.asarray(shown, dtype=np.uint8)
-
-
-def _rgb(colour: str) -> tuple[int, int, int]:
-    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+    shown = np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=kind), dtype=np.uint8)
+    results = {
+        name: Result(Box(*(float(number) * scale for number in box)), float("nan"), Status.TRACKED)
+        for name, box in boxes.items()
+    }
+    return draw(shown, results)
 
 
 def _jpeg(image: Image) -> str:

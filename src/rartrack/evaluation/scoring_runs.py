@@ -1,0 +1,74 @@
+"""Score TRE and SRE: several one-pass runs a sequence, whose frames are pooled.
+
+The benchmark's toolkit counts the successes of all runs of a sequence and divides by all their frames
+(tracker_benchmark v1.1, genPerfMat); only then are sequences averaged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from rartrack.boxes import Boxes
+from rartrack.datasets.dataset import Dataset
+from rartrack.datasets.sequence import Sequence
+from rartrack.errors import InputError
+from rartrack.evaluation import raw
+from rartrack.evaluation.protocols import PROTOCOLS, starts
+from rartrack.evaluation.rules import Frames, Rules, measure
+from rartrack.evaluation.scoring import Score, own_coordinates, summarise, truth_of
+
+
+@dataclass
+class SeveralRuns:
+    """One tracker's runs by sequence, each with the frame it starts in."""
+
+    tracker: str
+    runs: dict[str, list[tuple[int, Boxes]]] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+
+def read_several(
+    folder: Path, dataset: Dataset, sequences: Mapping[str, Sequence], protocol: str, given_origin: int
+) -> SeveralRuns:
+    """Read ``<tracker>/<protocol>/<sequence>_01.txt`` and so on, one file a run of the protocol."""
+    read = SeveralRuns(folder.name)
+    for name, sequence in sequences.items():
+        runs = []
+        for start in starts(PROTOCOLS[protocol], sequence):
+            path = folder / protocol / f"{name}_{start.number:02d}.txt"
+            try:
+                boxes = own_coordinates(raw.read_boxes(path), dataset.origin - given_origin)
+            except InputError as error:
+                read.remarks.append(str(error))
+                break
+            if len(boxes) != len(sequence) - start.frame:
+                expected = len(sequence) - start.frame
+                read.remarks.append(f"{path}: {len(boxes)} lines, {expected} expected from frame {start.frame} on")
+                break
+            runs.append((start.frame, boxes))
+        else:
+            read.runs[name] = runs
+            continue
+        read.missing.append(name)
+    return read
+
+
+def score_several(
+    read: SeveralRuns, dataset: Dataset, sequences: Mapping[str, Sequence], rules: Rules, benchmark: str
+) -> Score:
+    """Score one tracker's runs by one-pass rules."""
+    frames = {}
+    for name, runs in read.runs.items():
+        truth = truth_of(sequences[name], dataset)
+        measured = [measure(boxes, truth[start:], rules) for start, boxes in runs]
+        frames[name] = Frames(
+            overlap=np.concatenate([each.overlap for each in measured]),
+            error=np.concatenate([each.error for each in measured]),
+            normalized=np.concatenate([each.normalized for each in measured]),
+        )
+    return summarise(frames, rules, benchmark, read.tracker, missing=tuple(read.missing))

@@ -1,0 +1,97 @@
+"""Score one tracker's supervised runs with resets, read in any of the spellings in use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from rartrack.datasets.dataset import Dataset
+from rartrack.datasets.sequence import Sequence
+from rartrack.errors import InputError
+from rartrack.evaluation import raw, vot
+from rartrack.evaluation.scoring import Score, missing_remark, strangers_remark
+from rartrack.evaluation.vot_results import read_trajectory
+
+LACKING = 1
+"""Frames that a result may lack at its end: some toolkits' files do; the shorter length counts."""
+
+
+@dataclass
+class Runs:
+    """One tracker's repetitions by sequence, and what was wrong with the rest."""
+
+    tracker: str
+    repetitions: dict[str, list[vot.Trajectory]] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+
+def benchmark_of(dataset: Dataset) -> vot.Benchmark:
+    """The challenge that a data set is; VOT2018's constants under its own name for any other."""
+    known = vot.BENCHMARKS.get(dataset.name)
+    return known or replace(vot.BENCHMARKS["vot2018"], name=dataset.name, title=dataset.name)
+
+
+def read_runs(folder: Path, dataset: Dataset, sequences: Mapping[str, Sequence]) -> Runs:
+    """Read one tracker's runs; files that are missing, short or wrong make remarks, never an error."""
+    read = Runs(folder.name)
+    try:
+        found = raw.find_results(folder, dataset)
+    except InputError as error:
+        read.remarks.append(str(error))
+        read.missing.extend(sequences)
+        return read
+    read.remarks += [*missing_remark(read.tracker, found, sequences), *strangers_remark(read.tracker, found, dataset)]
+    for name, sequence in sequences.items():
+        try:
+            runs = [read_trajectory(path) for path in found.files.get(name, ())]
+        except InputError as error:
+            read.remarks.append(str(error))
+            runs = []
+        lengths = sorted({len(run) for run in runs} - {len(sequence)})
+        if lengths:
+            read.remarks.append(f"{read.tracker}/{name}: {lengths[0]} lines for {len(sequence)} frames")
+        if not runs or (lengths and lengths[0] < len(sequence) - LACKING):
+            read.missing.append(name)
+        else:
+            read.repetitions[name] = runs
+    return read
+
+
+def score_vot(read: Runs, benchmark: vot.Benchmark, sequences: Mapping[str, Sequence], rules: str) -> Score:
+    """Score one tracker's runs: EAO, accuracy, robustness (failures per 100 frames) and failures.
+
+    Raises:
+        InputError: a frame's size is not known.
+    """
+    chosen = [_sized(sequence) for name, sequence in sequences.items() if name in read.repetitions]
+    found = vot.score(benchmark, chosen, read.repetitions, rules)
+    each = found.per_sequence.values()
+    return Score(
+        benchmark=benchmark.name,
+        tracker=read.tracker,
+        rules=rules,
+        sequences=tuple(found.per_sequence),
+        figures={
+            "eao": found.eao,
+            "accuracy": found.accuracy,
+            "robustness": found.robustness,
+            "failures": float(sum(one.failures for one in each)),
+        },
+        by_sequence={
+            "accuracy": np.array([one.accuracy for one in each]),
+            "failures": np.array([one.failures for one in each]),
+        },
+        missing=tuple(read.missing),
+        challenge=found,
+    )
+
+
+def _sized(sequence: Sequence) -> Sequence:
+    if sequence.frame_size is not None or sequence.frames is None:
+        return sequence
+    height, width = sequence.frames[0].shape[:2]
+    return replace(sequence, frame_size=(width, height))
