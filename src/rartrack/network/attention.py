@@ -136,6 +136,13 @@ class LevelAttention(nn.Module):
         gain = features if psi is None else features * psi
         return gain + features, after  # Eq. 4
 
+    def neutral_gain(self) -> float | None:
+        """The one factor Eq. 4 comes to while no Psi is trained, 1.25 with both; None once one is."""
+        maps = [part.out for part in (self.channel, self.spatial) if part is not None]
+        if any(bool(out.weight.any()) or bool(cast(Tensor, out.bias).any()) for out in maps):
+            return None
+        return 1 + 0.5 ** len(maps)
+
 
 def _zero(conv: nn.Conv2d) -> nn.Conv2d:
     nn.init.zeros_(conv.weight)

@@ -33,6 +33,10 @@ class ResidualBlock(nn.Module):
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(cast(Tensor, self.last.bias))
 
+    def is_identity(self) -> bool:
+        """Whether the block is still the identity it starts as."""
+        return not bool(self.last.weight.any()) and not bool(cast(Tensor, self.last.bias).any())
+
     def forward(self, x: Tensor) -> Tensor:
         return x + cast(Tensor, self.last(F.relu(self.first(x), inplace=True)))
 
