@@ -4,8 +4,8 @@ Convention: a *region* is a row of a float array (T, 2n): ``x1, y1, ..., xn, yn`
 ``x, y, w, h`` followed by NaN for a rectangle; a row of NaN is no region and overlaps nothing. Corners are rounded to
 the nearest pixel (halves upwards). In every row the pixels between two edges belong to the region, those of the edges
 included; an edge that passes between two pixels takes the left one. Level edges bound nothing, so a region without
-height is empty, and so is a row whose two edges meet it in one pixel: a lone corner, a region without width. The benchmark's Python toolkit differs in all of this (see
-``Grid``).
+height is empty, and so is a row whose two edges meet it in one pixel: a lone corner, a region without width. The
+benchmark's Python toolkit differs in much of this (see ``Grid``).
 
 Source: the overlap of the VOT challenges 2015 to 2019 (M. Kristan et al., "A Novel Performance Evaluation Methodology
 for Single-Target Trackers", PAMI 2016, and the TraX library their toolkit uses). It is not the overlap of the exact

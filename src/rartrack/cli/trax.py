@@ -1,0 +1,46 @@
+"""``rartrack trax``: our tracker as a TraX tracker, for the VOT toolkit."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from rartrack.errors import InputError
+
+_EXAMPLES = """
+in the toolkit's trackers.ini:
+  [rartrack]
+  label = RAR
+  protocol = trax
+  command = rartrack trax --model rar-resnet50
+  timeout = 60
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command's options."""
+    parser.epilog, parser.formatter_class = _EXAMPLES, argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--model", default="rar-fast", metavar="NAME|PATH", help="a built-in model or a checkpoint")
+    parser.add_argument("--device", default="auto", metavar="DEVICE", help="auto, cpu or cuda (default: auto)")
+    parser.add_argument("--threads", type=int, metavar="N", help="processor threads (default: as many as there are)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Load the model, then answer the client until it quits."""
+    if sys.stdin.isatty() and "TRAX_SOCKET" not in os.environ:
+        raise InputError("trax is started by a TraX client, not by hand; see rartrack trax --help for trackers.ini")
+    from rartrack.evaluation.trax import library
+
+    library()  # says so early where it is missing
+    from rartrack.evaluation.trax_server import serve
+    from rartrack.tracking.load import load
+
+    if options.threads is not None:
+        if options.threads < 1:
+            raise InputError(f"--threads {options.threads}: must be 1 or more")
+        import torch
+
+        torch.set_num_threads(options.threads)
+    serve(load(options.model, options.device), name="rartrack", description=str(options.model))
+    return 0
