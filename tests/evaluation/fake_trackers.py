@@ -36,6 +36,11 @@ class SlowDrifter(Drifter):
     pause = 0.02
 
 
+class Still(Drifter):
+    def update(self, frame):
+        return self.box if frame.any() else None
+
+
 class Misbehaving(Drifter):
     """Misbehaves in the fifth frame of the sequence whose first frame is brightest (named ``b``), and only there."""
 

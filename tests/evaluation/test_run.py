@@ -17,7 +17,7 @@ import rartrack.evaluation.run
 from rartrack.datasets import load_dataset
 from rartrack.errors import InputError
 from rartrack.evaluation.jobs import Job
-from rartrack.evaluation.protocols import SRE, TRE
+from rartrack.evaluation.protocols import SRE, TRE, VOT, VOT_REALTIME, VOT_UNSUPERVISED
 from rartrack.evaluation.run import Observer, Settings, Summary, evaluate, plan
 from rartrack.evaluation.store import locked
 from rartrack.evaluation.trackers import parse_tracker
@@ -121,6 +121,35 @@ class TestFiles:
         assert [line.split(",")[1] for line in lines] == ["sequence", "a", "b", "c"]
 
 
+class TestVot:
+    def test_a_run_that_repeats_itself_has_three_files(self, folder, tmp_path):
+        run(folder, tmp_path / "out", "Still", settings=Settings(VOT), sequences=["a"])
+        assert sorted(texts(tmp_path / "out")) == [f"still/a/a_00{number}.txt" for number in (1, 2, 3)]
+        lines = (tmp_path / "out/still/a/a_001.txt").read_text().splitlines()
+        # The target moves a pixel a frame; in pixels the box reaches from 4 to 13, so that it is left in frame 10.
+        assert lines == ["1", *["4,5,8.5,6"] * 9, "2", "0"]
+
+    def test_one_that_does_not_has_fifteen_by_fifteen_seeds(self, folder, tmp_path):
+        run(folder, tmp_path / "out", settings=Settings(VOT), sequences=["a"])
+        assert len(set(texts(tmp_path / "out").values())) == 15
+
+    def test_other_experiments_lie_beside_it(self, folder, tmp_path):
+        run(folder, tmp_path / "out", "Still", settings=Settings(VOT_UNSUPERVISED), sequences=["a"])
+        run(folder, tmp_path / "out", "Still", settings=Settings(VOT_REALTIME), sequences=["a"])
+        assert (tmp_path / "out/still/unsupervised/a/a_003.txt").read_text().splitlines()[-1] == "4,5,8.5,6"
+        assert (tmp_path / "out/still/realtime/a/a_001.txt").exists()
+        assert not (tmp_path / "out/still/realtime/a/a_002.txt").exists()
+
+    def test_first_frames_only(self, folder, tmp_path):
+        run(folder, tmp_path / "out", "Still", settings=Settings(VOT, first=4), sequences=["a"])
+        assert (tmp_path / "out/still/a/a_001.txt").read_text().splitlines() == ["1", *["4,5,8.5,6"] * 3]
+
+    def test_a_box_that_is_not_finite_is_a_failure_of_the_run(self, folder, tmp_path):
+        summary = run(folder, tmp_path / "out", "NotANumber", settings=Settings(VOT))
+        assert [job.sequence.name for job, _ in summary.failed] == ["b"]
+        assert "not finite" in summary.failed[0][1].reason
+
+
 class TestKeeping:
     def test_what_is_there_is_kept(self, folder, tmp_path):
         run(folder, tmp_path / "out", sequences=["a"])
@@ -198,8 +227,8 @@ class TestBadTrackers:
         ("name", "reason", "details"),
         [
             ("Raising", "frame 5: RuntimeError: no idea", "Traceback"),
-            ("NotANumber", "frame 5: the tracker returned a box that is not finite: nan,1.0,2.0,3.0", ""),
-            ("ThreeNumbers", r"frame 5: the tracker returned '\(1.0, 2.0, 3.0\)', expected four numbers", ""),
+            ("NotANumber", r"frame 5: the tracker returned a box that is not finite: \(nan, 1.0, 2.0, 3.0\)", ""),
+            ("ThreeNumbers", r"frame 5: the tracker returned '\(1.0, 2.0, 3.0\)', expected x,y,w,h", ""),
             ("Crashing", r"its process ended \(signal SIGABRT\)", "last words"),
         ],
     )

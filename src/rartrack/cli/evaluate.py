@@ -66,7 +66,13 @@ def run(options: argparse.Namespace) -> int:
     dataset = load_dataset(options.dataset, options.data, wanted)
     protocol = PROTOCOLS[options.protocol or (VOT.name if dataset.protocol == "vot" else "ope")]
     settings = Settings(
-        protocol, options.first, options.seed, options.threads, options.time_limit, origin=dataset.origin
+        protocol,
+        options.first,
+        options.seed,
+        options.threads,
+        options.time_limit,
+        origin=dataset.origin,
+        benchmark=dataset.name,
     )
     with Progress() as progress:
         summary = evaluate(

@@ -37,9 +37,9 @@ class OpenCVTracker:
         hashes = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in self.files}
         return {"tracker": f"opencv:{self.kind}", "version": cv2.__version__, "weights": hashes}
 
-    def build(self, seed: int, threads: int) -> RunningOpenCV:
-        """Make the tracker; OpenCV's random numbers and threads are set for the whole process."""
-        return RunningOpenCV(self, seed, threads)
+    def build(self, threads: int) -> RunningOpenCV:
+        """Make the tracker; OpenCV's threads are set for the whole process."""
+        return RunningOpenCV(self, threads)
 
 
 class RunningOpenCV:
@@ -50,15 +50,14 @@ class RunningOpenCV:
     next frame and may find the target again.
     """
 
-    def __init__(self, spec: OpenCVTracker, seed: int, threads: int) -> None:
-        self._spec, self._seed = spec, seed
+    def __init__(self, spec: OpenCVTracker, threads: int) -> None:
+        self._spec = spec
         self._tracker: Any = None
         self._box = Box(0.0, 0.0, 0.0, 0.0)
         cv2.setNumThreads(threads)
 
     def init(self, frame: Image, box: Box) -> None:
         """Start on an RGB frame with a box; raises ``cv2.error`` where OpenCV cannot."""
-        cv2.setRNGSeed(self._seed)
         self._tracker = _create(self._spec)
         self._tracker.init(np.ascontiguousarray(frame[..., ::-1]), _whole_pixels(box, frame))
         self._box = box
@@ -107,7 +106,7 @@ def _network_files(folder: str, variant: str) -> tuple[Path, ...]:
     where = Path(folder or ".").expanduser()
     found = []
     for part in ("backbone", "head"):
-        files = sorted(path.resolve() for path in where.glob(f"*{variant}*{part}*.onnx"))
+        files = sorted(path.resolve() for path in where.rglob("*.onnx") if variant in path.name and part in path.name)
         if len(files) != 1:
             have = ", ".join(path.name for path in files) or "none"
             raise InputError(

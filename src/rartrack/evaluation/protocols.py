@@ -72,7 +72,7 @@ class Protocol:
         segments: starts spread over the sequence.
         shortest: frames that must be left after the last start.
         disturbances: first boxes tried in place of the true one.
-        resets: the tracker starts again after it has lost the target; ``evaluation.vot`` holds those rules.
+        vot: how the VOT challenge runs a tracker several times (``evaluation.vot_protocol``), or None.
     """
 
     name: str
@@ -81,14 +81,16 @@ class Protocol:
     segments: int = 1
     shortest: int = 1
     disturbances: tuple[Disturbance, ...] = ()
-    resets: bool = False
+    vot: Literal["supervised", "unsupervised", "realtime"] | None = None
 
 
 OPE = Protocol("ope", "one-pass evaluation", "CVPR 2013, Sec. 4")
 TRE = Protocol("tre", "temporal robustness evaluation", "CVPR 2013, Sec. 4; splitSeqTRE", segments=20, shortest=20)
 SRE = Protocol("sre", "spatial robustness evaluation", "CVPR 2013, Sec. 4; shiftInitBB", disturbances=DISTURBANCES)
-VOT = Protocol("vot", "supervised runs with resets", "VOT2016-VOT2019 challenge rules", resets=True)
-PROTOCOLS = {protocol.name: protocol for protocol in (OPE, TRE, SRE, VOT)}
+VOT = Protocol("vot", "supervised runs with resets", 'PAMI 2016, "A Novel Performance Evaluation"', vot="supervised")
+VOT_UNSUPERVISED = Protocol("vot-unsupervised", "runs without resets", "VOT2017 challenge", vot="unsupervised")
+VOT_REALTIME = Protocol("vot-realtime", "supervised runs at a camera's pace", "VOT2017 challenge", vot="realtime")
+PROTOCOLS = {protocol.name: protocol for protocol in (OPE, TRE, SRE, VOT, VOT_UNSUPERVISED, VOT_REALTIME)}
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from rartrack.datasets.sequence import Sequence
 from rartrack.errors import InputError
@@ -36,6 +36,7 @@ class Settings:
         threads: of one tracker.
         time_limit: seconds one frame may take before the run is given up; None: any.
         origin: what the result files call the first pixel.
+        benchmark: the data set's name, by which VOT's rules differ.
     """
 
     protocol: Protocol = OPE
@@ -43,7 +44,8 @@ class Settings:
     seed: int = 0
     threads: int = 1
     time_limit: float | None = TIME_LIMIT
-    origin: Literal[0, 1] = 0
+    origin: int = 0
+    benchmark: str = ""
 
 
 @dataclass
@@ -140,6 +142,7 @@ def plan(sequences: Iterable[Sequence], trackers: Iterable[TrackerSpec], setting
             seed=settings.seed,
             threads=settings.threads,
             time_limit=settings.time_limit,
+            benchmark=settings.benchmark,
         )
         for tracker in trackers
         for sequence, start in runs
@@ -217,6 +220,7 @@ def _made_by(job: Job, found: dict[str, Any]) -> dict[str, Any]:
         "threads": job.threads,
         "sequence": sequence_digest(job.sequence),
         "boxes": f"{job.origin}-based",
+        **({} if job.protocol.vot is None else {"benchmark": job.benchmark}),
     }
 
 

@@ -1,7 +1,7 @@
 """Results on disk, which are also the queue: what is there and was made in the same way is not done again.
 
 One run's files, ``STEM`` being the sequence's name for OPE, ``tre/NAME_01`` or ``sre/NAME_01`` and so on where a
-protocol has several runs, and ``NAME/NAME`` for VOT:
+protocol has several runs, ``NAME/NAME`` for VOT, ``unsupervised/NAME/NAME`` and ``realtime/NAME/NAME``:
 
 - ``RESULTS/TRACKER/STEM.txt`` (VOT: ``STEM_001.txt``, ...): x,y,w,h a line;
 - ``RESULTS/TRACKER/STEM_time.txt``: seconds, ``init`` first, then each frame;
@@ -98,7 +98,7 @@ def remove(results: Path, job: Job) -> None:
     """Delete a run's results, the mark of its being finished first."""
     result_file(results, job).unlink(missing_ok=True)
     folder, stem = _place(results, job)
-    for path in [*folder.glob(f"{_escape(stem)}_[0-9][0-9][0-9].txt")] if job.protocol.resets else []:
+    for path in [*folder.glob(f"{_escape(stem)}_[0-9][0-9][0-9].txt")] if job.protocol.vot is not None else []:
         path.unlink()
     for suffix in (".json", ".error", "_time.txt"):
         _stem(results, job, suffix).unlink(missing_ok=True)
@@ -170,8 +170,9 @@ def _about(job: Job, outcome: Outcome, made_by: dict[str, Any], hashes: dict[str
 def _place(results: Path, job: Job) -> tuple[Path, str]:
     """A run's folder and the stem of its files."""
     folder, name = results / job.tracker.name, job.sequence.name
-    if job.protocol.resets:
-        return folder / name, name
+    if job.protocol.vot is not None:
+        experiment = folder if job.protocol.vot == "supervised" else folder / job.protocol.vot
+        return experiment / name, name
     if job.start.number:
         return folder / job.protocol.name, f"{name}_{job.start.number:02d}"
     return folder, name
@@ -184,7 +185,7 @@ def _stem(results: Path, job: Job, suffix: str) -> Path:
 
 def _files(results: Path, job: Job, repetitions: int) -> list[Path]:
     folder, stem = _place(results, job)
-    if not job.protocol.resets:
+    if job.protocol.vot is None:
         return [folder / f"{stem}.txt"]
     return [folder / f"{stem}_{number:03d}.txt" for number in range(1, repetitions + 1)]
 

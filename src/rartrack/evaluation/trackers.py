@@ -60,13 +60,8 @@ class TrackerSpec(Protocol):
             InputError: it cannot be found.
         """
 
-    def build(self, seed: int, threads: int) -> Tracker:
-        """Load it.
-
-        Args:
-            seed: for random numbers of its own.
-            threads: it may use.
-        """
+    def build(self, threads: int) -> Tracker:
+        """Load it; it may use so many threads."""
 
 
 @dataclass(frozen=True)
@@ -100,14 +95,13 @@ class RarTracker:
             "code": source_digest("boxes.py", "checkpoints.py", "config.py", "network", "filter", "tracking"),
         }
 
-    def build(self, seed: int, threads: int) -> Tracker:
+    def build(self, threads: int) -> Tracker:
         """Load weights and settings; torch's threads are set for the whole process."""
         import torch
 
         from rartrack.tracking.load import load
 
         torch.set_num_threads(threads)
-        torch.manual_seed(seed)
         return load(self.model, self.device, dict(self.settings))
 
 
@@ -127,7 +121,7 @@ class CallableTracker:
         version = getattr(module, "__version__", None)
         return {"tracker": f"{Path(self.module).name}:{self.attribute}", "version": version, "code": code}
 
-    def build(self, seed: int, threads: int) -> Tracker:  # noqa: ARG002 it has no word in either
+    def build(self, threads: int) -> Tracker:  # noqa: ARG002 it has no word in either
         """Call the callable."""
         tracker: Tracker = self._find()[1]()
         return tracker
@@ -155,7 +149,7 @@ class TraxTracker:
         files = {word.name: hashlib.sha256(word.read_bytes()).hexdigest() for word in words if word.is_file()}
         return {"tracker": "trax", "command": list(self.command), "files": files}
 
-    def build(self, seed: int, threads: int) -> Tracker:
+    def build(self, threads: int) -> Tracker:
         """Start the program."""
         raise NotImplementedError
 
@@ -185,7 +179,10 @@ def parse_tracker(text: str, device: str = "auto", settings: Mapping[str, Any] |
         module, attribute = match["module"], match["callable"]
         if module.endswith(".py"):
             module = str(Path(module).resolve())
-        return CallableTracker(name or _folder_name(f"{Path(module).stem}.{attribute}"), module, attribute)
+            stem = Path(module).stem
+        else:
+            stem = module.rpartition(".")[2]
+        return CallableTracker(name or _folder_name(f"{stem}.{attribute}"), module, attribute)
     model = str(Path(spec).resolve()) if Path(spec).is_file() else spec
     stem = Path(spec).name.removesuffix(".xz").removesuffix(".safetensors")
     return RarTracker(name or _folder_name(stem), model, device, tuple(sorted((settings or {}).items())))

@@ -110,9 +110,13 @@ def write_trajectory(path: Path, trajectory: Trajectory) -> None:
     """Write one repetition, whole or not at all (written beside, then renamed)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    text = "".join(",".join(_number(value) for value in row) + "\n" for row in trajectory.rows())
-    unfinished.write_text(text, encoding="utf-8")
+    unfinished.write_text(trajectory_text(trajectory), encoding="utf-8")
     unfinished.replace(path)
+
+
+def trajectory_text(trajectory: Trajectory) -> str:
+    """Return the content of a repetition's file."""
+    return "".join(",".join(_number(value) for value in row) + "\n" for row in trajectory.rows())
 
 
 def repetition_name(sequence: str, repetition: int) -> str:

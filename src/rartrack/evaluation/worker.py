@@ -25,7 +25,8 @@ import weakref
 from typing import IO, Any
 
 from rartrack.errors import InputError
-from rartrack.evaluation.jobs import Failure, Job, Outcome, execute, seed_everything
+from rartrack.evaluation.execute import execute, seed_everything
+from rartrack.evaluation.jobs import Failure, Job, Outcome
 from rartrack.evaluation.provenance import code_version, machine
 from rartrack.evaluation.trackers import Tracker, TrackerSpec
 
@@ -234,7 +235,7 @@ def main(threads: int) -> None:
             loaded = None  # one model in memory at a time
             try:
                 seed_everything(request.seed)
-                loaded = (request.tracker, request.seed, request.tracker.build(request.seed, threads))
+                loaded = (request.tracker, request.seed, request.tracker.build(threads))
             except Exception as error:
                 _send(output, ("done", Outcome(failure=_cannot_load(request.tracker, error))))
                 continue

@@ -1,0 +1,175 @@
+"""Do one run in this process: give the tracker its frames, time it, check its boxes, write down what it says."""
+
+from __future__ import annotations
+
+import math
+import random
+import statistics
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from rartrack.boxes import Box, Boxes
+from rartrack.datasets.sequence import Image, Sequence
+from rartrack.errors import InputError
+from rartrack.evaluation.jobs import Failure, Job, Outcome
+from rartrack.evaluation.protocols import first_box
+from rartrack.evaluation.provenance import machine
+from rartrack.evaluation.trackers import Tracker
+from rartrack.evaluation.vot_protocol import RealTime, region_row, repeat, run_supervised, run_unsupervised
+from rartrack.evaluation.vot_results import Trajectory, trajectory_text
+from rartrack.evaluation.vot_rules import Protocol as VotConstants
+from rartrack.evaluation.vot_rules import find_rules
+
+
+class BadBoxError(Exception):
+    """A tracker gave something that is no box."""
+
+
+def execute(job: Job, tracker: Tracker, alive: Callable[[], None]) -> Outcome:
+    """Run a job in this process.
+
+    Args:
+        job: the run.
+        tracker: built from ``job.tracker``.
+        alive: called before the tracker gets a frame, which is how a hanging tracker is noticed.
+    """
+    seed_everything(job.seed)
+    watched = Stopwatch(tracker, alive)
+    try:
+        texts, begin = _one_pass(job, watched) if job.protocol.vot is None else _vot(job, watched)
+    except InputError as error:
+        return Outcome(failure=Failure(str(error)))
+    except BadBoxError as error:
+        return Outcome(failure=Failure(f"{_where(job, watched)}: {error}"))
+    except Exception as error:
+        line = " ".join(str(error).split())
+        reason = f"{_where(job, watched)}: {type(error).__name__}: {line}"
+        return Outcome(failure=Failure(reason, traceback.format_exc()))
+    return Outcome(
+        texts=texts,
+        first_box=begin,
+        init_seconds=statistics.median(watched.init_seconds),
+        frame_seconds=tuple(watched.frame_seconds),
+        machine=machine(),
+    )
+
+
+def seed_everything(seed: int) -> None:
+    """Seed the generators that trackers of any kind draw from; those of libraries only where they are loaded."""
+    random.seed(seed)
+    np.random.seed(seed)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(seed)
+    if "cv2" in sys.modules:
+        sys.modules["cv2"].setRNGSeed(seed)
+
+
+class Stopwatch:
+    """A tracker whose calls are counted and timed and whose boxes are checked.
+
+    Attributes:
+        calls: of ``init`` and ``update`` that were begun.
+        init_seconds: of each call of ``init``.
+        frame_seconds: of each call of ``update``.
+    """
+
+    def __init__(self, tracker: Tracker, alive: Callable[[], None]) -> None:
+        self._tracker, self._alive = tracker, alive
+        self.calls = 0
+        self.init_seconds: list[float] = []
+        self.frame_seconds: list[float] = []
+
+    def init(self, frame: Image, box: Box, /) -> None:
+        """Start, as ``Tracker.init``."""
+        self._alive()
+        self.calls += 1
+        begin = time.perf_counter()
+        self._tracker.init(frame, box)
+        self.init_seconds.append(time.perf_counter() - begin)
+
+    def update(self, frame: Image, /) -> tuple[float, ...]:
+        """The box in the next frame, or the corners of a polygon where the tracker gives one.
+
+        Raises:
+            BadBoxError: it is neither, or not finite.
+        """
+        self._alive()
+        self.calls += 1
+        begin = time.perf_counter()
+        result = self._tracker.update(frame)
+        self.frame_seconds.append(time.perf_counter() - begin)
+        return _checked(result)
+
+
+def _checked(result: Any) -> tuple[float, ...]:
+    try:
+        row = region_row(result)
+    except InputError as error:
+        raise BadBoxError(str(error)) from None
+    if not all(map(math.isfinite, row)):
+        raise BadBoxError(f"the tracker returned a box that is not finite: {str(getattr(result, 'box', result))[:60]}")
+    return tuple(row)
+
+
+def _where(job: Job, watched: Stopwatch) -> str:
+    if job.protocol.vot is not None:
+        return f"call {watched.calls}"
+    return f"frame {job.start.frame + watched.calls - 1}"
+
+
+def _one_pass(job: Job, tracker: Stopwatch) -> tuple[tuple[str, ...], tuple[float, ...]]:
+    frames = job.sequence.frames
+    if frames is None:
+        raise InputError(f"{job.sequence.name}: its frames are not there, only its annotation")
+    if len(frames) < job.stop:
+        raise InputError(f"{job.sequence.name}: {len(frames)} frames, {len(job.sequence)} are annotated")
+    image = frames[job.start.frame]
+    begin = first_box(job.start, job.sequence, (image.shape[1], image.shape[0]))
+    boxes: list[tuple[float, ...]] = [begin]
+    tracker.init(image, begin)
+    for index in range(job.start.frame + 1, job.stop):
+        row = tracker.update(frames[index])
+        if len(row) != 4:
+            raise BadBoxError(f"the tracker returned {len(row)} numbers, expected four: x,y,w,h")
+        boxes.append(row)
+    # A file of a whole sequence has a line for every frame, also for those before the target is first seen.
+    before = job.start.frame if job.start.number == 0 else 0
+    written = np.vstack([np.full((before, 4), np.nan), np.array(boxes)])
+    return (box_text(written, job.origin),), tuple(begin)
+
+
+def _vot(job: Job, tracker: Stopwatch) -> tuple[tuple[str, ...], tuple[float, ...]]:
+    sequence = _shortened(job.sequence, job.stop)
+    constants, rules = VotConstants(), find_rules("toolkit", job.benchmark)
+    if job.protocol.vot == "realtime":
+        runs = [run_supervised(RealTime(tracker, sequence.rate or constants.rate), sequence, rules, constants)]
+    else:
+        seeds = iter(range(job.seed, job.seed + constants.repetitions))
+
+        def once() -> Trajectory:
+            seed_everything(next(seeds))
+            if job.protocol.vot == "unsupervised":
+                return run_unsupervised(tracker, sequence)
+            return run_supervised(tracker, sequence, rules, constants)
+
+        runs = list(repeat(once, constants))
+    return tuple(trajectory_text(run) for run in runs), tuple(map(float, sequence.boxes[job.start.frame]))
+
+
+def _shortened(sequence: Sequence, stop: int) -> Sequence:
+    """The first frames of a sequence's annotation; its frames stay as they are."""
+    polygons = None if sequence.polygons is None else sequence.polygons[:stop]
+    tags = {name: flags[:stop] for name, flags in sequence.tags.items()}
+    return replace(sequence, boxes=sequence.boxes[:stop], polygons=polygons, tags=tags)
+
+
+def box_text(boxes: Boxes, origin: int) -> str:
+    """Lines ``x,y,w,h`` of boxes (T, 4), to twelve digits."""
+    written = boxes + np.array([origin, origin, 0, 0])
+    return "".join(",".join(format(value, ".12g") for value in row) + "\n" for row in written)

@@ -1,0 +1,176 @@
+"""From a word on the command line to a tracker that gets RGB frames and gives 0-based boxes."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import cv2
+import fake_trackers
+import numpy as np
+import pytest
+
+from rartrack.boxes import Box, iou
+from rartrack.datasets import load_dataset
+from rartrack.errors import InputError
+from rartrack.evaluation.opencv import OpenCVTracker, RunningOpenCV
+from rartrack.evaluation.trackers import CallableTracker, RarTracker, TraxTracker, parse_settings, parse_tracker
+
+
+class TestParse:
+    @pytest.mark.parametrize(
+        ("text", "kind", "name"),
+        [
+            ("opencv:csrt", OpenCVTracker, "opencv-csrt"),
+            ("package.module:Tracker", CallableTracker, "module.Tracker"),
+            ("some/where/mine.py:Tracker", CallableTracker, "mine.Tracker"),
+            ("trax:python tracker.py --fast", TraxTracker, "python"),
+            ("rar-fast", RarTracker, "rar-fast"),
+            ("runs/night-3.safetensors", RarTracker, "night-3"),
+            ("ours=rar-fast", RarTracker, "ours"),
+            ("theirs=trax:python tracker.py --x=1", TraxTracker, "theirs"),
+        ],
+    )
+    def test_kinds_and_the_folders_they_are_given(self, text, kind, name):
+        spec = parse_tracker(text)
+        assert isinstance(spec, kind)
+        assert spec.name == name
+
+    def test_an_existing_checkpoint_is_a_model_whatever_its_name(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        Path("a:b").write_bytes(b"")
+        assert isinstance(parse_tracker("a:b"), RarTracker)
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("", "empty"),
+            ("opencv:", "empty"),
+            ("trax:", "empty"),
+            ("opencv:ksrt", "did you mean 'csrt'"),
+            ("opencv:csrt-v2", "OpenCV's are csrt, kcf, mil, nano"),
+            ("opencv:nano:/nowhere", r"one \*backbone\*\.onnx"),
+        ],
+    )
+    def test_what_cannot_be_understood_is_said_in_a_line(self, text, said):
+        with pytest.raises(InputError, match=said):
+            parse_tracker(text)
+
+    def test_a_spec_travels_to_other_processes(self):
+        for text in ("opencv:mil", "rar-fast", "a.b:c", "trax:x y"):
+            spec = parse_tracker(text, settings={"filter.form": "shared"})
+            assert pickle.loads(pickle.dumps(spec)) == spec
+            assert hash(spec) == hash(parse_tracker(text, settings={"filter.form": "shared"}))
+
+    def test_settings_are_yaml(self):
+        found = parse_settings(["filter.form=shared", "tracking.scales=5", "network.dilate=false"])
+        assert found == {"filter.form": "shared", "tracking.scales": 5, "network.dilate": False}
+        with pytest.raises(InputError, match="expected KEY=VALUE"):
+            parse_settings(["filter.form"])
+
+
+class TestCallable:
+    def test_the_module_is_imported_by_name_or_from_its_file(self):
+        assert isinstance(parse_tracker("fake_trackers:Still").build(1), fake_trackers.Still)
+        assert type(parse_tracker(fake_trackers.spec("Still")).build(1)).__name__ == "Still"
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("no_such_module:Tracker", "not found; give its file"),
+            ("/no/such/file.py:Tracker", "no such file"),
+            ("fake_trackers:Nobody", "no callable 'Nobody'"),
+        ],
+    )
+    def test_what_is_not_there(self, text, said):
+        with pytest.raises(InputError, match=said):
+            parse_tracker(text).describe()
+
+    def test_the_description_changes_with_the_code(self, tmp_path):
+        (tmp_path / "mine.py").write_text("__version__ = '1.2'\ndef make(): ...\n")
+        spec = parse_tracker(f"{tmp_path}/mine.py:make")
+        before = spec.describe()
+        assert before["version"] == "1.2"
+        (tmp_path / "mine.py").write_text("__version__ = '1.2'\ndef make(): pass\n")
+        assert spec.describe()["code"] != before["code"]
+
+
+class Recorder:
+    """Stands in for one of OpenCV's trackers."""
+
+    def __init__(self, answers):
+        self.answers, self.frames = answers, []
+
+    def init(self, frame, box):
+        self.frames.append(frame)
+        self.box = box
+
+    def update(self, frame):
+        self.frames.append(frame)
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+class TestOpenCVEdge:
+    def make(self, monkeypatch, *answers):
+        recorder = Recorder(list(answers))
+        monkeypatch.setattr("rartrack.evaluation.opencv._create", lambda _: recorder)
+        return recorder, RunningOpenCV(OpenCVTracker("opencv-kcf", "kcf"), threads=1)
+
+    def test_frames_are_turned_to_bgr(self, monkeypatch):
+        recorder, tracker = self.make(monkeypatch, (True, (1, 2, 3, 4)))
+        red = np.zeros((20, 30, 3), np.uint8)
+        red[..., 0] = 255
+        tracker.init(red, Box(1, 2, 3, 4))
+        tracker.update(red)
+        assert all(frame[0, 0].tolist() == [0, 0, 255] for frame in recorder.frames)
+
+    @pytest.mark.parametrize(
+        ("box", "given"),
+        [
+            ((1.6, 2.4, 3.6, 4.6), (2, 2, 4, 5)),
+            ((-5, -5, 10, 12), (0, 0, 5, 7)),
+            ((25, 15, 10, 10), (25, 15, 5, 5)),
+            ((3, 3, 0.2, 0.2), (3, 3, 1, 1)),
+        ],
+    )
+    def test_boxes_are_rounded_and_cut_to_the_frame(self, monkeypatch, box, given):
+        recorder, tracker = self.make(monkeypatch)
+        tracker.init(np.zeros((20, 30, 3), np.uint8), Box(*box))
+        assert recorder.box == given
+
+    def test_after_a_failure_the_last_box_is_kept(self, monkeypatch):
+        answers = [(True, (5, 6, 7, 8)), (False, (0, 0, 0, 0)), cv2.error("no"), (True, (9, 9, 9, 9))]
+        _, tracker = self.make(monkeypatch, *answers)
+        frame = np.zeros((20, 30, 3), np.uint8)
+        tracker.init(frame, Box(1, 2, 3, 4))
+        found = [tracker.update(frame) for _ in range(4)]
+        assert found == [(5, 6, 7, 8), (5, 6, 7, 8), (5, 6, 7, 8), (9, 9, 9, 9)]
+
+    def test_a_failure_in_the_first_frame_leaves_the_box_given(self, monkeypatch):
+        _, tracker = self.make(monkeypatch, (False, (0, 0, 0, 0)))
+        frame = np.zeros((20, 30, 3), np.uint8)
+        tracker.init(frame, Box(1.5, 2, 3, 4))
+        assert tracker.update(frame) == (1.5, 2, 3, 4)
+
+
+class TestOpenCVOnRealFrames:
+    @pytest.mark.parametrize("kind", ["csrt", "kcf", "mil", "nano-v1", "nano-v2"])
+    def test_it_follows_a_pedestrian_for_ten_frames(self, shared, kind):
+        word = f"opencv:{kind}" + (f":{shared}/peers/nanotrack" if "nano" in kind else "")
+        sequence = load_dataset(shared / "otb-layout", sequences=["Crossing"])[0]
+        tracker = parse_tracker(word).build(1)
+        tracker.init(sequence.frames[0], Box(*sequence.boxes[0]))
+        found = [tracker.update(sequence.frames[index]) for index in range(1, 10)]
+        assert iou(found, sequence.boxes[1:10]).mean() > 0.5
+
+    def test_variants_of_nano_must_be_told_apart(self, shared):
+        with pytest.raises(InputError, match="name folder and variant"):
+            parse_tracker(f"opencv:nano:{shared}/peers/nanotrack")
+
+    def test_the_description_holds_the_networks_hashes(self, shared):
+        described = parse_tracker(f"opencv:nano-v2:{shared}/peers/nanotrack").describe()
+        assert sorted(described["weights"]) == ["nanotrackv2_backbone.onnx", "nanotrackv2_head.onnx"]
+        assert described["version"] == cv2.__version__
