@@ -1,0 +1,108 @@
+"""Whole benchmarks: the challenges' published figures through the report's own path, and several runs a sequence."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rartrack.datasets import Dataset, load_dataset
+from rartrack.datasets.dataset import Entry
+from rartrack.datasets.sequence import Sequence
+from rartrack.errors import InputError
+from rartrack.evaluation.protocols import TRE, starts
+from rartrack.evaluation.scoreboard import by_attribute, score_results
+
+# EAO, A, R by the challenge's rules of the year, by pysot's, and by the later Python toolkit's.
+CHALLENGES = {
+    ("vot2017", "SiamFC"): [(0.1880, 0.5021, 0.5853), (0.1868, 0.5029, 0.5853), (0.1842, 0.4932, 0.5853)],
+    ("vot2018", "DaSiamRPN"): [(0.3827, 0.5858, 0.2763), (0.3827, 0.5858, 0.2763), (0.3717, 0.5856, 0.2763)],
+    ("vot2018", "NanoTrackV3"): [(0.4491, 0.5651, 0.1639), (0.4491, 0.5651, 0.1639), (0.4535, 0.5714, 0.1639)],
+    ("vot2018", "SiamAPN"): [(0.2480, 0.5586, 0.4917), (0.2480, 0.5586, 0.4917), (0.2438, 0.5568, 0.4917)],
+    ("vot2019", "NanoTrackV3"): [(0.2991, 0.5695, 0.3863), (0.2957, 0.5627, 0.3863), (0.2931, 0.5637, 0.3863)],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("year", "tracker"), CHALLENGES)
+def test_challenge_figures_come_back(shared: Path, raw_results: Path, year: str, tracker: str) -> None:
+    dataset = load_dataset(year, shared / "annotations")
+    board = score_results(raw_results / year, dataset, ("toolkit", "pysot", "vot-toolkit"), trackers=[tracker])
+    found = [[score.figures[name] for name in ("eao", "accuracy", "robustness")] for score in board.scores]
+    assert np.round(found, 4).tolist() == [list(row) for row in CHALLENGES[year, tracker]]
+
+
+def test_a_run_that_lacks_its_last_frame_is_scored_and_one_that_lacks_more_is_not(
+    shared: Path, raw_results: Path, tmp_path: Path
+) -> None:
+    dataset = load_dataset("vot2018", shared / "annotations", ["bag", "ball2"])
+    folder = tmp_path / "DaSiamRPN"
+    for name in ("bag", "ball2"):
+        shutil.copytree(raw_results / "vot2018" / "DaSiamRPN" / name, folder / name)
+    run = folder / "bag" / "bag_001.txt"
+    lines = run.read_text().splitlines()
+    run.write_text("\n".join(lines[:-1]))
+    board = score_results(tmp_path, dataset)
+    assert board.main[0].missing == ()
+    assert "DaSiamRPN/bag: 195 lines for 196 frames" in board.remarks
+    run.write_text("\n".join(lines[:100]))
+    with pytest.raises(InputError, match="no complete results for 1 of 2 sequences"):
+        score_results(tmp_path, dataset)
+    assert score_results(tmp_path, dataset, partial=True).main[0].missing == ("bag",)
+
+
+def test_a_folder_in_vots_layout_is_scored_with_polygons(shared: Path, raw_results: Path, tmp_path: Path) -> None:
+    shutil.copytree(raw_results / "vot2018" / "DaSiamRPN" / "bag", tmp_path / "DaSiamRPN" / "bag")
+    board = score_results(tmp_path, load_dataset(shared / "vot-layout", sequences=["bag"]))
+    named = score_results(tmp_path, load_dataset("vot2018", shared / "annotations", ["bag"]))
+    assert board.main[0].figures["accuracy"] == pytest.approx(named.main[0].figures["accuracy"])
+
+
+def _dataset(tmp_path: Path, frames: int = 60) -> Dataset:
+    boxes = np.tile([50.0, 40.0, 20.0, 10.0], (frames, 1))
+    sequence = Sequence("alpha", boxes, attributes=frozenset({"OCC"}))
+    return Dataset("small", (Entry("alpha", lambda: sequence),), "folder", "ope", 0, tmp_path)
+
+
+def test_the_frames_of_all_of_a_sequences_runs_are_pooled(tmp_path: Path) -> None:
+    dataset = _dataset(tmp_path)
+    sequence = dataset[0]
+    runs = starts(TRE, sequence)
+    for start in runs:
+        boxes = sequence.boxes[start.frame :].copy()
+        if start is not runs[0]:
+            boxes[1:, 0] += 500
+        path = tmp_path / "results" / "halting" / "tre" / f"alpha_{start.number:02d}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savetxt(path, boxes, delimiter=",")
+    board = score_results(tmp_path / "results", dataset, protocol="tre")
+    assert board.benchmark == "small-tre"
+    total = sum(len(sequence) - start.frame for start in runs)
+    assert board.main[0].figures["dp20"] == pytest.approx((60 + len(runs) - 1) / total)
+    runs_file = tmp_path / "results" / "halting" / "tre" / "alpha_02.txt"
+    runs_file.write_text("1,2,3,4\n")
+    with pytest.raises(InputError, match=r"1 lines, \d+ expected from frame"):
+        score_results(tmp_path / "results", dataset, protocol="tre")
+
+
+def test_speed_is_the_median_without_the_start(tmp_path: Path) -> None:
+    dataset = _dataset(tmp_path)
+    folder = tmp_path / "results" / "fast"
+    folder.mkdir(parents=True)
+    np.savetxt(folder / "alpha.txt", dataset[0].boxes, delimiter=",")
+    np.savetxt(folder / "alpha_time.txt", [5.0, 0.02, 0.02, 0.02, 1.0])
+    assert score_results(tmp_path / "results", dataset).main[0].seconds == 0.02
+
+
+def test_attribute_figures_are_means_over_the_sequences_that_have_it(shared: Path, raw_results: Path) -> None:
+    dataset = load_dataset("otb2015", shared / "annotations")
+    board = score_results(raw_results / "otb", dataset, trackers=["DaSiamRPN"])
+    found = board.attributes()
+    counts = [len(found[name]) for name in ("IV", "OPR", "SV", "OCC", "DEF", "MB", "FM", "IPR", "OV", "BC", "LR")]
+    assert counts == [38, 63, 64, 49, 44, 29, 39, 51, 14, 31, 9]
+    score = board.main[0]
+    rows = [score.sequences.index(name) for name in found["LR"]]
+    assert by_attribute(score, "auc", found["LR"]) == score.by_sequence["auc"][rows].mean()
+    assert np.isnan(by_attribute(score, "auc", ()))

@@ -1,0 +1,150 @@
+"""The report as a user asks for it, on a small benchmark of known figures."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rartrack.cli.main import main
+from rartrack.datasets import load_dataset
+from rartrack.evaluation.scoreboard import score_results
+from rartrack.report import catalogue, plots, worst_frames
+from rartrack.report.write import make_folder, write_report
+
+TABLE_ONLY = ("--table", "small-overall")
+"""No plots, which take seconds."""
+SUCCESS_OF_HALF = 0.5 * 20 / 21
+"""Half of the frames have overlap 1, which is above 20 of the 21 thresholds; the rest is above none."""
+
+
+def _scores(path: Path) -> dict[tuple[str, str, str], float]:
+    with path.open() as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["benchmark", "tracker", "rules", "metric", "value"]
+    return {(row["tracker"], row["rules"], row["metric"]): float(row["value"]) for row in rows}
+
+
+def test_scores_are_written_in_full(annotations: Path, results: Path, tmp_path: Path) -> None:
+    output = tmp_path / "report"
+    arguments = ["report", str(results), "--dataset", str(annotations), "--rules", "toolkit,pysot", *TABLE_ONLY]
+    assert main([*arguments, "--output", str(output)]) == 0
+    found = _scores(output / "scores.csv")
+    for rules in ("toolkit", "pysot"):
+        assert found["perfect", rules, "auc"] == pytest.approx(20 / 21, abs=1e-15)
+        assert found["perfect", rules, "dp20"] == 1
+        assert found["halved", rules, "auc"] == pytest.approx(SUCCESS_OF_HALF, abs=1e-15)
+        assert found["halved", rules, "dp20"] == 0.5
+
+
+def test_a_report_holds_tables_plots_and_one_page_that_needs_nothing_else(
+    annotations: Path, results: Path, tmp_path: Path
+) -> None:
+    board = score_results(results, load_dataset(annotations))
+    paths = write_report([board], tmp_path / "report")
+    names = {path.relative_to(tmp_path / "report").as_posix() for path in paths}
+    assert {"scores.csv", "sequences.csv", "attributes.csv", "index.html"} <= names
+    assert {f"tables/small-overall.{ending}" for ending in ("csv", "md", "tex")} <= names
+    assert {f"plots/small-{kind}.{ending}" for kind in ("curves", "ranking") for ending in ("svg", "png")} <= names
+    page = paths[-1].read_text(encoding="utf-8")
+    assert not re.search(r'(?:src|href)="(?!data:|#)', page)
+    assert "perfect" in page
+    assert "0.9524" in page
+
+
+def test_the_same_results_give_the_same_plot(annotations: Path, results: Path, tmp_path: Path) -> None:
+    boards = [score_results(results, load_dataset(annotations))]
+    draw = catalogue.choose_figure("small-ranking", boards)
+    once, again = (plots.save(draw(), make_folder(tmp_path / name), "ranking") for name in ("once", "again"))
+    assert [path.read_bytes() for path in once] == [path.read_bytes() for path in again]
+
+
+def test_without_output_only_the_table_is_printed(
+    annotations: Path, results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["report", str(results), "--dataset", str(annotations), "--format", "csv"]) == 0
+    rows = list(csv.reader(capsys.readouterr().out.strip().splitlines()))
+    assert [row[0] for row in rows] == ["tracker", "perfect", "halved"]
+
+
+def test_boxes_counted_from_0_are_told_apart(annotations: Path, results: Path, tmp_path: Path) -> None:
+    for name in ("alpha", "beta", "gamma"):
+        path = results / "perfect" / f"{name}.txt"
+        boxes = np.loadtxt(path, delimiter=",")
+        np.savetxt(path, boxes - [1, 1, 0, 0], delimiter=",")
+    arguments = ["report", str(results), "--dataset", str(annotations), "--trackers", "perfect", *TABLE_ONLY]
+    assert main([*arguments, "--output", str(tmp_path / "wrong")]) == 0
+    assert main([*arguments, "--output", str(tmp_path / "right"), "--boxes", "0-based"]) == 0
+    assert _scores(tmp_path / "wrong" / "scores.csv")["perfect", "toolkit", "auc"] < 0.9
+    assert _scores(tmp_path / "right" / "scores.csv")["perfect", "toolkit", "auc"] == pytest.approx(20 / 21)
+
+
+def test_the_beginning_of_sequences_can_be_scored_alone(annotations: Path, results: Path) -> None:
+    board = score_results(results, load_dataset(annotations), first=10)
+    assert {score.tracker: score.figures["dp20"] for score in board.main} == {"perfect": 1, "halved": 1}
+
+
+def test_incomplete_results_are_left_out_with_one_line_each(
+    annotations: Path, results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (results / "halved" / "beta.txt").unlink()
+    (results / "halved" / "stranger.txt").write_text("1,2,3,4\n")
+    assert main(["report", str(results), "--dataset", str(annotations)]) == 0
+    output = capsys.readouterr()
+    assert "halved" not in output.out
+    lines = output.err.splitlines()
+    assert "rartrack: halved: no result for 1 (beta) of 3 sequences" in lines
+    assert "rartrack: halved: 1 (stranger) not in small, ignored" in lines
+    assert any("halved: left out" in line and "--partial" in line for line in lines)
+
+
+def test_incomplete_results_are_scored_on_request_and_marked(
+    annotations: Path, results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = results / "halved" / "beta.txt"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:7]))
+    assert main(["report", str(results), "--dataset", str(annotations), "--partial"]) == 0
+    output = capsys.readouterr()
+    assert "halved *" in output.out
+    assert "only 2 of 3 sequences" in output.out
+    assert "halved/beta.txt: 7 lines, shorter than its 40 frames" in output.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--rules", "pysott"], "has no rules 'pysott'; it has toolkit, pysot, got10k; did you mean 'pysot'?"),
+        (["--trackers", "perfec"], "did you mean 'perfect'?"),
+        (["--table", "table2"], "table2 needs results on otb2013 or otb2015"),
+        (["--table", "table9"], "no table 'table9'"),
+        (["--figure", "fig8"], "--figure needs --output"),
+        (["--against", "nobody"], "no such tracker"),
+    ],
+)
+def test_wrong_use_is_one_line_and_exit_status_2(
+    annotations: Path, results: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    assert main(["report", str(results), "--dataset", str(annotations), *arguments]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_nothing_to_score_is_one_line_and_exit_status_2(
+    annotations: Path, results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for tracker in results.iterdir():
+        (tracker / "alpha.txt").write_text("1,2,3\n")
+    assert main(["report", str(results), "--dataset", str(annotations)]) == 2
+    assert "no tracker can be scored on small" in capsys.readouterr().err
+
+
+def test_the_worst_frames_are_the_lowest_and_apart() -> None:
+    overlap = np.ones(100)
+    overlap[[0, 40, 41, 42, 80]] = 0.0
+    overlap[60] = -1
+    assert worst_frames.lowest(overlap, 2) == [40, 80]
+    assert len(worst_frames.lowest(overlap, 3)) == 3
