@@ -54,7 +54,7 @@ class TestFile:
         with VideoWriter(tmp_path / "red.mp4", 25, (32, 32)) as writer:
             writer.write(red)
         (frame,) = read(tmp_path / "red.mp4")
-        assert frame.image[16, 16] == pytest.approx((255, 0, 0), abs=6)
+        assert frame.image[16, 16].tolist() == pytest.approx([255, 0, 0], abs=6)
 
     @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.mov"])
     def test_a_variable_rate_keeps_its_true_times(self, make_video: MakeVideo, name: str) -> None:

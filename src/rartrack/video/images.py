@@ -23,7 +23,7 @@ _DIGITS = re.compile(r"(\d+)")
 def natural_key(name: str) -> list[tuple[int, int, str]]:
     """Sort key under which ``2.jpg`` comes before ``10.jpg``, whatever text surrounds the numbers."""
     parts = _DIGITS.split(name.casefold())
-    key = [(1, int(part), part) if part.isdecimal() else (0, 0, part) for part in parts if part]
+    key = [(0, int(part), part) if part.isdecimal() else (1, 0, part) for part in parts if part]
     return [*key, (-1, 0, name)]
 
 

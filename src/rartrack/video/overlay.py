@@ -34,7 +34,6 @@ _FONT_ROWS = 22
 _LEAST_ROWS = 8
 _RIM_FROM = 1.2
 """Smallest unit at which lines get a dark rim; below, it would hide the picture."""
-_LARGEST = 1 << 20
 
 _Plate = tuple[int, int, int, int]
 """x, y, width, height."""
@@ -82,23 +81,28 @@ def _text(name: str, result: Result) -> str:
 
 def _draw_box(image: Image, box: Box, colour: Colour, status: Status, unit: float) -> None:
     """Draw around the pixels of the box, not over them."""
-    thin = max(1, round(unit * (0.75 if status is Status.LOST else 1)))
-    left, top, right, bottom = _edges(box, math.ceil(thin / 2))
+    thin, rimmed = _line_widths(status, unit)
+    left, top, right, bottom = _edges(box, rimmed // 2 + 1, image)
     corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
     dash = 0.0 if status is Status.TRACKED else unit * (6 if status is Status.UNCERTAIN else 3)
-    lines = [(colour, thin)]
-    if unit > _RIM_FROM:
-        lines.insert(0, (_DARK, thin + 2 * max(1, round(unit / 4))))
-    for line, width in lines:
+    for line, width in ((_DARK, rimmed), (colour, thin)) if rimmed > thin else ((colour, thin),):
         for start, end in zip(corners, corners[1:] + corners[:1], strict=True):
             _draw_line(image, start, end, line, width, dash)
 
 
-def _edges(box: Box, margin: int) -> tuple[int, int, int, int]:
-    """First and last column and row of pixels that a box holds, wider by a margin, within what OpenCV can count."""
+def _line_widths(status: Status, unit: float) -> tuple[int, int]:
+    """Width in pixels of a box's line, and of the line with its dark rims."""
+    thin = max(1, round(unit * (0.75 if status is Status.LOST else 1)))
+    return thin, thin + 2 * max(1, round(unit / 4)) if unit > _RIM_FROM else thin
+
+
+def _edges(box: Box, margin: int, image: Image) -> tuple[int, int, int, int]:
+    """First and last column and row of the pixels that a box holds, wider by a margin; far outside is just outside."""
+    height, width = image.shape[:2]
     right, bottom = max(box.x, box.x + box.w - 1), max(box.y, box.y + box.h - 1)
-    edges = (box.x - margin, box.y - margin, right + margin, bottom + margin)
-    left, top, right, bottom = (round(max(-_LARGEST, min(_LARGEST, edge))) for edge in edges)
+    edges = ((box.x - margin, width), (box.y - margin, height), (right + margin, width), (bottom + margin, height))
+    outside = 2 * margin + 1
+    left, top, right, bottom = (round(max(-outside, min(side + outside, edge))) for edge, side in edges)
     return left, top, right, bottom
 
 
@@ -107,21 +111,14 @@ def _draw_line(
 ) -> None:
     """A horizontal or vertical line, in dashes of about ``dash`` pixels (0: solid) with one at either end."""
     length = abs(end[0] - start[0]) + abs(end[1] - start[1])
-    pieces = 1 if dash <= 0 else max(1, round(length / dash / 2) * 2 + 1)
-    if pieces == 1:
-        cv2.line(image, start, end, colour, width)
-        return
-    height, columns = image.shape[:2]
+    pieces = 1 if dash <= 0 else round(length / dash / 2) * 2 + 1
+
+    def place(part: int) -> tuple[int, int]:
+        across, down = ((b - a) * part / pieces for a, b in zip(start, end, strict=True))
+        return start[0] + round(across), start[1] + round(down)
+
     for piece in range(0, pieces, 2):
-        ends = [
-            (
-                round(start[0] + (end[0] - start[0]) * place / pieces),
-                round(start[1] + (end[1] - start[1]) * place / pieces),
-            )
-            for place in (piece, piece + 1)
-        ]
-        if all(0 <= x <= columns and 0 <= y <= height for x, y in ends):
-            cv2.line(image, ends[0], ends[1], colour, width)
+        cv2.line(image, place(piece), place(piece + 1), colour, width)
 
 
 def _draw_label(image: Image, box: Box, text: str, colour: Colour, unit: float, plates: list[_Plate]) -> None:
@@ -133,8 +130,9 @@ def _draw_label(image: Image, box: Box, text: str, colour: Colour, unit: float, 
     scale, pad = rows / _FONT_ROWS, max(2, round(1.6 * unit))
     (columns, _), _ = cv2.getTextSize(text, _FONT, scale, 1)
     plate_width, plate_height = columns + 2 * pad + 1, rows + 2 * pad
-    left, top, _, bottom = _edges(box, math.ceil(unit))
-    x = max(0, min(left, width - plate_width))
+    thin, rimmed = _line_widths(Status.TRACKED, unit)
+    left, top, _, bottom = _edges(box, rimmed // 2 + 1, image)
+    x = max(0, min(left - thin // 2, width - plate_width))
     choices = [
         (x, y, plate_width, plate_height)
         for y in (top - plate_height + 1, bottom, top)

@@ -61,6 +61,7 @@ class VideoWriter:
             faststart = {"movflags": "+faststart"} if container_format != "matroska" else {}
             self._container: Any = av.open(str(self._part), "w", format=container_format, options=faststart)
             self._stream = self._add_stream()
+            self._container.start_encoding()  # else the file is not made before the encoder's first packet
         except (av.error.FFmpegError, OSError) as error:
             self._part.unlink(missing_ok=True)
             raise self._failure(error) from None

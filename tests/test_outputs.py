@@ -1,0 +1,56 @@
+"""A file to be written is checked before the work that would fill it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from rartrack.errors import InputError
+from rartrack.outputs import check_output
+
+
+def test_a_new_file_in_a_folder_passes_and_is_not_made(tmp_path: Path) -> None:
+    assert check_output(str(tmp_path / "a.MP4"), suffixes=[".mp4"]) == tmp_path / "a.MP4"
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_name_alone_means_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert check_output("a.csv") == Path("a.csv")
+
+
+def test_an_existing_file_passes_when_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("mine", encoding="utf-8")
+    check_output(tmp_path / "a.csv", overwrite=True)
+    assert (tmp_path / "a.csv").read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("there.mp4", "exists already; pass --overwrite, or another name"),
+        ("nowhere/a.mp4", "nowhere does not exist; make the folder first"),
+        ("there.mp4/a.mp4", "there.mp4 is not a folder"),
+        ("folder.mp4", "is a folder; give the name of a file"),
+        ("a.avi", "unknown ending '.avi'; known are .mkv, .mp4"),
+        ("a", "no ending; known are .mkv, .mp4"),
+    ],
+)
+def test_refused(tmp_path: Path, name: str, message: str) -> None:
+    (tmp_path / "there.mp4").touch()
+    (tmp_path / "folder.mp4").mkdir()
+    with pytest.raises(InputError) as caught:
+        check_output(tmp_path / name, suffixes={".mp4", ".mkv"})
+    assert str(caught.value).startswith(f"{tmp_path / name}: ")
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("locked", ["folder", "file"])
+def test_without_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locked: str) -> None:
+    (tmp_path / "a.csv").touch()
+    closed = tmp_path if locked == "folder" else tmp_path / "a.csv"
+    monkeypatch.setattr(os, "access", lambda path, _: Path(path) != closed)  # permissions do not bind an administrator
+    with pytest.raises(InputError, match="no permission"):
+        check_output(tmp_path / "a.csv", overwrite=True)

@@ -1,0 +1,190 @@
+"""Video written whole or not at all, with the frames' own times."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from made_videos import number_of, picture
+
+from rartrack.errors import InputError
+from rartrack.video import VideoWriter, open_source
+
+SIZE = (96, 64)
+
+
+def write_and_stop(writer: VideoWriter, stop: BaseException) -> None:
+    with writer:
+        for number in range(3):
+            writer.write(picture(number, writer.size))
+        raise stop
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv", "a.M4V"])
+def test_frames_come_back_in_order_at_the_rate(tmp_path: Path, name: str) -> None:
+    with VideoWriter(tmp_path / name, Fraction(30000, 1001), SIZE) as writer:
+        for number in range(12):
+            writer.write(picture(number, SIZE))
+    with open_source(tmp_path / name) as source:
+        assert source.rate == Fraction(30000, 1001)
+        frames = list(source)
+    assert [number_of(frame.image) for frame in frames] == list(range(12))
+    assert [frame.time for frame in frames] == pytest.approx([i * 1001 / 30000 for i in range(12)], abs=1e-3)
+
+
+def test_what_any_player_reads(tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "a.mp4", 25, SIZE) as writer:
+        writer.write(picture(1, SIZE))
+    with av.open(str(tmp_path / "a.mp4")) as video:
+        (stream,) = video.streams
+        assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
+    data = (tmp_path / "a.mp4").read_bytes()
+    assert data.index(b"moov") < data.index(b"mdat"), "it plays while it loads"
+
+
+def test_colours_survive(tmp_path: Path) -> None:
+    colours = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (200, 60, 30), (255, 255, 255), (0, 0, 0)]
+    with VideoWriter(tmp_path / "a.mp4", 25, SIZE) as writer:
+        for colour in colours:
+            writer.write(np.full((SIZE[1], SIZE[0], 3), colour, np.uint8))
+    with open_source(tmp_path / "a.mp4") as source:
+        for frame, colour in zip(source, colours, strict=True):
+            assert frame.image[32, 48].tolist() == pytest.approx(colour, abs=8)
+
+
+def test_the_times_of_a_variable_rate_survive(tmp_path: Path) -> None:
+    times = [5.0, 5.1, 5.13, 5.5, 6.0, 6.02]
+    with VideoWriter(tmp_path / "a.mp4", Fraction(24000, 1001), SIZE) as writer:
+        for number, time in enumerate(times):
+            writer.write(picture(number, SIZE), time)
+    with open_source(tmp_path / "a.mp4") as source:
+        assert [frame.time for frame in source] == pytest.approx([time - 5 for time in times], abs=1e-3)
+
+
+def test_a_clock_that_stands_still_loses_no_frame(tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "a.mp4", 25, SIZE) as writer:
+        for number, time in enumerate([0.0, 0.0, 0.04, 0.02]):
+            writer.write(picture(number, SIZE), time)
+    with open_source(tmp_path / "a.mp4") as source:
+        assert [number_of(frame.image) for frame in source] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("size", "even"), [((1, 1), (2, 2)), ((33, 17), (34, 18)), ((34, 17), (34, 18)), ((8, 6), (8, 6))]
+)
+def test_an_odd_side_gets_its_last_row_or_column_twice(
+    tmp_path: Path, size: tuple[int, int], even: tuple[int, int]
+) -> None:
+    image = picture(0, size)
+    image[-1], image[:, -1] = 200, 200
+    with VideoWriter(tmp_path / "a.mp4", 25, size) as writer:
+        writer.write(image)
+    with open_source(tmp_path / "a.mp4") as source:
+        assert source.size == even
+        written = next(source).image
+    assert written[-1, -1].mean() > 150
+    assert written.shape[:2] == even[::-1]
+
+
+class TestWholeOrNotAtAll:
+    def test_until_the_end_the_name_is_free(self, tmp_path: Path) -> None:
+        with VideoWriter(tmp_path / "a.mp4", 25, SIZE) as writer:
+            writer.write(picture(0, SIZE))
+            assert names(tmp_path) == [writer._part.name]
+            assert writer._part.name.startswith("a.")
+        assert names(tmp_path) == ["a.mp4"]
+
+    @pytest.mark.parametrize("stop", [KeyboardInterrupt(), InputError("frame 3 is damaged")])
+    def test_what_was_written_before_an_interruption_is_kept(self, tmp_path: Path, stop: BaseException) -> None:
+        with pytest.raises(type(stop)):
+            write_and_stop(VideoWriter(tmp_path / "a.mp4", 25, SIZE), stop)
+        with open_source(tmp_path / "a.mp4") as source:
+            assert len(list(source)) == 3
+        assert names(tmp_path) == ["a.mp4"]
+
+    def test_an_error_leaves_nothing_and_an_old_file_as_it_was(self, tmp_path: Path) -> None:
+        (tmp_path / "a.mp4").write_text("mine", encoding="utf-8")
+        with pytest.raises(ZeroDivisionError):
+            write_and_stop(VideoWriter(tmp_path / "a.mp4", 25, SIZE, overwrite=True), ZeroDivisionError())
+        assert names(tmp_path) == ["a.mp4"]
+        assert (tmp_path / "a.mp4").read_text(encoding="utf-8") == "mine"
+
+    def test_no_frame_leaves_nothing(self, tmp_path: Path) -> None:
+        with VideoWriter(tmp_path / "a.mp4", 25, SIZE):
+            pass
+        with pytest.raises(KeyboardInterrupt), VideoWriter(tmp_path / "a.mp4", 25, SIZE):
+            raise KeyboardInterrupt
+        assert names(tmp_path) == []
+
+    def test_a_process_that_dies_leaves_no_half_file_under_the_name(self, tmp_path: Path) -> None:
+        code = (
+            "import os, sys, numpy as np; from rartrack.video import VideoWriter\n"
+            "writer = VideoWriter(sys.argv[1], 25, (64, 64))\n"
+            "for _ in range(5): writer.write(np.zeros((64, 64, 3), np.uint8))\n"
+            "os._exit(1)"
+        )
+        subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.mp4")], check=False)
+        assert "a.mp4" not in names(tmp_path)
+
+    @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits the size of files as Linux does")
+    def test_a_full_disk_is_told_in_one_line(self, tmp_path: Path) -> None:
+        code = (
+            "import resource, signal, sys, numpy as np; from rartrack.video import VideoWriter\n"
+            "from rartrack.errors import InputError\n"
+            "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+            "resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))\n"
+            "noise = np.random.default_rng(0)\n"
+            "try:\n"
+            "    with VideoWriter(sys.argv[1], 25, (64, 64)) as writer:\n"
+            "        for _ in range(80): writer.write(noise.integers(0, 255, (64, 64, 3), dtype=np.uint8))\n"
+            "except InputError as error: print(error)"
+        )
+        found = subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path / "a.mp4")], capture_output=True, text=True, check=False
+        )
+        assert "a.mp4: cannot write 64x64 video: File too large" in found.stdout
+        assert found.stderr == ""
+        assert names(tmp_path) == []
+
+
+class TestRefused:
+    @pytest.mark.parametrize(
+        ("name", "message"),
+        [
+            ("a.avi", "unknown ending '.avi'; known are .m4v, .mkv, .mov, .mp4"),
+            ("nowhere/a.mp4", "does not exist; make the folder first"),
+            ("there.mp4", "exists already"),
+        ],
+    )
+    def test_a_file_that_cannot_be_written(self, tmp_path: Path, name: str, message: str) -> None:
+        (tmp_path / "there.mp4").touch()
+        with pytest.raises(InputError, match=message):
+            VideoWriter(tmp_path / name, 25, SIZE)
+        assert names(tmp_path) == ["there.mp4"]
+
+    @pytest.mark.parametrize("size", [(0, 0), (100_000, 100_000)])
+    def test_a_size_the_encoder_refuses(self, tmp_path: Path, size: tuple[int, int]) -> None:
+        with pytest.raises(InputError, match=rf"cannot write {size[0]}x{size[1]} video"):
+            VideoWriter(tmp_path / "a.mp4", 25, size)
+        assert names(tmp_path) == []
+
+    @pytest.mark.parametrize("rate", [0, -5, 1e9])
+    def test_an_impossible_rate(self, tmp_path: Path, rate: float) -> None:
+        with pytest.raises(InputError, match="frames a second cannot be written"):
+            VideoWriter(tmp_path / "a.mp4", rate, SIZE)
+
+    def test_a_frame_of_another_size(self, tmp_path: Path) -> None:
+        with (
+            VideoWriter(tmp_path / "a.mp4", 25, SIZE) as writer,
+            pytest.raises(InputError, match=r"\(10, 10, 3\) in a video of 96x64"),
+        ):
+            writer.write(np.zeros((10, 10, 3), np.uint8))
