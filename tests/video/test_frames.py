@@ -103,6 +103,14 @@ class TestFile:
             next(source)
         assert threading.active_count() == before
 
+    def test_a_source_that_is_dropped_unclosed_leaves_no_thread(self, make_video: MakeVideo) -> None:
+        source = open_source(make_video(count=20))
+        next(source)
+        (thread,) = (one for one in threading.enumerate() if one.name == "rartrack-read-ahead")
+        del source
+        thread.join(5)
+        assert not thread.is_alive()
+
     def test_a_shipped_clip(self, shared: Path) -> None:
         frames = read(shared / "clips" / "dog.mp4", start=190)
         assert len(frames) == 10

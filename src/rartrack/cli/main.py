@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -36,6 +37,7 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0 done, 2 wrong use or bad input, 130 interrupted."""
     warnings.showwarning = _show_warning
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # what it would print, an InputError says
     try:
         return _run(sys.argv[1:] if arguments is None else list(arguments))
     except InputError as error:

@@ -40,10 +40,14 @@ class ReadAhead(Generic[T]):
 
     def close(self) -> bool:
         """Stop reading; returns whether the thread has ended (a read from a dead network may still hold it)."""
-        self._stop.set()
-        self._over = True
+        self.stop()
         self._thread.join(_CLOSE_SECONDS)
         return not self._thread.is_alive()
+
+    def stop(self) -> None:
+        """Tell the thread to end, without waiting for it."""
+        self._stop.set()
+        self._over = True
 
     def _run(self, items: Iterator[T]) -> None:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 import warnings
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -88,6 +89,7 @@ class FrameSource:
         if not opened.live:
             depth = max(1, min(_AHEAD_FRAMES, _AHEAD_BYTES // image.nbytes))
             self._images = self._ahead = ReadAhead(opened.images, depth)
+            weakref.finalize(self, self._ahead.stop)  # a source that is dropped unclosed, or alive when Python ends
 
     def __iter__(self) -> Iterator[Frame]:
         return self
