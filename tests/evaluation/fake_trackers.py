@@ -95,7 +95,7 @@ def make_sequences(folder: Path, names: str = "abc", frames: int = 12) -> Path:
     for name in names:
         (folder / name).mkdir(parents=True)
         for index in range(frames):
-            image = np.full((24, 32, 3), 200 if name == "b" else 10 + index, dtype=np.uint8)
+            image = np.full((24, 32, 3), 200 if name == "b" else index % 90, dtype=np.uint8)
             cv2.imwrite(str(folder / name / f"{index + 1:04d}.png"), image)
         rows = [f"{4 + index},5,8.5,6" for index in range(frames)]
         (folder / f"{name}.txt").write_text("\n".join(rows) + "\n")

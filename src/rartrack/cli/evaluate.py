@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
     if not options.time_limit > 0:
         raise InputError(f"--time-limit {options.time_limit:g}: must be above 0")
     overrides = parse_settings(options.set)
-    trackers = [parse_tracker(text, options.device, overrides) for text in options.tracker]
+    trackers = [parse_tracker(text, options.device, overrides, options.time_limit) for text in options.tracker]
     wanted = [name.strip() for name in options.sequences.split(",") if name.strip()] if options.sequences else None
     dataset = load_dataset(options.dataset, options.data, wanted)
     protocol = PROTOCOLS[options.protocol or (VOT.name if dataset.protocol == "vot" else "ope")]

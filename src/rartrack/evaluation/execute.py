@@ -40,7 +40,7 @@ def execute(job: Job, tracker: Tracker, alive: Callable[[], None]) -> Outcome:
         alive: called before the tracker gets a frame, which is how a hanging tracker is noticed.
     """
     seed_everything(job.seed)
-    watched = Stopwatch(tracker, alive)
+    watched = Stopwatch(tracker, alive, polygons=job.protocol.vot is not None)
     try:
         texts, begin = _one_pass(job, watched) if job.protocol.vot is None else _vot(job, watched)
     except InputError as error:
@@ -73,14 +73,19 @@ def seed_everything(seed: int) -> None:
 class Stopwatch:
     """A tracker whose calls are counted and timed and whose boxes are checked.
 
+    Args:
+        tracker: the tracker.
+        alive: called before the tracker gets a frame.
+        polygons: take a result's polygon, where there is one, rather than the box around it.
+
     Attributes:
         calls: of ``init`` and ``update`` that were begun.
         init_seconds: of each call of ``init``.
         frame_seconds: of each call of ``update``.
     """
 
-    def __init__(self, tracker: Tracker, alive: Callable[[], None]) -> None:
-        self._tracker, self._alive = tracker, alive
+    def __init__(self, tracker: Tracker, alive: Callable[[], None], polygons: bool = False) -> None:
+        self._tracker, self._alive, self._polygons = tracker, alive, polygons
         self.calls = 0
         self.init_seconds: list[float] = []
         self.frame_seconds: list[float] = []
@@ -104,7 +109,7 @@ class Stopwatch:
         begin = time.perf_counter()
         result = self._tracker.update(frame)
         self.frame_seconds.append(time.perf_counter() - begin)
-        return _checked(result)
+        return _checked(result if self._polygons else getattr(result, "box", result))
 
 
 def _checked(result: Any) -> tuple[float, ...]:
@@ -113,7 +118,7 @@ def _checked(result: Any) -> tuple[float, ...]:
     except InputError as error:
         raise BadBoxError(str(error)) from None
     if not all(map(math.isfinite, row)):
-        raise BadBoxError(f"the tracker returned a box that is not finite: {str(getattr(result, 'box', result))[:60]}")
+        raise BadBoxError(f"the tracker returned a box that is not finite: {str(result)[:60]}")
     return tuple(row)
 
 

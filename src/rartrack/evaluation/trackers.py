@@ -20,6 +20,7 @@ import importlib.util
 import re
 import shlex
 import sys
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,6 +143,7 @@ class TraxTracker:
 
     name: str
     command: tuple[str, ...]
+    time_limit: float | None = None
 
     def describe(self) -> dict[str, Any]:
         """The command, and the hashes of those of its words that are files."""
@@ -149,18 +151,25 @@ class TraxTracker:
         files = {word.name: hashlib.sha256(word.read_bytes()).hexdigest() for word in words if word.is_file()}
         return {"tracker": "trax", "command": list(self.command), "files": files}
 
-    def build(self, threads: int) -> Tracker:
-        """Start the program."""
-        raise NotImplementedError
+    def build(self, threads: int) -> Tracker:  # noqa: ARG002
+        """Make ready to start the program, which happens with the first frame; it chooses its threads itself."""
+        from rartrack.evaluation.trax import TraxProgram, library
+
+        library()
+        limit = threading.TIMEOUT_MAX if self.time_limit is None else self.time_limit
+        return TraxProgram(self.command, reply_limit=limit)
 
 
-def parse_tracker(text: str, device: str = "auto", settings: Mapping[str, Any] | None = None) -> TrackerSpec:
+def parse_tracker(
+    text: str, device: str = "auto", settings: Mapping[str, Any] | None = None, time_limit: float | None = None
+) -> TrackerSpec:
     """Read one ``--tracker``.
 
     Args:
         text: ``[NAME=]SPEC``, see this module.
         device: for our models.
         settings: for our models, dotted name -> value.
+        time_limit: seconds a TraX program may take for one frame.
 
     Raises:
         InputError: it cannot be understood.
@@ -174,7 +183,7 @@ def parse_tracker(text: str, device: str = "auto", settings: Mapping[str, Any] |
         return parse_opencv(rest, name)
     if kind == "trax":
         command = tuple(shlex.split(rest))
-        return TraxTracker(name or _folder_name(Path(command[0]).stem), command)
+        return TraxTracker(name or _folder_name(Path(command[0]).stem), command, time_limit)
     if (match := _CALLABLE.fullmatch(spec)) and not Path(spec).is_file():
         module, attribute = match["module"], match["callable"]
         if module.endswith(".py"):

@@ -34,6 +34,8 @@ LOAD_LIMIT = 600.0
 """Seconds a tracker may take to load, and a worker to start."""
 _BEAT = 0.1
 """Seconds between two signs of life."""
+_GRACE = 1.0
+"""Seconds more than the limit before a process is ended: a TraX program that hangs is first ended by its own client."""
 _LENGTH = struct.Struct("<Q")
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -158,7 +160,7 @@ class _Host:
             raise self._died() from None
         loading = True
         while True:
-            allowed = LOAD_LIMIT if loading else threading.TIMEOUT_MAX if limit is None else limit + _BEAT
+            allowed = LOAD_LIMIT if loading else threading.TIMEOUT_MAX if limit is None else limit + _GRACE
             try:
                 kind, value = self._answers.get(timeout=allowed)
             except queue.Empty:

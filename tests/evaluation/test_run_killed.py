@@ -1,0 +1,94 @@
+"""A run that is killed at any moment goes on where it was: nothing lost, nothing done twice, the same bits."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import fake_trackers
+import numpy as np
+import pytest
+
+NAMES = "abcdefgh"
+
+
+def texts(results: Path) -> dict[str, bytes]:
+    found = {str(path.relative_to(results)): path.read_bytes() for path in results.rglob("*.txt")}
+    return {name: content for name, content in found.items() if not name.endswith("_time.txt")}
+
+
+def command(data: Path, results: Path) -> list[str]:
+    options = ["--dataset", data, "--output", results, "--tracker", f"slow={fake_trackers.spec('SlowDrifter')}"]
+    return [sys.executable, "-m", "rartrack.cli", "evaluate", *map(str, options), "--workers", "2"]
+
+
+def run_to_the_end(data: Path, results: Path) -> None:
+    ended = subprocess.run(command(data, results), capture_output=True, text=True, timeout=120, check=False)
+    assert ended.returncode == 0, ended.stderr
+
+
+def kill_while_running(data: Path, results: Path, after: float) -> bool:
+    """Start, wait for the first result that is new, then a while, then kill -9; whether it was still running."""
+    already = len(texts(results))
+    process = subprocess.Popen(command(data, results), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while process.poll() is None and len(texts(results)) == already and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(after)
+    running = process.poll() is None
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    return running
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.slow
+def test_killed_at_ten_random_moments(tmp_path):
+    generator = random.Random(np.random.SeedSequence().entropy)
+    moments = [generator.uniform(0, 0.6) for _ in range(10)]
+    data = fake_trackers.make_sequences(tmp_path / "data", NAMES, frames=20)
+    run_to_the_end(data, tmp_path / "uninterrupted")
+    expected = texts(tmp_path / "uninterrupted")
+    assert len(expected) == len(NAMES)
+    results = tmp_path / "killed"
+    interrupted = 0
+    for moment in moments:
+        before = {results / name: (results / name).stat().st_mtime_ns for name in texts(results)}
+        interrupted += kill_while_running(data, results, moment)
+        assert all(path.stat().st_mtime_ns == written for path, written in before.items()), "finished work was redone"
+        assert texts(results).items() <= expected.items()
+        if len(texts(results)) == len(NAMES):
+            # Nothing is left to interrupt: take half away, as if the disk had been full.
+            for name in list(NAMES)[::2]:
+                (results / f"slow/{name}.txt").unlink()
+    run_to_the_end(data, results)
+    assert texts(results) == expected
+    assert interrupted, "no run was killed before its end"
+
+
+def test_workers_end_with_a_killed_run(tmp_path):
+    if not Path("/proc/self/stat").exists():
+        pytest.skip("needs /proc")
+    data = fake_trackers.make_sequences(tmp_path / "data", "a", frames=3000)
+    environment = os.environ | {"FAKE_TRACKER_PIDS": str(tmp_path / "pids")}
+    process = subprocess.Popen(command(data, tmp_path / "out"), env=environment, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "pids").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    [pid] = map(int, (tmp_path / "pids").read_text().split())
+    while alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not alive(pid)
