@@ -12,7 +12,8 @@ import pytest
 from rartrack.cli.main import main
 from rartrack.datasets import load_dataset
 from rartrack.evaluation.scoreboard import score_results
-from rartrack.report import catalogue, plots, worst_frames
+from rartrack.report import catalogue, worst_frames
+from rartrack.report.drawing import save
 from rartrack.report.write import make_folder, write_report
 
 TABLE_ONLY = ("--table", "small-overall")
@@ -58,7 +59,7 @@ def test_a_report_holds_tables_plots_and_one_page_that_needs_nothing_else(
 def test_the_same_results_give_the_same_plot(annotations: Path, results: Path, tmp_path: Path) -> None:
     boards = [score_results(results, load_dataset(annotations))]
     draw = catalogue.choose_figure("small-ranking", boards)
-    once, again = (plots.save(draw(), make_folder(tmp_path / name), "ranking") for name in ("once", "again"))
+    once, again = (save(draw(), make_folder(tmp_path / name), "ranking") for name in ("once", "again"))
     assert [path.read_bytes() for path in once] == [path.read_bytes() for path in again]
 
 

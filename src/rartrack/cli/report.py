@@ -12,7 +12,8 @@ from pathlib import Path
 from rartrack.datasets import load_dataset
 from rartrack.errors import InputError
 from rartrack.evaluation.scoreboard import OWN_RULES, PROTOCOLS, Scoreboard, score_results
-from rartrack.report import catalogue, plots, summaries
+from rartrack.report import catalogue, summaries
+from rartrack.report.drawing import save
 from rartrack.report.table import FORMATS, print_table
 from rartrack.report.write import make_folder, write_report, write_scores, write_table
 
@@ -72,7 +73,7 @@ def run(options: argparse.Namespace) -> None:
         for table in chosen:
             written += write_table(table, options.output)
         for name, draw in drawn.items():
-            written += plots.save(draw(), make_folder(options.output / "plots"), name)
+            written += save(draw(), make_folder(options.output / "plots"), name)
     else:
         command = shlex.join(["rartrack", *sys.argv[1:]])
         written = write_report(boards, options.output, against=options.against, command=command, worst=options.worst)
@@ -103,7 +104,6 @@ def _listed(text: str | None) -> Sequence[str]:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+    return int(text)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from rartrack.errors import InputError, nearest
 from rartrack.evaluation.scoreboard import Scoreboard
-from rartrack.report import paper, plots, summaries
+from rartrack.report import paper, plots, summaries, vot_plots
+from rartrack.report.drawing import colours
 from rartrack.report.table import Table
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def tables(boards: Sequence[Scoreboard], against: str | None = None) -> dict[str
 
 def figures(boards: Sequence[Scoreboard]) -> dict[str, Callable[[], Figure]]:
     """Name -> what draws it, all that these boards give: each benchmark's own, and the paper's."""
-    palette = plots.colours(boards)
+    palette = colours(boards)
     found: dict[str, Callable[[], Figure]] = {}
     for board in boards:
         found |= {f"{board.benchmark}-{kind}": draw for kind, draw in _own(board, palette).items()}
@@ -53,8 +54,8 @@ def _own(board: Scoreboard, palette: Mapping[str, str]) -> dict[str, Callable[[]
         if summaries.ordered_attributes(board):
             found["attributes"] = partial(plots.attribute_plots, board, palette)
     if board.main[0].challenge is not None:
-        found["eao"] = partial(plots.eao_curve_plot, board, palette)
-        found["accuracy-robustness"] = partial(plots.accuracy_robustness_plot, board, palette)
+        found["eao"] = partial(vot_plots.eao_curve_plot, board, palette)
+        found["accuracy-robustness"] = partial(vot_plots.accuracy_robustness_plot, board, palette)
     if any(score.seconds for score in board.main):
         found["speed"] = partial(plots.speed_plot, board, palette)
     return found
@@ -65,7 +66,7 @@ def _paper_figure(name: str, boards: Sequence[Scoreboard], palette: Mapping[str,
         return partial(plots.curve_plots, paper.otb_boards(boards), palette)
     if name == "fig9":
         return partial(plots.attribute_plots, paper.attribute_board(boards), palette)
-    return partial(plots.eao_plots, paper.challenge_boards(boards), palette)
+    return partial(vot_plots.eao_plots, paper.challenge_boards(boards), palette, paper.EAO)
 
 
 def choose_table(name: str, boards: Sequence[Scoreboard], against: str | None = None) -> Table:
@@ -89,7 +90,7 @@ def choose_figure(name: str, boards: Sequence[Scoreboard]) -> Callable[[], Figur
         InputError: unknown, or these boards do not give it.
     """
     if name in PAPER_FIGURES:
-        return _paper_figure(name, boards, plots.colours(boards))
+        return _paper_figure(name, boards, colours(boards))
     found = figures(boards)
     if name not in found:
         raise InputError(f"no figure {name!r}{nearest(name, found)}; there are {', '.join(found)}")

@@ -12,7 +12,8 @@ from rartrack import __version__
 from rartrack.errors import InputError
 from rartrack.evaluation.scoreboard import Scoreboard
 from rartrack.evaluation.scoring import rules_text
-from rartrack.report import plots, worst_frames
+from rartrack.report import worst_frames
+from rartrack.report.drawing import colours
 from rartrack.report.summaries import METRICS, benchmark_title
 from rartrack.report.table import Column, Table, groups
 
@@ -52,7 +53,7 @@ def write_page(
         loader=jinja2.PackageLoader("rartrack.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"cells": _cells, "groups": groups}
-    palette = plots.colours(boards)
+    palette = colours(boards)
     text = environment.get_template("report.html").render(
         boards=[_describe(board, tables, output, worst) for board in boards],
         paper=[table for name, table in tables.items() if name.startswith("table")],

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from rartrack.errors import InputError
 from rartrack.evaluation.scoreboard import Scoreboard, by_attribute
-from rartrack.report import catalogue, page, plots
+from rartrack.report import catalogue, page
+from rartrack.report.drawing import save
 from rartrack.report.table import FORMATS, Table
 
 Row = tuple[str | float | int, ...]
@@ -42,7 +43,7 @@ def write_report(
     for table in found.values():
         written += write_table(table, output)
     for name, draw in catalogue.figures(boards).items():
-        written += plots.save(draw(), make_folder(output / "plots"), name)
+        written += save(draw(), make_folder(output / "plots"), name)
     written.append(page.write_page(boards, found, output, command=command, worst=worst))
     return written
 
