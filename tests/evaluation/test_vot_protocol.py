@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rartrack.boxes import Box
+from rartrack.boxes import Box, polygon_bounds
 from rartrack.datasets.sequence import Sequence
 from rartrack.errors import InputError
 from rartrack.evaluation.vot_protocol import RealTime, repeat, run_supervised, run_unsupervised
 from rartrack.evaluation.vot_results import Trajectory
+from rartrack.evaluation.vot_rules import Protocol
 
 TRUTH = [10.0, 10, 20, 20]
 HIT, MISS = [12.0, 10, 20, 20], [60.0, 60, 5, 5]
@@ -79,6 +80,22 @@ class TestSupervised:
         assert codes(run_supervised(tracker, sequence(3, boxes=boxes, polygons=polygons))) == [1, 2, 0]
         plain = Scripted(answer=SimpleNamespace(box=Box(0, 0, 40, 40)))
         assert codes(run_supervised(plain, sequence(3, boxes=boxes, polygons=polygons))) == [1, -1, -1]
+
+    def test_a_glance_at_one_pixel_never_decides_otherwise_than_counting_all(self) -> None:
+        """The same runs with an overlap so small that it must be counted, yet no smaller than one pixel's."""
+        draw = np.random.default_rng(0)
+        for _ in range(30):
+            polygons = draw.uniform(-30, 110, (8, 8))
+            boxes = polygon_bounds(polygons)
+            told = np.concatenate([draw.uniform(-30, 90, (8, 2)), draw.uniform(1, 60, (8, 2))], axis=1)
+            runs = []
+            for limit in (0.0, 1e-9):
+                tracker = Scripted()
+                tracker.update = lambda frame, told=told: told[frame[0, 0, 0]]  # type: ignore[method-assign]
+                constants = Protocol(failure_overlap=limit)
+                run = run_supervised(tracker, sequence(8, boxes=boxes, polygons=polygons), constants=constants)
+                runs.append(codes(run))
+            assert runs[0] == runs[1]
 
     def test_a_result_that_is_nan_is_a_failure(self) -> None:
         assert codes(run_supervised(Scripted(answer=[np.nan] * 4), sequence(3))) == [1, 2, 0]

@@ -51,8 +51,8 @@ def run_supervised(
         InputError: the sequence has no frames.
     """
     constants = constants or Constants()
-    frames, truth = _frames(sequence), annotation(sequence)
-    known = annotated(sequence)
+    frames, known = _frames(sequence), annotated(sequence)
+    judge = _Judge(sequence, rules)
     rows: list[Row] = []
     tracking = False
     while len(rows) < len(sequence):
@@ -67,7 +67,7 @@ def run_supervised(
             tracking = True
             continue
         row = region_row(tracker.update(frame))
-        if known[index] and _overlap(truth[index], row, frame, rules) <= constants.failure_overlap:
+        if known[index] and judge.has_failed(index, row, frame, constants.failure_overlap):
             waiting = min(constants.restart_after - 1, len(sequence) - index - 1)
             rows += [[float(Code.FAILED)], *[[float(Code.SKIPPED)]] * waiting]
             tracking = False
@@ -173,10 +173,33 @@ def region_row(result: Any) -> Row:
     return row if all(map(math.isfinite, row)) else [math.nan] * 4
 
 
-def _overlap(truth: Any, row: Row, frame: Image, rules: Rules) -> float:
-    height, width = frame.shape[:2]
-    cut = None if rules.eao_cut is None else Cut(width + rules.eao_cut, height + rules.eao_cut)
-    return float(overlap(rasterise(truth[None], rules.grid), rasterise([row], rules.grid), cut)[0])
+class _Judge:
+    """Says whether a result has failed; exactly, but without counting pixels where one look settles it."""
+
+    def __init__(self, sequence: Sequence, rules: Rules) -> None:
+        self._truth, self._rules = annotation(sequence), rules
+        raster = rasterise(self._truth, rules.grid)
+        rows = (raster.top + raster.bottom) // 2
+        first, last = raster.runs(np.arange(len(rows)), rows.clip(raster.top, np.maximum(raster.top, raster.bottom)))
+        exists = (raster.top <= raster.bottom) & (first[0] <= last[0])
+        pixels = np.stack([(first[0] + last[0]) // 2, rows], axis=1)
+        self._pixel: list[tuple[int, int] | None] = [
+            (int(x), int(y)) if found else None for (x, y), found in zip(pixels, exists, strict=True)
+        ]
+        """A pixel in the middle of each annotated region."""
+
+    def has_failed(self, index: int, row: Row, frame: Image, failure_overlap: float) -> bool:
+        height, width = frame.shape[:2]
+        pixel = self._pixel[index]
+        if failure_overlap == 0 and len(row) == 4 and pixel is not None:
+            inside = 0 <= pixel[0] < width - 1 and 0 <= pixel[1] < height - 1
+            x, y, w, h = row
+            if inside and x + 1 <= pixel[0] <= x + w - 2 and y + 1 <= pixel[1] <= y + h - 2:
+                return False
+        margin = self._rules.eao_cut
+        cut = None if margin is None else Cut(width + margin, height + margin)
+        truth, result = (rasterise(region, self._rules.grid) for region in (self._truth[index : index + 1], [row]))
+        return bool(overlap(truth, result, cut)[0] <= failure_overlap)
 
 
 def _frames(sequence: Sequence) -> Frames:
