@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from types import SimpleNamespace
@@ -180,3 +182,8 @@ class TestRealTime:
     def test_rate_must_be_positive(self) -> None:
         with pytest.raises(InputError, match="frame rate 0"):
             RealTime(Scripted(), 0)
+
+
+def test_scoring_and_protocol_load_without_torch() -> None:
+    code = "import sys, rartrack.evaluation.vot_protocol, rartrack.evaluation.trax; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -9,7 +9,7 @@ import pytest
 
 from rartrack.datasets.sequence import Sequence
 from rartrack.errors import InputError
-from rartrack.evaluation.vot import Benchmark, Trajectory, find_benchmark, find_rules, score
+from rartrack.evaluation.vot import Benchmark, Trajectory, find_benchmark, find_rules, score, unsupervised
 from rartrack.evaluation.vot_rules import Protocol, Rules
 
 HIT, HALF = [0.0, 0, 9, 9], [5.0, 0, 9, 9]  # overlap 1 and 50 / 150 with the truth, in pixels
@@ -56,6 +56,10 @@ class TestAccuracy:
         results = {"a": [run(STARTED, *[HIT] * 12)], "b": [run(STARTED, *[[50.0, 50, 9, 9]] * 10)]}
         scores = score(SHORT, [sequence(13), sequence(11, "b")], results, "vot-toolkit")
         assert scores.accuracy == pytest.approx(13 / 24)
+
+    def test_of_an_unsupervised_run_leaves_out_the_first_frame_alone(self) -> None:
+        scores = score(unsupervised(SHORT), [sequence(4)], {"a": [run(STARTED, HALF, HIT, HIT)]})
+        assert scores.accuracy == pytest.approx((1 / 3 + 1 + 1) / 3)
 
     def test_a_result_that_is_nan_overlaps_nothing(self) -> None:
         rows = [STARTED, *[HIT] * 9, HIT, [np.nan] * 4]

@@ -19,7 +19,7 @@ from rartrack.datasets.sequence import Sequence
 from rartrack.errors import InputError
 from rartrack.evaluation.vot_overlap import Cut, Raster, overlap, rasterise
 from rartrack.evaluation.vot_results import Code, Trajectory, read_repetitions
-from rartrack.evaluation.vot_rules import BENCHMARKS, RULES, Benchmark, Rules, find_benchmark, find_rules
+from rartrack.evaluation.vot_rules import BENCHMARKS, RULES, Benchmark, Rules, find_benchmark, find_rules, unsupervised
 from rartrack.evaluation.vot_scores import Flags, Floats, Run, counted, eao, eao_curve, fragments, mean_known, share
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "find_rules",
     "read_repetitions",
     "score",
+    "unsupervised",
 ]
 
 UNTAGGED = "empty"
@@ -104,6 +105,9 @@ def score(
     rules: str | Rules = "toolkit",
 ) -> VotScores:
     """Score one tracker's raw results. Frames are not needed.
+
+    Supervised and real-time runs are scored so; of unsupervised ones (``benchmark=unsupervised(...)``) accuracy alone
+    means something, the average overlap.
 
     Args:
         benchmark: which year's; ``find_benchmark("vot2018")``, or one's own with another range of lengths.

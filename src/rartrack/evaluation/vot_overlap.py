@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-FARTHEST = 20_000
+FARTHEST = 8_000
 """Corners beyond so many pixels are moved there: no frame is so large, and a wild region must not fill the memory."""
 
 

@@ -118,6 +118,11 @@ def find_benchmark(name: str) -> Benchmark:
     return BENCHMARKS[name]
 
 
+def unsupervised(benchmark: Benchmark) -> Benchmark:
+    """Return the benchmark as its unsupervised runs are scored: their accuracy leaves out the first frame alone."""
+    return replace(benchmark, protocol=replace(benchmark.protocol, burn_in=1))
+
+
 def find_rules(name: str, benchmark: str = "vot2018") -> Rules:
     """Return rules by name; ``toolkit`` is the toolkit of the benchmark's year (of 2018 for one not known here).
 
