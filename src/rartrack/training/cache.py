@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from rartrack.boxes import Boxes, centre_size
 from rartrack.config import ModelConfig
@@ -28,10 +28,15 @@ from rartrack.errors import InputError
 from rartrack.tracking.crops import mean_colour, window_size
 from rartrack.training.clips import ASPECT_SLACK, Shot
 from rartrack.training.config import DataConfig
+from rartrack.training.files import replace_file
 from rartrack.video.images import ImageFrames
 
 _VERSION = 1
 _OVERSAMPLING = 1.25
+
+
+class CacheError(InputError):
+    """The cache cannot be written: no fault of the data, so nothing to skip."""
 
 
 class Surroundings(Protocol):
@@ -54,7 +59,8 @@ def surroundings(sequence: Sequence, model: ModelConfig, data: DataConfig) -> Su
     """Open a sequence for random access; a video file is decoded into the cache unless it is there already.
 
     Raises:
-        InputError: its frames cannot be read, or the cache cannot be written.
+        InputError: its frames cannot be read.
+        CacheError: the cache cannot be written.
     """
     if isinstance(sequence.frames, ImageFrames) and not data.cache_images:
         return _Direct(sequence)
@@ -151,14 +157,10 @@ def _fill(path: Path, sequence: Sequence, model: ModelConfig, data: DataConfig) 
         "fill": places[:, 4:].copy(),
         "frame_size": np.asarray(frame_size, dtype=np.int64),
     }
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, partial)
-        partial.replace(path)
-    except (OSError, SafetensorError) as error:
-        partial.unlink(missing_ok=True)
-        raise InputError(f"{path.parent}: cannot write the cache ({error}); see data.cache") from None
+        replace_file(path, save(tensors))
+    except InputError as error:
+        raise CacheError(f"{error}; choose a folder for the cache by data.cache") from None
 
 
 def _readable(sequence: Sequence) -> Iterator[Image | None]:

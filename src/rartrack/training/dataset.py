@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from rartrack.errors import InputError
 from rartrack.training.augment import augment
+from rartrack.training.cache import CacheError
 from rartrack.training.clips import Clip, Jitter, Shot, cut_clip
 from rartrack.training.config import TrainingConfig
 from rartrack.training.stills import StillSource
@@ -81,6 +82,8 @@ class ClipDataset:
             source = self.sources[int(random.choice(len(self.sources), p=self._share))]
             try:
                 shots, name = source.draw(random)
+            except CacheError:
+                raise
             except InputError as error:
                 skipped.append(str(error))
                 continue
@@ -180,6 +183,7 @@ def batches(clips: ClipDataset, share: Share, workers: int, pin: bool = False) -
         pin_memory=pin,
         worker_init_fn=_one_thread,
         prefetch_factor=4 if workers else None,
+        generator=torch.Generator(),  # its own, so that a run that goes on finds the global one as it was
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rartrack.training.state import replace_file
+from rartrack.training.files import replace_file
 
 TRAINING, VALIDATION, SKIPPED = "training.csv", "validation.csv", "skipped.txt"
 

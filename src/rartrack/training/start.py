@@ -10,7 +10,7 @@ from rartrack.errors import InputError
 from rartrack.network.rar import RAR
 from rartrack.network.weights import load_backbone_weights
 from rartrack.training.config import TrainingConfig
-from rartrack.training.places import find
+from rartrack.training.files import find
 
 
 def starting_network(config: TrainingConfig, say: Callable[[str], None] | None = None) -> RAR:

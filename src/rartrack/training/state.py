@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from torch import Tensor
 from rartrack.config import to_dict
 from rartrack.errors import InputError
 from rartrack.training.config import TrainingConfig
+from rartrack.training.files import replace_file
 
 FILE = "state.safetensors"
 
@@ -111,21 +111,6 @@ def refuse_changes(folder: Path, before: Mapping[str, Any], config: TrainingConf
     if differing:
         listed = ", ".join(f"{key}: {old.get(key)!r} -> {new.get(key)!r}" for key in differing)
         raise InputError(f"{folder}: holds a run with other settings ({listed}); choose another output, or undo that")
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file in one step: all of it or, when the disk refuses, nothing (InputError)."""
-    partial = path.with_name(path.name + ".partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise InputError(f"{path}: cannot write ({error.strerror}); the file before it, if any, is kept") from None
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[int, dict[str, Tensor]]:

@@ -12,7 +12,7 @@ from rartrack.datasets.sequence import Image
 from rartrack.errors import InputError
 from rartrack.training.clips import Shot
 from rartrack.training.config import DataConfig, SourceConfig
-from rartrack.training.places import find
+from rartrack.training.files import find
 from rartrack.training.pseudo import CutOut, camera_shots, composed_shots, cut_out, occlude
 from rartrack.training.split import matches
 from rartrack.training.videos import acceptable

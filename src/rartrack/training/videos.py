@@ -9,7 +9,7 @@ from rartrack.boxes import Boxes
 from rartrack.config import ModelConfig
 from rartrack.datasets import Dataset, Sequence, load_dataset
 from rartrack.errors import InputError
-from rartrack.training.cache import Surroundings, surroundings
+from rartrack.training.cache import CacheError, Surroundings, surroundings
 from rartrack.training.clips import Shot
 from rartrack.training.config import DataConfig, SourceConfig
 from rartrack.training.split import matches, refuse_tests
@@ -46,9 +46,19 @@ class VideoSource:
         self._surroundings: dict[int, Surroundings] = {}
 
     def prepare(self) -> None:
-        """Fill the cache for every sequence that has one, so that workers only read."""
-        for index in range(len(self.sequences)):
-            self._around(index)
+        """Fill the cache for every sequence that has one, so that workers only read.
+
+        Raises:
+            CacheError: the cache cannot be written.
+        """
+        for index, sequence in enumerate(self.sequences):
+            try:
+                self._around(index)
+            except CacheError:
+                raise
+            except InputError as error:
+                # It stays among those drawn, so that clips are the same without this call; each draw is skipped.
+                self.left_out[sequence.name] = str(error)
 
     def draw(self, random: np.random.Generator) -> tuple[list[Shot], str]:
         """T exemplars and a later search frame of one random sequence, and their name.

@@ -1,0 +1,111 @@
+"""A clip's geometry: what a label says is where the target is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from rartrack.config import ModelConfig, TrackingConfig
+from rartrack.tracking.crops import cut, window_size
+from rartrack.training.clips import ASPECT_SLACK, Clip, Jitter, Shot, cut_clip, steady_sizes
+
+SIDE = 255
+BOX = np.array([150.0, 110.0, 60.0, 40.0])
+
+
+def spot(box: np.ndarray, at: tuple[float, float] = (0, 0)) -> Shot:
+    """A dark frame with a soft bright spot, ``at`` target sizes off the target's centre."""
+    x, y = box[:2] + box[2:] * (0.5 + np.array(at))
+    columns, rows = np.arange(400) + 0.5, np.arange(300) + 0.5
+    bump = np.exp(-((columns - x) ** 2 + (rows[:, None] - y) ** 2) / (2 * 5.0**2))
+    return Shot(np.repeat((250 * bump).astype(np.uint8)[..., None], 3, axis=2), box)
+
+
+def centroid(crop: np.ndarray) -> np.ndarray:
+    """Where the brightness of a crop lies, (x, y) in pixels from the crop's centre pixel."""
+    weight = crop[..., 0].astype(float)
+    weight[weight < 20] = 0
+    grid = np.arange(len(crop)) - (len(crop) - 1) / 2
+    return np.array([(weight.sum(0) * grid).sum(), (weight.sum(1) * grid).sum()]) / weight.sum()
+
+
+def clip(
+    shift: tuple[float, float] = (0, 0),
+    zoom: float = 0.0,
+    model: ModelConfig | None = None,
+    at: tuple[float, float] = (0, 0),
+) -> Clip:
+    moved = BOX + np.array([7, -5, 0, 0])
+    return cut_clip([spot(BOX, at), spot(moved, at)], Jitter(np.array(shift), zoom), model or ModelConfig(), "made")
+
+
+@pytest.mark.parametrize("shift", [(0, 0), (48, -48), (-13.7, 29.2)])
+@pytest.mark.parametrize("zoom", [-0.05, 0.0, 0.05])
+@pytest.mark.parametrize("crop", ["stretch", "square"])
+def test_the_target_lies_at_the_labels_peak(shift: tuple[float, float], zoom: float, crop: str) -> None:
+    drawn = clip(shift, zoom, ModelConfig(tracking=TrackingConfig(crop=crop)))  # type: ignore[arg-type]
+    np.testing.assert_allclose(centroid(drawn.search), 8 * drawn.shift, atol=0.1)
+    np.testing.assert_allclose(8 * drawn.shift, shift)
+
+
+def test_the_mirror_image_moves_the_label_along() -> None:
+    drawn = clip((31.0, -12.0))
+    mirrored = drawn.flipped()
+    np.testing.assert_allclose(centroid(mirrored.search), 8 * mirrored.shift, atol=0.1)
+    assert mirrored.shift[0] == -drawn.shift[0]
+    assert mirrored.shift[1] == drawn.shift[1]
+    again = mirrored.flipped()
+    np.testing.assert_array_equal(again.contexts, drawn.contexts)
+    np.testing.assert_array_equal(again.shift, drawn.shift)
+
+
+def test_exemplars_are_centred() -> None:
+    np.testing.assert_allclose(centroid(clip((40, 40)).exemplars[0]), 0, atol=0.1)
+
+
+@pytest.mark.parametrize(("context", "at"), [(0, (0, -1)), (1, (-1, 0)), (2, (0, 1)), (3, (1, 0))])
+def test_contexts_are_centred_one_target_size_above_left_below_and_right(context: int, at: tuple[int, int]) -> None:
+    drawn = clip(at=at)
+    np.testing.assert_allclose(centroid(drawn.contexts[0, context]), 0, atol=0.1)
+    mirrored = drawn.flipped()
+    np.testing.assert_allclose(centroid(mirrored.contexts[0, {1: 3, 3: 1}.get(context, context)]), 0, atol=0.1)
+
+
+def test_no_contexts_without_them_in_the_filter() -> None:
+    model = replace(ModelConfig(), filter=replace(ModelConfig().filter, contexts=0))
+    assert clip(model=model).contexts.shape == (1, 0, SIDE, SIDE, 3)
+
+
+def test_crops_are_the_trackers_own() -> None:
+    shot = Shot(np.random.default_rng(0).integers(0, 255, (300, 400, 3), dtype=np.uint8), BOX)
+    drawn = cut_clip([shot, shot], Jitter(np.zeros(2), 0.0), ModelConfig(), "made")
+    window = window_size(BOX[None, 2:], 2.0, "stretch")
+    expected = cut(shot.image, BOX[None, :2] + BOX[None, 2:] / 2, window, SIDE)[0]
+    np.testing.assert_array_equal(drawn.exemplars[0], expected)
+    np.testing.assert_array_equal(drawn.search, expected)
+
+
+def test_a_resampled_part_of_the_frame_gives_the_same_crop_as_the_frame() -> None:
+    frame = spot(BOX)
+    part = Shot(frame.image[20:, 30:], BOX, origin=(30.0, 20.0), scale=(1.0, 1.0), fill=(0.0, 0.0, 0.0))
+    centre, window = BOX[None, :2] + BOX[None, 2:] / 2, 2 * BOX[None, 2:]
+    difference = frame.crops(centre, window, SIDE).astype(int) - part.crops(centre, window, SIDE)
+    assert np.abs(difference).max() <= 1
+
+
+def test_windows_keep_the_first_aspect_and_each_frames_area() -> None:
+    sizes = np.array([[40.0, 20.0], [36.0, 22.0], [20.0, 40.0]])
+    steady = steady_sizes(sizes)
+    np.testing.assert_allclose(steady.prod(axis=1), sizes.prod(axis=1))
+    np.testing.assert_allclose(steady[1, 0] / steady[1, 1], 2.0)
+    np.testing.assert_allclose(np.abs(np.log(steady / sizes)).max(), np.log(ASPECT_SLACK))
+
+
+def test_pictures_taken_out_and_put_back_are_the_same_clip() -> None:
+    drawn = clip()
+    back = drawn.with_crops(drawn.crops())
+    np.testing.assert_array_equal(back.contexts, drawn.contexts)
+    np.testing.assert_array_equal(back.exemplars, drawn.exemplars)
+    np.testing.assert_array_equal(back.search, drawn.search)

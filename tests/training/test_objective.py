@@ -1,0 +1,132 @@
+"""The loss: Eq. 8 on what the tracker itself would compute."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from training_data import MODEL
+
+from rartrack.config import FilterConfig, ModelConfig
+from rartrack.filter.context import learn, respond, solve
+from rartrack.filter.fourier import gaussian_label
+from rartrack.network.rar import RAR
+from rartrack.training.clips import Clip
+from rartrack.training.config import TrainingConfig
+from rartrack.training.dataset import Batch, ClipDataset
+from rartrack.training.objective import ClipLoss, squared_error
+from rartrack.training.optimizer import build_optimizer, set_modes
+
+Changed = Callable[..., TrainingConfig]
+
+
+def network(model: ModelConfig = MODEL) -> RAR:
+    torch.manual_seed(0)
+    made = RAR(model.network)
+    with torch.no_grad():  # nothing neutral, as after training
+        for parameter in made.parameters():
+            parameter.add_(0.02 * torch.randn_like(parameter))
+    return made
+
+
+def batch(config: TrainingConfig, count: int = 2) -> Batch:
+    clips = ClipDataset(config)
+    return Batch.stack([clips[index] for index in range(count)])
+
+
+def test_a_filter_of_zero_has_the_loss_of_the_label_alone() -> None:
+    sigma = 0.1 * 255 / 3 / 8
+    label = gaussian_label(31, sigma, torch.tensor([[0.0, 0.0], [3.3, -5.1]]))
+    loss = squared_error(torch.zeros_like(label), label)
+    torch.testing.assert_close(loss, torch.full((2,), math.pi * sigma**2), rtol=1e-3, atol=0)
+    assert abs(float(loss[0]) - 3.55) < 0.01
+
+
+def test_the_response_is_the_trackers_for_a_pair(config: TrainingConfig) -> None:
+    given, made = batch(config), network().eval()
+    response = ClipLoss(made, MODEL).respond(given.crops)
+    for index, crops in enumerate(given.crops):
+        memory = made.initial_memory(1)
+        features, after = made(crops[:5], memory.repeat(5))
+        label = gaussian_label(7, 0.3 * 63 / 3 / 8)
+        filter = solve(learn(features[None, 0], features[None, 1:], label, MODEL.filter), MODEL.filter)
+        search, _ = made(crops[5:], after[:1])
+        torch.testing.assert_close(response[index], respond(filter, search[None])[0, 0], rtol=1e-3, atol=1e-3)
+
+
+def test_contexts_leave_nothing_in_the_memory(
+    config: TrainingConfig, changed: Changed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = network().eval()
+    crops = batch(changed(config, data={"exemplars": 3})).crops
+    search: list[torch.Tensor] = []
+    attend = made.attend
+
+    def remember(taps: Any, memory: Any) -> Any:
+        found = attend(taps, memory)
+        search.append(found[0])
+        return found
+
+    monkeypatch.setattr(made, "attend", remember)
+    measure = ClipLoss(made, MODEL)
+    first = measure.respond(crops)
+    contexts, template = crops.clone(), crops.clone()
+    contexts[:, 1:5] = 0
+    template[:, 0] = 0
+    assert not torch.allclose(measure.respond(contexts), first)  # the filter is another,
+    torch.testing.assert_close(search[7], search[3])  # the search crop's features are the same,
+    measure.respond(template)
+    assert not torch.allclose(search[11], search[3])  # which the first exemplar's own crop would have changed.
+
+
+def test_gradients_reach_every_trained_weight(config: TrainingConfig, changed: Changed) -> None:
+    made = network()
+    given = batch(changed(config, data={"exemplars": 2}))
+    ClipLoss(made, MODEL)(given.crops, given.shift).mean().backward()
+    without = [name for name, p in made.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    assert without == []
+
+
+def test_no_contexts_and_the_shared_form_train_too(config: TrainingConfig, changed: Changed) -> None:
+    model = replace(MODEL, filter=FilterConfig(form="shared", contexts=0))
+    given = batch(changed(config, model=model))
+    assert given.crops.shape[1] == 2
+    losses = ClipLoss(network(model), model)(given.crops, given.shift)
+    assert losses.shape == (2,)
+    assert losses.isfinite().all()
+
+
+def test_the_label_says_where_the_target_is_to_the_filter_too() -> None:
+    """The same picture, moved by known cells: a filter that sees nothing but edges already has its peak there."""
+    side, random = 255, np.random.default_rng(0)
+    model = ModelConfig(network=replace(MODEL.network, input_size=side))
+    wide = random.integers(0, 255, (40, 40, 3), dtype=np.uint8).repeat(10, 0).repeat(10, 1)
+    place = 70
+    template = wide[place : place + side, place : place + side]
+    # Content moves right and down by (16, 24) pixels: 2 and 3 cells.
+    search = wide[place - 24 : place - 24 + side, place - 16 : place - 16 + side]
+    contexts = np.zeros((1, 4, side, side, 3), np.uint8)
+    given = Batch.stack([Clip(template[None], contexts, search, np.array([2.0, 3.0]), "moved")])
+    with torch.no_grad():
+        response = ClipLoss(RAR(model.network).eval(), model).respond(given.crops)[0]
+    assert divmod(int(response.argmax()), 31) == (3, 2)
+
+
+def test_one_clip_is_learned_to_almost_nothing(config: TrainingConfig, changed: Changed) -> None:
+    config = changed(config, optimization={"optimizer": "adamw", "learning_rate": (1e-2, 1e-3)})
+    given, made = batch(config, 1), network()
+    optimizer = build_optimizer(made, config.optimization)
+    set_modes(made, config.optimization, 6)
+    losses = []
+    for _ in range(40):
+        optimizer.zero_grad()
+        loss = ClipLoss(made, MODEL)(given.crops, given.shift).mean()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.1 * losses[0]

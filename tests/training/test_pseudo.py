@@ -1,0 +1,102 @@
+"""Photographs as small videos: the box stays on the object."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from rartrack.boxes import iou
+from rartrack.training.clips import Shot
+from rartrack.training.config import PseudoConfig
+from rartrack.training.pseudo import CutOut, Pose, camera_shots, composed_shots, cut_out, draw, occlude
+
+BOX = np.array([70.0, 50.0, 40.0, 28.0])
+MOVING = PseudoConfig(zoom=0.15, aspect=0.1, speed=1.0, turn=0.0)
+
+
+def photograph() -> tuple[np.ndarray, np.ndarray]:
+    """A red rectangle on grey, and its mask."""
+    image = np.full((160, 220, 3), 90, np.uint8)
+    mask = np.zeros((160, 220), bool)
+    mask[50:78, 70:110] = True
+    image[mask] = (250, 20, 20)
+    return image, mask
+
+
+def red_box(image: np.ndarray) -> np.ndarray:
+    """Bounds of what is red."""
+    red = (image[..., 0].astype(int) - image[..., 1]) > 110
+    rows, columns = np.flatnonzero(red.any(1)), np.flatnonzero(red.any(0))
+    return np.array([columns[0], rows[0], columns[-1] + 1 - columns[0], rows[-1] + 1 - rows[0]], dtype=float)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_box_follows_what_a_moving_camera_sees(seed: int) -> None:
+    config = PseudoConfig(zoom=0.15, aspect=0.1, turn=0.0, mirror_border=0.0)
+    for shot in camera_shots(photograph()[0], BOX, 4, config, np.random.default_rng(seed)):
+        assert iou(red_box(shot.image), shot.box) > 0.93
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_box_follows_an_object_moved_over_another_background(seed: int) -> None:
+    image, mask = photograph()
+    background = np.full((200, 260, 3), 140, np.uint8)
+    config = PseudoConfig(zoom=0.15, aspect=0.1, turn=0.0, speed=0.4, size=(0.2, 0.3), mirror_border=0.0)
+    shots = composed_shots(cut_out(image, mask, BOX), background, None, 4, config, np.random.default_rng(seed))
+    for shot in shots:
+        inside = np.clip(shot.box[:2] + shot.box[2:], 0, (260, 200)) - np.maximum(shot.box[:2], 0)
+        if (inside < shot.box[2:]).any():
+            continue  # partly out of the frame
+        assert iou(red_box(shot.image), shot.box) > 0.8  # its outermost pixel is given up with the old background
+
+
+def test_the_path_is_smooth_and_starts_with_the_object_as_it_is() -> None:
+    shots = camera_shots(photograph()[0], BOX, 5, PseudoConfig(mirror_border=0.0), np.random.default_rng(3))
+    np.testing.assert_allclose(shots[0].box, BOX)
+    growth = np.abs(np.diff(np.log([shot.box[2:].prod() ** 0.5 for shot in shots])))
+    assert growth.max() <= PseudoConfig().zoom + 1e-9
+
+
+def test_a_mirrored_border_leaves_no_end_of_the_frame_near_the_target() -> None:
+    shots = camera_shots(photograph()[0], BOX, 2, PseudoConfig(mirror_border=1.0), np.random.default_rng(3))
+    assert shots[0].image.shape[:2] == (320, 440)
+    assert iou(red_box(shots[0].image[80:240, 110:330]), BOX) > 0.95
+    np.testing.assert_allclose(shots[0].box, BOX + np.array([110, 80, 0, 0]))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_an_occluder_hides_a_part_but_never_all(seed: int) -> None:
+    image, _ = photograph()
+    picture = np.full((30, 30, 3), (10, 10, 240), np.uint8)
+    blue = CutOut(picture, np.ones((30, 30), np.float32), np.array([0, 0, 30, 30.0]))
+    hidden = occlude(Shot(image, BOX), blue, PseudoConfig(covered=0.4), np.random.default_rng(seed))
+    part = hidden.image[50:78, 70:110].astype(int)
+    share = (part[..., 2] > 120).mean()
+    assert 0 < share <= 0.6
+    np.testing.assert_array_equal(image, photograph()[0])
+
+
+def test_a_cut_out_is_drawn_where_its_pose_says_turned_about_its_centre() -> None:
+    canvas = np.zeros((200, 200, 3), np.uint8)
+    alpha = np.zeros((50, 70), np.float32)
+    alpha[10:30, 20:60] = 1
+    cutout = CutOut(np.full((50, 70, 3), 255, np.uint8), alpha, np.array([20.0, 10.0, 40.0, 20.0]))
+    draw(canvas, cutout, Pose(np.array([90.0, 110.0]), np.array([80.0, 40.0]), 90.0))
+    rows, columns = np.nonzero(canvas[..., 0] > 127)
+    np.testing.assert_allclose([columns.min(), columns.max() + 1], [70, 110], atol=1)
+    np.testing.assert_allclose([rows.min(), rows.max() + 1], [70, 150], atol=1)
+
+
+def test_drawing_outside_the_image_changes_nothing() -> None:
+    canvas = np.zeros((20, 20, 3), np.uint8)
+    cutout = CutOut(np.full((9, 9, 3), 255, np.uint8), np.ones((9, 9), np.float32), np.array([0, 0, 9.0, 9.0]))
+    draw(canvas, cutout, Pose(np.array([200.0, 5.0]), np.array([9.0, 9.0]), 0.0))
+    assert canvas.max() == 0
+
+
+def test_a_cut_outs_edge_is_soft() -> None:
+    image, mask = photograph()
+    alpha = cut_out(image, mask, BOX).alpha
+    assert ((alpha > 0.05) & (alpha < 0.95)).any()
+    assert cv2.erode((alpha > 0.5).astype(np.uint8), np.ones((9, 9))).any()

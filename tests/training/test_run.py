@@ -1,0 +1,265 @@
+"""A run: it goes on as if it had never stopped, and what goes wrong is said."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+import rartrack.training.files as files
+from rartrack import checkpoints
+from rartrack.config import to_dict
+from rartrack.errors import InputError
+from rartrack.network.rar import RAR
+from rartrack.tracking.load import load as load_tracker
+from rartrack.training.config import TrainingConfig
+from rartrack.training.log import TRAINING, VALIDATION, read_curve
+from rartrack.training.loop import BEST, LAST, train
+from rartrack.training.objective import ClipLoss
+from rartrack.training.state import FILE
+
+Changed = Callable[..., TrainingConfig]
+
+
+def silent(line: str) -> None:
+    """No news."""
+
+
+def weights(folder: str | Path) -> dict[str, torch.Tensor]:
+    """Everything a run's state holds."""
+    return load_file(Path(folder) / FILE)
+
+
+def assert_equal(one: dict[str, torch.Tensor], two: dict[str, torch.Tensor]) -> None:
+    assert one.keys() == two.keys()
+    different = [name for name in one if not torch.equal(one[name], two[name])]
+    assert different == []
+
+
+def test_a_run_leaves_curves_and_checkpoints(config: TrainingConfig) -> None:
+    said: list[str] = []
+    outcome = train(config, say=said.append)
+    assert (outcome.step, outcome.finished) == (6, True)
+    training, validation = (read_curve(outcome.folder / name) for name in (TRAINING, VALIDATION))
+    assert [row["step"] for row in training] == [1, 2, 3, 4, 5, 6]
+    assert [row["step"] for row in validation] == [0, 3, 6]
+    assert {"loss", "hits", "overlap"} <= validation[0].keys()
+    assert all(0 <= row["overlap"] <= 1 for row in validation)
+    assert (outcome.folder / "tensorboard").is_dir()
+    for name in (BEST, LAST):
+        found = checkpoints.load(outcome.folder / name)
+        assert found.config == config.model
+        RAR(found.config.network).load_state_dict(found.weights)
+    assert checkpoints.load(outcome.folder / LAST).provenance["step"] == 6
+    load_tracker(outcome.folder / BEST, "cpu")
+
+
+def test_the_loss_falls(config: TrainingConfig, changed: Changed) -> None:
+    config = changed(
+        config,
+        optimization={"optimizer": "adamw", "learning_rate": (1e-2, 3e-3), "steps": 20, "warm_up": 0},
+        validation={"interval": 20, "frames": 0, "clips": 4},
+    )
+    rows = read_curve(train(config, say=silent).folder / TRAINING)
+    losses = [row["loss"] for row in rows]
+    assert sum(losses[-5:]) < 0.85 * sum(losses[:5])
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_a_run_stopped_after_every_step_equals_one_that_never_stopped(
+    config: TrainingConfig, changed: Changed, tmp_path: Path, optimizer: Any
+) -> None:
+    config = changed(config, optimization={"optimizer": optimizer, "accumulation": 2})
+    whole = train(config, say=silent)
+    pieces = replace(config, output=str(tmp_path / "pieces"))
+    for step in range(1, 7):
+        assert train(pieces, minutes=0, say=silent).step == step
+    assert_equal(weights(whole.folder), weights(pieces.output))
+    for name in (TRAINING, VALIDATION):
+        one, two = (read_curve(Path(folder) / name) for folder in (whole.folder, pieces.output))
+        assert [(row["step"], row["loss"]) for row in one] == [(row["step"], row["loss"]) for row in two]
+
+
+def test_a_finished_run_stays_as_it_is(config: TrainingConfig) -> None:
+    train(config, say=silent)
+    before = weights(config.output)
+    assert train(config, say=silent).finished
+    assert_equal(before, weights(config.output))
+
+
+def test_workers_and_accumulation_change_nothing_but_speed(
+    config: TrainingConfig, changed: Changed, tmp_path: Path
+) -> None:
+    train(config, say=silent)
+    parts = changed(config, optimization={"accumulation": 2}, output=str(tmp_path / "parts"), workers=2)
+    train(parts, say=silent)
+    one, two = weights(config.output), weights(tmp_path / "parts")
+    for name in one:
+        if name.startswith("network."):
+            torch.testing.assert_close(one[name], two[name], rtol=1e-3, atol=1e-5)
+
+
+def test_frozen_weights_and_statistics_stay(config: TrainingConfig, changed: Changed, tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    made = RAR(config.model.network)
+    start = tmp_path / "start.safetensors"
+    checkpoints.save(start, checkpoints.Checkpoint(config.model, made.state_dict()))
+    config = changed(
+        config, start=str(start), optimization={"freeze_early": True, "batch_statistics": "batch", "steps": 3}
+    )
+    train(config, say=silent)
+    before, after = checkpoints.load(start).weights, weights(config.output)
+    early = tuple(f"backbone.{name}." for name in made.backbone.early)
+    for name, value in before.items():
+        same = torch.equal(after[f"network.{name}"].float(), value.float())
+        if name.startswith(early):
+            assert same, name
+        elif name.endswith(("running_mean", "weight")) and "attention" not in name:
+            assert not same, name
+
+
+def test_nothing_can_be_frozen_without_weights_to_freeze(config: TrainingConfig, changed: Changed) -> None:
+    with pytest.raises(InputError, match="nothing to freeze without pre-trained weights"):
+        train(changed(config, optimization={"freeze_early": True}), say=silent)
+
+
+def test_other_settings_than_the_run_began_with_are_refused_with_the_difference(
+    config: TrainingConfig, changed: Changed
+) -> None:
+    train(config, minutes=0, say=silent)
+    other = changed(config, optimization={"momentum": 0.8}, seed=4)
+    with pytest.raises(InputError, match=r"optimization.momentum: 0.9 -> 0.8, seed: 0 -> 4"):
+        train(other, say=silent)
+    # How fast and where is free.
+    train(replace(config, workers=1, log_interval=3), minutes=0, say=silent)
+
+
+def test_a_loss_that_is_not_a_number_stops_with_the_clips_name_and_keeps_the_last_state(
+    config: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(config, minutes=0, say=silent)
+    before = weights(config.output)
+    forward = ClipLoss.forward
+
+    def broken(self: ClipLoss, crops: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
+        losses = forward(self, crops, shift)
+        return losses * torch.tensor([1, float("nan"), 1, 1]) if self.training else losses
+
+    monkeypatch.setattr(ClipLoss, "forward", broken)
+    with pytest.raises(InputError, match=r"step 1: the loss is not finite, with made/clip_\w:\d+-\d+; the last good"):
+        train(config, say=silent)
+    assert_equal(before, weights(config.output))
+
+
+def test_a_full_disk_keeps_the_last_state(config: TrainingConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    train(config, minutes=0, say=silent)
+    before = weights(config.output)
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    with pytest.raises(InputError, match="No space left on device"):
+        train(config, minutes=0, say=silent)
+    monkeypatch.undo()
+    assert_equal(before, weights(config.output))
+    assert not list(Path(config.output).glob("*.partial"))
+
+
+def test_a_batch_that_cannot_be_shared_is_refused(config: TrainingConfig, changed: Changed) -> None:
+    with pytest.raises(InputError, match=r"optimization\.batch: 4 clips cannot be shared"):
+        train(changed(config, optimization={"accumulation": 3}), say=silent)
+
+
+def test_skipped_clips_are_counted(config: TrainingConfig, videos: Path, tmp_path: Path, changed: Changed) -> None:
+    import shutil
+
+    shutil.copytree(videos, tmp_path / "copy")
+    for number in range(0, 12, 3):
+        (tmp_path / "copy" / "clip_a" / f"{number:04d}.png").write_bytes(b"no image")
+    sources = {"made": replace(config.data.sources["made"], path=str(tmp_path / "copy"))}
+    train(changed(config, data={"sources": sources}), say=silent)
+    skipped = int(read_curve(Path(config.output) / TRAINING)[-1]["skipped"])
+    lines = (Path(config.output) / "skipped.txt").read_text().splitlines()
+    assert skipped == len(lines) > 0
+    assert "clip_a" in lines[0]
+
+
+def test_no_steps_write_the_starting_weights_with_new_settings(
+    config: TrainingConfig, changed: Changed, tmp_path: Path
+) -> None:
+    train(config, say=silent)
+    other = replace(config.model, tracking=replace(config.model.tracking, update_interval=5))
+    zero = replace(config, model=other, start=str(Path(config.output) / LAST), output=str(tmp_path / "zero"))
+    outcome = train(changed(zero, optimization={"steps": 0}), say=silent)
+    found = checkpoints.load(outcome.folder / BEST)
+    assert found.config.tracking.update_interval == 5
+    last = checkpoints.load(Path(config.output) / LAST).weights
+    assert_equal({k: v.float() for k, v in found.weights.items()}, {k: v.float() for k, v in last.items()})
+
+
+def command(config: TrainingConfig, folder: Path) -> list[str]:
+    """Train as a process of its own would."""
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(to_dict(config)))
+    return [sys.executable, "-m", "rartrack", "train", str(path)]
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+@pytest.mark.slow
+def test_killed_ten_times_the_weights_are_those_of_an_uninterrupted_run(
+    config: TrainingConfig, changed: Changed, tmp_path: Path
+) -> None:
+    config = changed(config, optimization={"steps": 60}, validation={"interval": 4, "frames": 0}, workers=1)
+    whole = replace(config, output=str(tmp_path / "whole"))
+    (tmp_path / "a").mkdir()
+    subprocess.run(command(whole, tmp_path / "a"), check=True, env=environment(), stdout=subprocess.DEVNULL)
+    state = Path(config.output) / FILE
+    kills = 0
+    while kills < 10:
+        before = state.stat().st_mtime_ns if state.exists() else 0
+        process = subprocess.Popen(
+            command(config, tmp_path), env=environment(), stdout=subprocess.DEVNULL, start_new_session=True
+        )
+        while process.poll() is None and (not state.exists() or state.stat().st_mtime_ns == before):
+            time.sleep(0.01)
+        time.sleep(0.03 * kills)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            kills += 1
+        process.wait()
+        assert process.returncode in (-signal.SIGKILL, 0)
+        if process.returncode == 0:
+            break
+    assert kills == 10
+    subprocess.run(command(config, tmp_path), check=True, env=environment(), stdout=subprocess.DEVNULL)
+    assert_equal(weights(whole.output), weights(config.output))
+
+
+@pytest.mark.slow
+def test_two_processes_with_half_the_batch_each_make_the_same_steps(config: TrainingConfig, tmp_path: Path) -> None:
+    train(config, say=silent)
+    two = replace(config, output=str(tmp_path / "two"))
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "rartrack"]
+    subprocess.run([*launcher, *command(two, tmp_path)[3:]], check=True, env=environment(), capture_output=True)
+    one, other = weights(config.output), weights(two.output)
+    for name in one:
+        torch.testing.assert_close(one[name], other[name], rtol=1e-3, atol=1e-5)
+    rows = zip(*(read_curve(Path(each.output) / VALIDATION) for each in (config, two)), strict=True)
+    for a, b in rows:
+        assert a["loss"] == pytest.approx(b["loss"], rel=1e-3)

@@ -1,0 +1,84 @@
+"""The YAML files people start from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rartrack.config import load_yaml
+from rartrack.errors import InputError
+from rartrack.network.rar import RAR
+from rartrack.training.config import OptimizationConfig, TrainingConfig
+
+FOLDER = Path(__file__).parents[2] / "configs"
+FILES = sorted(path for path in FOLDER.glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_config_loads_and_explains_itself(path: Path) -> None:
+    load_yaml(TrainingConfig, path)
+    assert path.read_text().startswith("# ")
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.stem != "data"], ids=lambda path: path.stem)
+def test_every_config_describes_a_network_that_exists(path: Path) -> None:
+    import torch
+
+    config = load_yaml(TrainingConfig, path)
+    with torch.device("meta"):
+        RAR(config.model.network)
+    assert config.output == f"runs/{path.stem}"
+
+
+def test_rars_config_has_the_documented_defaults() -> None:
+    config = load_yaml(TrainingConfig, FOLDER / "rar.yaml")
+    assert config.optimization == OptimizationConfig()
+    assert config.model.network.levels == (3, 4, 5)
+    assert config.model.network.deformable == ("layer3.0",)
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value"),
+    [
+        ("nhf", "levels", (5,)),
+        ("naa", "attention", False),
+        ("nta", "inter_frame", False),
+        ("nca", "channel", False),
+        ("nsa", "spatial", False),
+    ],
+)
+def test_an_ablation_differs_from_rar_in_its_own_switch_alone(name: str, key: str, value: object) -> None:
+    from dataclasses import replace
+
+    rar = load_yaml(TrainingConfig, FOLDER / "rar.yaml")
+    ablation = load_yaml(TrainingConfig, FOLDER / f"ablation-{name}.yaml")
+    network = replace(rar.model.network, **{key: value})
+    assert network != rar.model.network
+    assert replace(ablation, output=rar.output) == replace(rar, model=replace(rar.model, network=network))
+
+
+def test_a_misspelt_key_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("optimization: {batsh: 3}\n")
+    with pytest.raises(InputError, match=r"unknown key 'optimization.batsh'; did you mean 'batch'\?"):
+        load_yaml(TrainingConfig, path)
+    path.write_text("data: {sources: {mine: {path: x, wieght: 2}}}\n")
+    with pytest.raises(InputError, match=r"'data.sources.mine.wieght'; did you mean 'weight'\?"):
+        load_yaml(TrainingConfig, path)
+
+
+def test_a_base_gives_what_a_config_leaves_unsaid_and_null_takes_away(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text("seed: 3\nstart: x\ndata: {gap: 4, sources: {a: {path: p}, b: {path: q}}}\n")
+    (tmp_path / "own.yaml").write_text("base: base.yaml\nstart: null\ndata: {gap: 5, sources: {a: null}}\n")
+    config = load_yaml(TrainingConfig, tmp_path / "own.yaml", {"data.sources.b.weight": 2})
+    assert (config.seed, config.start, config.data.gap) == (3, None, 5)
+    assert list(config.data.sources) == ["b"]
+    assert config.data.sources["b"].weight == 2
+
+
+def test_a_config_that_is_its_own_base_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("base: b.yaml\n")
+    (tmp_path / "b.yaml").write_text("base: a.yaml\n")
+    with pytest.raises(InputError, match="its own base"):
+        load_yaml(TrainingConfig, tmp_path / "a.yaml")
