@@ -41,12 +41,12 @@ def test_results_progress_and_status(place, capsys):
     assert evaluate("--tracker", "still=mine.py:Still") == 0
     assert (place / "out/still/one.txt").read_text() == "1,2,3,4\n" * 3
     said = capsys.readouterr()
-    assert "2 runs done, 0 were there already" in said.out
+    assert "2 runs done, 0 there already" in said.out
     assert "2/2 still two: 3 frames" in said.err
     assert "left" in said.err
 
     assert evaluate("--tracker", "still=mine.py:Still") == 0
-    assert "0 runs done, 2 were there already" in capsys.readouterr().out
+    assert "0 runs done, 2 there already" in capsys.readouterr().out
 
 
 def test_a_module_of_the_working_directory_and_chosen_sequences(place):
@@ -58,7 +58,7 @@ def test_a_module_of_the_working_directory_and_chosen_sequences(place):
 def test_failed_runs_are_listed_and_the_status_is_one(place, capsys):
     assert evaluate("--tracker", "bad=mine.py:Raising", "--tracker", "good=mine.py:Still") == 1
     said = capsys.readouterr().out
-    assert "2 runs done, 0 were there already, 2 FAILED" in said
+    assert "2 runs done, 0 there already, 2 FAILED" in said
     assert "failed: bad one: frame 1: RuntimeError: no idea" in said
     assert (place / "out/good/two.txt").exists()
 

@@ -90,7 +90,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _report(summary: Summary, output: Path) -> None:
-    counts = [f"{len(summary.done)} runs done", f"{len(summary.kept)} were there already"]
+    done = "1 run" if len(summary.done) == 1 else f"{len(summary.done)} runs"
+    counts = [f"{done} done", f"{len(summary.kept)} there already"]
     if summary.failed:
         counts.append(f"{len(summary.failed)} FAILED")
     print(f"{', '.join(counts)}; results in {output}")

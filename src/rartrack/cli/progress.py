@@ -37,7 +37,7 @@ class Progress(Observer):
         for job in jobs:
             self._left[job.tracker.name] = self._left.get(job.tracker.name, 0) + job.frames
         if not sys.stderr.isatty():
-            print(f"{len(jobs)} runs to do, {kept} there already", file=sys.stderr, flush=True)
+            print(f"to do: {len(jobs)}, there already: {kept}", file=sys.stderr, flush=True)
             return
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn

@@ -88,6 +88,7 @@ def _sources(item: Traversable, path: str) -> Iterator[tuple[str, Traversable]]:
             yield from _sources(child, f"{path}/{child.name}")
 
 
+@cache
 def _version(name: str) -> str | None:
     try:
         return importlib.metadata.version(name)

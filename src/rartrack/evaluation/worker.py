@@ -168,6 +168,8 @@ class _Host:
                 raise _SilentError(f"{LOAD_LIMIT if loading else limit:g}") from None
             if kind == "done":
                 return value
+            if kind == "unreadable":
+                return Outcome(failure=value) if isinstance(request, Job) else value
             if kind == "ended":
                 raise self._died()
             loading = False
@@ -194,7 +196,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def _receive(stream: IO[bytes], answers: queue.SimpleQueue[Any]) -> None:
     while True:
         try:
-            answers.put(_take(stream))
+            answers.put(pickle.loads(_take(stream)))
         except (EOFError, OSError, ValueError):
             answers.put(("ended", None))
             return
@@ -206,8 +208,8 @@ def _send(stream: IO[bytes], message: Any) -> None:
     stream.flush()
 
 
-def _take(stream: IO[bytes]) -> Any:
-    return pickle.loads(_exactly(stream, _LENGTH.unpack(_exactly(stream, _LENGTH.size))[0]))
+def _take(stream: IO[bytes]) -> bytes:
+    return _exactly(stream, _LENGTH.unpack(_exactly(stream, _LENGTH.size))[0])
 
 
 def _exactly(stream: IO[bytes], count: int) -> bytes:
@@ -225,11 +227,17 @@ def main(threads: int) -> None:
     commands = os.fdopen(os.dup(0), "rb")
     os.dup2(2, 1)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(commands, requests), daemon=True).start()
     loaded: tuple[TrackerSpec, int, Tracker] | None = None
     while True:
-        request = requests.get()
+        try:
+            request = pickle.loads(requests.get())
+        except Exception as error:
+            # Such as a class of the parent's script, which only the parent knows.
+            reason = f"cannot be sent to another process: {type(error).__name__}: {error}"
+            _send(output, ("unreadable", Failure(reason, traceback.format_exc())))
+            continue
         if not isinstance(request, Job):
             _send(output, ("done", _describe(request)))
             continue
@@ -271,13 +279,13 @@ def _cannot_load(spec: TrackerSpec, error: Exception) -> Failure:
     return Failure(f"tracker {spec.name}: cannot be loaded: {type(error).__name__}: {line}", traceback.format_exc())
 
 
-def _listen(stream: IO[bytes], requests: queue.SimpleQueue[Any]) -> None:
+def _listen(stream: IO[bytes], requests: queue.SimpleQueue[bytes]) -> None:
     """Pass requests on; the end of the stream is the end of the parent, and so of this process, busy or not."""
     try:
         while True:
             requests.put(_take(stream))
     except BaseException:
-        os._exit(0)
+        os._exit(1)
 
 
 if __name__ == "__main__":
