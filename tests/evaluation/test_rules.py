@@ -68,6 +68,7 @@ def test_got10k_has_no_rule_for_invalid_truth() -> None:
 def test_frames_without_the_target_fail_in_lasot_and_are_dropped_in_pysot() -> None:
     truth = _with(2, NAN)
     failed = measure(TRUTH, truth, normalized.LASOT)
+    assert (failed.overlap[2], failed.error[2]) == (-1, np.inf)
     assert normalized.LASOT.curves(failed).success[0] == 2 / 3
     assert normalized.LASOT.curves(failed).precision[50] == 2 / 3
     dropped = measure(TRUTH, truth, normalized.LASOT_PYSOT)

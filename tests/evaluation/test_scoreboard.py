@@ -92,8 +92,8 @@ def test_speed_is_the_median_without_the_start(tmp_path: Path) -> None:
     folder = tmp_path / "results" / "fast"
     folder.mkdir(parents=True)
     np.savetxt(folder / "alpha.txt", dataset[0].boxes, delimiter=",")
-    np.savetxt(folder / "alpha_time.txt", [5.0, 0.02, 0.02, 0.02, 1.0])
-    assert score_results(tmp_path / "results", dataset).main[0].seconds == 0.02
+    np.savetxt(folder / "alpha_time.txt", [5.0, 0.02, 0.04])
+    assert score_results(tmp_path / "results", dataset).main[0].seconds == pytest.approx(0.03)
 
 
 def test_attribute_figures_are_means_over_the_sequences_that_have_it(shared: Path, raw_results: Path) -> None:
@@ -106,3 +106,29 @@ def test_attribute_figures_are_means_over_the_sequences_that_have_it(shared: Pat
     rows = [score.sequences.index(name) for name in found["LR"]]
     assert by_attribute(score, "auc", found["LR"]) == score.by_sequence["auc"][rows].mean()
     assert np.isnan(by_attribute(score, "auc", ()))
+
+
+@pytest.mark.parametrize(("protocol", "tag", "expected"), [("lasot", "absent", 2 / 3), ("got10k", "covered", 1.0)])
+def test_frames_flagged_as_without_target_count_as_each_protocol_says(
+    tmp_path: Path, protocol: str, tag: str, expected: float
+) -> None:
+    boxes = np.tile([50.0, 40.0, 20.0, 10.0], (3, 1))
+    gone = np.array([False, True, False])
+    tags = {tag: gone if tag == "absent" else ~gone}
+    entry = Entry("alpha", lambda: Sequence("alpha", boxes, tags=tags))
+    dataset = Dataset("small", (entry,), "folder", protocol, 0, tmp_path)  # type: ignore[arg-type]
+    result = boxes.copy()
+    result[1] = [500, 500, 20, 10]
+    (tmp_path / "results" / "T").mkdir(parents=True)
+    np.savetxt(tmp_path / "results" / "T" / "alpha.txt", result, delimiter=",")
+    figures = score_results(tmp_path / "results", dataset).main[0].figures
+    assert figures["ao" if protocol == "got10k" else "dp20"] == pytest.approx(expected)
+
+
+def test_a_benchmark_of_which_only_a_part_is_there_is_scored_on_request(shared: Path, raw_results: Path) -> None:
+    dataset = load_dataset("otb2015", shared / "otb-layout")
+    with pytest.raises(InputError, match=r"is missing.*--partial scores the sequences that are there"):
+        score_results(raw_results / "otb", dataset)
+    board = score_results(raw_results / "otb", dataset, trackers=["KCF"], partial=True)
+    assert set(board.sequences) == {"Crossing", "Couple", "KiteSurf"}
+    assert board.main[0].missing == ()

@@ -157,7 +157,6 @@ def repaired(result: Boxes, truth: Boxes, rules: Rules) -> Boxes:
         missing = np.isnan(boxes)
         unusable = missing.all(axis=1) if rules.repair == "all nan" else missing.any(axis=1)
         bad = np.asarray((unusable | (boxes[:, 2:] <= 0).any(axis=1)) & ~np.isnan(truth).any(axis=1))
-        bad[0] = False
         last_good = np.maximum.accumulate(np.where(bad, 0, np.arange(len(boxes))))
         boxes = boxes[last_good]
     return boxes
