@@ -291,6 +291,10 @@ class TestPlan:
         with pytest.raises(InputError, match="two trackers are named 'opencv-kcf'"):
             plan(load_dataset(folder), trackers, Settings())
 
+    def test_two_sequences_of_one_name(self, folder):
+        with pytest.raises(InputError, match="two sequences are named 'a'"):
+            plan(load_dataset(folder, sequences=["a", "a"]), [parse_tracker("opencv:kcf")], Settings())
+
     def test_no_frames(self, folder):
         for image in (folder / "a").iterdir():
             image.unlink()

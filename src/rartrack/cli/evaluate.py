@@ -35,7 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--sequences", metavar="A,B", help="these sequences only")
     add("--first", type=_positive, metavar="N", help="only the first N frames of each run, for a quick look")
     add("--overwrite", action="store_true", help="redo results that are there")
-    add("--workers", type=_positive, metavar="N", help="processes at once (default: one per processor)")
+    add(
+        "--workers",
+        type=_positive,
+        metavar="N",
+        help="processes at once (default: one per processor; 1 where speed counts)",
+    )
     add("--threads", type=_positive, default=1, metavar="N", help="of each process (default: 1)")
     add("--executor", default=PROCESSES, metavar="WHERE", help="processes (default) or dask://HOST:PORT")
     add("--device", default="auto", help="for our models: auto, cpu, cuda or cuda:1 (default: auto)")
@@ -62,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
         raise InputError(f"--time-limit {options.time_limit:g}: must be above 0")
     overrides = parse_settings(options.set)
     trackers = [parse_tracker(text, options.device, overrides, options.time_limit) for text in options.tracker]
-    wanted = [name.strip() for name in options.sequences.split(",") if name.strip()] if options.sequences else None
+    wanted = [name.strip() for name in options.sequences.split(",")] if options.sequences else None
     dataset = load_dataset(options.dataset, options.data, wanted)
     protocol = PROTOCOLS[options.protocol or (VOT.name if dataset.protocol == "vot" else "ope")]
     settings = Settings(

@@ -116,7 +116,7 @@ def plan(sequences: Iterable[Sequence], trackers: Iterable[TrackerSpec], setting
     """All runs, one tracker after the other so that each worker loads each model once.
 
     Raises:
-        InputError: no sequences, frames or trackers, a name that cannot be a folder's, or two trackers of one name.
+        InputError: no sequences, frames or trackers, a name that cannot be a folder's, or two of one name.
     """
     sequences, trackers = list(sequences), list(trackers)
     if not sequences or not trackers:
@@ -128,6 +128,8 @@ def plan(sequences: Iterable[Sequence], trackers: Iterable[TrackerSpec], setting
         if names.count(name) > 1:
             raise InputError(f"two trackers are named {name!r}: name them, --tracker NAME=SPEC")
     for sequence in sequences:
+        if sum(sequence.name == other.name for other in sequences) > 1:
+            raise InputError(f"two sequences are named {sequence.name!r}: their results would be one file")
         if sequence.frames is None:
             raise InputError(f"{sequence.name}: only its annotation is there, no frames; evaluating needs both")
     runs = [(sequence, start) for sequence in sequences for start in starts(settings.protocol, sequence)]
