@@ -31,5 +31,8 @@ check: $(VENV)/.dev  ## style, types, import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+vot-toolkit: $(VENV)/.dev  ## let the real VOT toolkit drive our tracker; makes an environment of 600 MB beside ours
+	RARTRACK_VOT_TOOLKIT=$(VENV)-vot $(BIN)/python -m pytest tests/vot_toolkit
+
 clean:
-	rm -rf $(VENV) demo build dist
+	rm -rf $(VENV) $(VENV)-vot demo build dist
