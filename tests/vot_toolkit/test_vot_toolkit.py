@@ -148,7 +148,7 @@ def test_our_figures_are_the_toolkits(
     results, figures = evaluated(tracker)
     ours = score(LOCAL, sequences, _read(results / "baseline", sequences), "vot-toolkit")
     accuracy, failures, eao, curve = _figures(figures)
-    # To a pixel of a frame: which side of 12 a crossing at 11.999... falls on depends on where columns are counted from.
+    # To a pixel of a frame: how a crossing at 11.999... is rounded depends on where columns are counted from.
     assert ours.accuracy == pytest.approx(accuracy, abs=1e-5)
     assert _mean_failures(ours) == pytest.approx(failures, abs=1e-9)
     assert ours.eao == pytest.approx(eao, abs=1e-5)
