@@ -24,7 +24,7 @@ from rartrack.config import to_dict
 from rartrack.errors import InputError
 from rartrack.network.rar import RAR
 from rartrack.tracking.load import load as load_tracker
-from rartrack.training.config import TrainingConfig
+from rartrack.training.config import AugmentConfig, TrainingConfig
 from rartrack.training.log import TRAINING, VALIDATION, read_curve
 from rartrack.training.loop import BEST, LAST, train
 from rartrack.training.objective import ClipLoss
@@ -66,15 +66,16 @@ def test_a_run_leaves_curves_and_checkpoints(config: TrainingConfig) -> None:
     load_tracker(outcome.folder / BEST, "cpu")
 
 
-def test_the_loss_falls(config: TrainingConfig, changed: Changed) -> None:
+def test_the_loss_falls_on_easy_clips(config: TrainingConfig, changed: Changed) -> None:
     config = changed(
         config,
+        data={"shift": 0.0, "zoom": 0.0, "gap": 1, "augment": AugmentConfig(0, 0, 0, 0, 0, 0, 0, 0)},
         optimization={"optimizer": "adamw", "learning_rate": (1e-2, 3e-3), "steps": 20, "warm_up": 0},
         validation={"interval": 20, "frames": 0, "clips": 4},
     )
     rows = read_curve(train(config, say=silent).folder / TRAINING)
     losses = [row["loss"] for row in rows]
-    assert sum(losses[-5:]) < 0.85 * sum(losses[:5])
+    assert sum(losses[-5:]) < 0.7 * sum(losses[:5])
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
@@ -252,7 +253,10 @@ def test_killed_ten_times_the_weights_are_those_of_an_uninterrupted_run(
 
 
 @pytest.mark.slow
-def test_two_processes_with_half_the_batch_each_make_the_same_steps(config: TrainingConfig, tmp_path: Path) -> None:
+def test_two_processes_with_half_the_batch_each_make_the_same_steps(
+    config: TrainingConfig, changed: Changed, tmp_path: Path
+) -> None:
+    config = changed(config, optimization={"steps": 2})
     train(config, say=silent)
     two = replace(config, output=str(tmp_path / "two"))
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "rartrack"]

@@ -24,7 +24,7 @@ MODEL = ModelConfig(
         refinement_channels=8,
         feature_channels=4,
     ),
-    filter=FilterConfig(label_sigma=0.3),
+    filter=FilterConfig(label_sigma=0.3, regularization=1e-2),
 )
 """Seven cells a side, a sixteenth of the widths; a label wide enough for so coarse a grid."""
 

@@ -183,7 +183,6 @@ def batches(clips: ClipDataset, share: Share, workers: int, pin: bool = False) -
         pin_memory=pin,
         worker_init_fn=_one_thread,
         prefetch_factor=4 if workers else None,
-        generator=torch.Generator(),  # its own, so that a run that goes on finds the global one as it was
     )
 
 

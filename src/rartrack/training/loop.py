@@ -283,7 +283,6 @@ class _Run:
                     network=self.network.state_dict(),
                     average=self.average.tensors,
                     optimizer=states.optimizer_tensors(self.optimizer),
-                    random=torch.get_rng_state(),
                     config=to_dict(self.config),
                     scaler=self.scaler.state_dict(),
                     best=self.best,
@@ -298,7 +297,6 @@ class _Run:
         states.restore_optimizer(self.optimizer, stored.optimizer)
         if stored.scaler:
             self.scaler.load_state_dict(stored.scaler)
-        torch.set_rng_state(stored.random)
         self.step, self.best, self.skipped = stored.step, stored.best, stored.skipped
         self.say(f"going on from step {self.step} of {self.config.optimization.steps}")
 

@@ -27,11 +27,11 @@ _FREE = frozenset({"output", "device", "workers", "threads", "log_interval", "da
 @dataclass
 class RunState:
     """Attributes:
-    step: updates made; also the sampler's position, since update u takes the clips that follow from u alone.
+    step: updates made. It is the sampler's position and the state of chance, too: the clips of update u follow from
+        the seed and u, and nothing else in a run is left to chance.
     network, average: weights and statistics by name.
     optimizer: index of the parameter -> name -> tensor, as PyTorch's optimizers number them.
     scaler: loss scale of float16, empty otherwise.
-    random: PyTorch's generator on the CPU.
     best: step and overlap (or negative loss) of the best validation so far, empty before the first.
     skipped: draws that met unusable data.
     config: the run's settings, as plain values.
@@ -41,7 +41,6 @@ class RunState:
     network: dict[str, Tensor]
     average: dict[str, Tensor]
     optimizer: dict[int, dict[str, Tensor]]
-    random: Tensor
     config: dict[str, Any]
     scaler: dict[str, float] = field(default_factory=dict)
     best: dict[str, float] = field(default_factory=dict)
@@ -59,7 +58,6 @@ def write(folder: Path, state: RunState) -> None:
     tensors |= {
         f"optimizer.{index}.{name}": value for index, slots in state.optimizer.items() for name, value in slots.items()
     }
-    tensors["random"] = state.random
     about = {
         "step": state.step,
         "scaler": state.scaler,
@@ -95,7 +93,6 @@ def read(folder: Path) -> RunState | None:
         network=_part(tensors, "network"),
         average=_part(tensors, "average"),
         optimizer=optimizer,
-        random=tensors["random"],
         **about,
     )
 
