@@ -7,7 +7,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 
 from rartrack.errors import InputError
-from rartrack.evaluation.worker import Group
+from rartrack.evaluation.processes import Group
 
 PROCESSES = "processes"
 _CONNECT_SECONDS = 10
@@ -25,7 +25,7 @@ def open_executor(where: str, workers: int) -> Iterator[Executor]:
         InputError: an unknown word, Dask is not installed, or its scheduler does not answer.
     """
     if where == PROCESSES:
-        # The threads only wait: each has a process of its own (see ``worker``), which holds one tracker.
+        # The threads only wait: each has a process of its own (see ``processes``), which holds one tracker.
         group = Group()
         threads = ThreadPoolExecutor(workers, "rartrack", initializer=group.join)
         try:

@@ -16,10 +16,10 @@ from rartrack.errors import InputError
 from rartrack.evaluation import store
 from rartrack.evaluation.executors import PROCESSES, open_executor
 from rartrack.evaluation.jobs import Failure, Job, Outcome
+from rartrack.evaluation.processes import describe, run_job
 from rartrack.evaluation.protocols import OPE, Protocol, starts
 from rartrack.evaluation.provenance import code_version, sequence_digest
 from rartrack.evaluation.trackers import TrackerSpec
-from rartrack.evaluation.worker import describe, run_job
 
 TIME_LIMIT = 300.0
 """Seconds one frame may take unless something else is said: far above any tracker's, short enough for a night's run."""

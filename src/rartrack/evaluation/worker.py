@@ -1,222 +1,31 @@
-"""A process of its own for a tracker, so that one that hangs or crashes takes nothing with it.
+"""What runs in a worker process: ``python -m rartrack.evaluation.worker THREADS``.
 
-``run_job`` is what every executor is given: it hands the job to a process that belongs to the calling thread and keeps
-its tracker loaded from job to job, waits for signs of life, and ends the process when there are none for longer than
-the job allows. The process (``python -m rartrack.evaluation.worker``) reads requests from its standard input and ends
-with its parent, however that ends.
+It reads requests from its standard input (a job to run, a tracker to describe), answers on its standard output, and
+ends with its parent, however that ends. A tracker stays loaded from job to job.
 """
 
 from __future__ import annotations
 
-import contextlib
 import faulthandler
 import os
 import pickle
 import queue
 import signal
-import struct
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 import traceback
-import weakref
 from typing import IO, Any
 
 from rartrack.errors import InputError
 from rartrack.evaluation.execute import execute, seed_everything
 from rartrack.evaluation.jobs import Failure, Job, Outcome
+from rartrack.evaluation.messages import send, take
 from rartrack.evaluation.provenance import code_version, machine
 from rartrack.evaluation.trackers import Tracker, TrackerSpec
 
-LOAD_LIMIT = 600.0
-"""Seconds a tracker may take to load, and a worker to start."""
 _BEAT = 0.1
 """Seconds between two signs of life."""
-_GRACE = 1.0
-"""Seconds more than the limit before a process is ended: a TraX program that hangs is first ended by its own client."""
-_LENGTH = struct.Struct("<Q")
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-
-_of_this_thread = threading.local()
-
-
-def run_job(job: Job) -> Outcome:
-    """Run a job in this thread's worker process; a tracker that fails in any way gives an outcome that says so."""
-    try:
-        outcome = _host(job.threads, job.token).ask(job, job.time_limit)
-    except _SilentError as silent:
-        return Outcome(failure=Failure(f"no answer for {silent} s; its process was ended"))
-    except _DiedError as died:
-        return Outcome(failure=Failure(f"its process ended ({died.how})", died.printed))
-    assert isinstance(outcome, Outcome)
-    return outcome
-
-
-def describe(spec: TrackerSpec, threads: int, token: str) -> dict[str, Any]:
-    """What makes this tracker's results where the jobs run: ``tracker``, ``code`` and ``machine``.
-
-    Args:
-        spec: the tracker.
-        threads, token: as the jobs that follow have them.
-
-    Raises:
-        InputError: the tracker cannot be found or loaded.
-    """
-    try:
-        answer = _host(threads, token).ask(spec, None)
-    except _SilentError:
-        raise InputError(f"tracker {spec.name}: did not load within {LOAD_LIMIT:g} s") from None
-    except _DiedError as died:
-        raise InputError(f"tracker {spec.name}: its process ended while loading ({died.how})") from None
-    if isinstance(answer, Failure):
-        raise InputError(answer.reason)
-    assert isinstance(answer, dict)
-    return answer
-
-
-class Group:
-    """The worker processes of an executor's threads, which can be ended at once, whatever they are doing."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._hosts: list[_Host] | None = []
-
-    def join(self) -> None:
-        """Count this thread's worker process in; called once in each thread."""
-        _of_this_thread.group = self
-
-    def add(self, host: _Host) -> None:
-        """Count a worker process in, or end it if the group has ended."""
-        with self._lock:
-            if self._hosts is None:
-                host.end()
-            else:
-                self._hosts = [*(each for each in self._hosts if each.end.alive), host]
-
-    def end(self) -> None:
-        """End them all, and those that come late."""
-        with self._lock:
-            hosts, self._hosts = self._hosts or [], None
-        for host in hosts:
-            host.end()
-
-
-class _SilentError(Exception):
-    """No sign of life for too long; its text is the number of seconds."""
-
-
-class _DiedError(Exception):
-    """The process ended: how, and what it printed last."""
-
-    def __init__(self, how: str, printed: str) -> None:
-        super().__init__(how)
-        self.how, self.printed = how, printed
-
-
-def _host(threads: int, token: str) -> _Host:
-    """This thread's process: a new one for every call of ``evaluate``, whose code and weights may have changed."""
-    host: _Host | None = getattr(_of_this_thread, "host", None)
-    if host is None or host.made_for != (threads, token) or not host.running:
-        if host is not None:
-            host.end()
-        host = _of_this_thread.host = _Host(threads, token)
-        group: Group | None = getattr(_of_this_thread, "group", None)
-        if group is not None:
-            group.add(host)
-    return host
-
-
-class _Host:
-    """The parent's side of one worker process."""
-
-    def __init__(self, threads: int, token: str) -> None:
-        self.made_for = (threads, token)
-        self._printed: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 lives as long as the process
-        environment = os.environ | dict.fromkeys(_THREAD_VARIABLES, str(threads)) | {"PYTHONHASHSEED": "0"}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "rartrack.evaluation.worker", str(threads)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._printed,
-            env=environment,
-        )
-        self._answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        threading.Thread(target=_receive, args=(self._process.stdout, self._answers), daemon=True).start()
-        self.end = weakref.finalize(self, _end, self._process)
-
-    @property
-    def running(self) -> bool:
-        return self._process.poll() is None and self.end.alive
-
-    def ask(self, request: Job | TrackerSpec, limit: float | None) -> Any:
-        self._printed.seek(0)  # the process writes at the same place
-        self._printed.truncate()
-        assert self._process.stdin is not None
-        try:
-            _send(self._process.stdin, request)
-        except OSError:
-            raise self._died() from None
-        loading = True
-        while True:
-            allowed = LOAD_LIMIT if loading else threading.TIMEOUT_MAX if limit is None else limit + _GRACE
-            try:
-                kind, value = self._answers.get(timeout=allowed)
-            except queue.Empty:
-                self.end()
-                raise _SilentError(f"{LOAD_LIMIT if loading else limit:g}") from None
-            if kind == "done":
-                return value
-            if kind == "unreadable":
-                return Outcome(failure=value) if isinstance(request, Job) else value
-            if kind == "ended":
-                raise self._died()
-            loading = False
-
-    def _died(self) -> _DiedError:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(timeout=10)
-        code = self._process.returncode
-        self.end()
-        how = f"signal {signal.Signals(-code).name}" if code is not None and code < 0 else f"exit status {code}"
-        self._printed.seek(0)
-        return _DiedError(how, self._printed.read()[-4000:].decode(errors="replace"))
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.kill()
-    process.wait()
-    for stream in (process.stdin, process.stdout):
-        if stream is not None:
-            with contextlib.suppress(OSError):
-                stream.close()
-
-
-def _receive(stream: IO[bytes], answers: queue.SimpleQueue[Any]) -> None:
-    while True:
-        try:
-            answers.put(pickle.loads(_take(stream)))
-        except (EOFError, OSError, ValueError):
-            answers.put(("ended", None))
-            return
-
-
-def _send(stream: IO[bytes], message: Any) -> None:
-    content = pickle.dumps(message)
-    stream.write(_LENGTH.pack(len(content)) + content)
-    stream.flush()
-
-
-def _take(stream: IO[bytes]) -> bytes:
-    return _exactly(stream, _LENGTH.unpack(_exactly(stream, _LENGTH.size))[0])
-
-
-def _exactly(stream: IO[bytes], count: int) -> bytes:
-    content = stream.read(count)
-    if len(content) < count:
-        raise EOFError
-    return content
 
 
 def main(threads: int) -> None:
@@ -236,10 +45,10 @@ def main(threads: int) -> None:
         except Exception as error:
             # Such as a class of the parent's script, which only the parent knows.
             reason = f"cannot be sent to another process: {type(error).__name__}: {error}"
-            _send(output, ("unreadable", Failure(reason, traceback.format_exc())))
+            send(output, ("unreadable", Failure(reason, traceback.format_exc())))
             continue
         if not isinstance(request, Job):
-            _send(output, ("done", _describe(request)))
+            send(output, ("done", _describe(request)))
             continue
         if loaded is None or loaded[:2] != (request.tracker, request.seed):
             loaded = None  # one model in memory at a time
@@ -247,9 +56,9 @@ def main(threads: int) -> None:
                 seed_everything(request.seed)
                 loaded = (request.tracker, request.seed, request.tracker.build(threads))
             except Exception as error:
-                _send(output, ("done", Outcome(failure=_cannot_load(request.tracker, error))))
+                send(output, ("done", Outcome(failure=_cannot_load(request.tracker, error))))
                 continue
-        _send(output, ("done", execute(request, loaded[2], _Pulse(output))))
+        send(output, ("done", execute(request, loaded[2], _Pulse(output))))
 
 
 class _Pulse:
@@ -262,7 +71,7 @@ class _Pulse:
         now = time.monotonic()
         if now - self._last >= _BEAT:
             self._last = now
-            _send(self._output, ("alive", None))
+            send(self._output, ("alive", None))
 
 
 def _describe(spec: TrackerSpec) -> dict[str, Any] | Failure:
@@ -283,13 +92,10 @@ def _listen(stream: IO[bytes], requests: queue.SimpleQueue[bytes]) -> None:
     """Pass requests on; the end of the stream is the end of the parent, and so of this process, busy or not."""
     try:
         while True:
-            requests.put(_take(stream))
+            requests.put(take(stream))
     except BaseException:
         os._exit(1)
 
 
 if __name__ == "__main__":
-    # Run as a script this module is not the one that messages name; use that one.
-    from rartrack.evaluation import worker
-
-    worker.main(int(sys.argv[1]))
+    main(int(sys.argv[1]))
