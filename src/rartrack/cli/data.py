@@ -1,8 +1,9 @@
-"""``rartrack data check DIR``: look through a data set before hours are spent on it."""
+"""``rartrack data check DIR`` and ``rartrack data preview CONFIG``: look through data before hours are spent on it."""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from rartrack.datasets import load_dataset
 from rartrack.datasets.check import check, without_frames
@@ -20,12 +21,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     checking.add_argument("--data", metavar="DIR", help="where a named benchmark lies, or the folder that holds it")
     checking.add_argument("--sequences", metavar="A,B", help="look at these sequences only")
     checking.add_argument("--deep", action="store_true", help="decode every frame, not only the first and the last")
+    summary = "draw the clips that a training config gives: crops, contexts, labels"
+    looking = actions.add_parser("preview", help=summary, description=summary)
+    looking.add_argument("config", metavar="CONFIG", help="a YAML file such as configs/fast.yaml")
+    looking.add_argument("changes", metavar="KEY=VALUE", nargs="*", help="settings changed, such as data.exemplars=3")
+    looking.add_argument("--output", default="preview.html", metavar="FILE", help=".html or .png (preview.html)")
+    looking.add_argument("--clips", type=int, default=20, metavar="N", help="how many (20)")
+    looking.add_argument("--first", type=int, default=0, metavar="I", help="number of the first clip (0)")
+    looking.add_argument("--validation", action="store_true", help="clips of the held-out sequences")
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; returns 2 when a problem is found."""
+    if options.action == "preview":
+        return _preview(options)
     wanted = options.sequences.split(",") if options.sequences else None
     return _check(load_dataset(options.dataset, options.data, wanted), options.deep)
+
+
+def _preview(options: argparse.Namespace) -> int:
+    """Torch is loaded for this action alone."""
+    from rartrack.cli.train import parse_changes
+    from rartrack.config import load_yaml
+    from rartrack.training.config import TrainingConfig
+    from rartrack.training.dataset import ClipDataset
+    from rartrack.training.preview import write_preview
+
+    config = load_yaml(TrainingConfig, options.config, parse_changes(options.changes))
+    dataset = ClipDataset(config, "validation" if options.validation else "train")
+    clips = [dataset[index] for index in range(options.first, options.first + options.clips)]
+    write_preview(Path(options.output), clips, config)
+    for name, why in dataset.left_out.items():
+        print(f"left out: {name}: {why}")
+    for clip in clips:
+        for why in clip.skipped:
+            print(f"skipped: {why}")
+    print(f"{options.output}: {_count(len(clips), 'clip')}")
+    return 0
 
 
 def _check(dataset: Dataset, deep: bool) -> int:

@@ -26,7 +26,7 @@ class ClipLoss(nn.Module):
         self.network = network
         self.config = config
         self.cells = cells(config.network.input_size)
-        self.sigma = config.filter.label_sigma * config.network.input_size / (1 + config.tracking.padding) / STRIDE
+        self.sigma = label_sigma(config)
 
     def forward(self, crops: Tensor, shift: Tensor) -> Tensor:
         """Losses (N,) float32 of N clips.
@@ -60,6 +60,11 @@ class ClipLoss(nn.Module):
         label = gaussian_label(self.cells, self.sigma).to(crops.device)
         filter = solve_training(torch.stack(templates, 1), torch.stack(contexts, 1), label, self.config.filter)
         return respond(filter, search[:, None])[:, 0]
+
+
+def label_sigma(config: ModelConfig) -> float:
+    """Standard deviation of the label in cells: its share of the target's size in a crop."""
+    return config.filter.label_sigma * config.network.input_size / (1 + config.tracking.padding) / STRIDE
 
 
 def squared_error(response: Tensor, label: Tensor) -> Tensor:
