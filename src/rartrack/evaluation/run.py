@@ -6,7 +6,7 @@ import os
 import re
 import uuid
 from collections.abc import Iterable
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import Executor, Future, as_completed
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -229,11 +229,11 @@ def _made_by(job: Job, found: dict[str, Any]) -> dict[str, Any]:
 def _outcomes(executor: Executor, jobs: list[Job]) -> Iterable[tuple[Job, Outcome]]:
     """Submit all runs and give each as it ends; a run whose worker is lost for good gives a failure."""
     waiting: dict[Future[Outcome], Job] = {executor.submit(run_job, job): job for job in jobs}
-    while waiting:
-        for future in wait(waiting, return_when=FIRST_COMPLETED).done:
-            job = waiting.pop(future)
-            try:
-                yield job, future.result()
-            except Exception as error:
-                line = " ".join(str(error).split()) or "lost"
-                yield job, Outcome(failure=Failure(f"its worker was lost: {type(error).__name__}: {line}"))
+    for future in as_completed(list(waiting)):
+        job = waiting.pop(future)
+        try:
+            outcome = future.result()
+        except Exception as error:
+            line = " ".join(str(error).split()) or "lost"
+            outcome = Outcome(failure=Failure(f"its worker was lost: {type(error).__name__}: {line}"))
+        yield job, outcome
