@@ -49,7 +49,8 @@ def test_a_filter_of_zero_has_the_loss_of_the_label_alone() -> None:
 
 def test_the_response_is_the_trackers_for_a_pair(config: TrainingConfig) -> None:
     given, made = batch(config), network().eval()
-    response = ClipLoss(made, MODEL).respond(given.crops)
+    measure = ClipLoss(made, MODEL)
+    response = measure.respond(measure.taps(given.crops))
     for index, crops in enumerate(given.crops):
         memory = made.initial_memory(1)
         features, after = made(crops[:5], memory.repeat(5))
@@ -74,13 +75,13 @@ def test_contexts_leave_nothing_in_the_memory(
 
     monkeypatch.setattr(made, "attend", remember)
     measure = ClipLoss(made, MODEL)
-    first = measure.respond(crops)
+    first = measure.respond(measure.taps(crops))
     contexts, template = crops.clone(), crops.clone()
     contexts[:, 1:5] = 0
     template[:, 0] = 0
-    assert not torch.allclose(measure.respond(contexts), first)  # the filter is another,
+    assert not torch.allclose(measure.respond(measure.taps(contexts)), first)  # the filter is another,
     torch.testing.assert_close(search[7], search[3])  # the search crop's features are the same,
-    measure.respond(template)
+    measure.respond(measure.taps(template))
     assert not torch.allclose(search[11], search[3])  # which the first exemplar's own crop would have changed.
 
 
@@ -113,7 +114,8 @@ def test_the_label_says_where_the_target_is_to_the_filter_too() -> None:
     contexts = np.zeros((1, 4, side, side, 3), np.uint8)
     given = Batch.stack([Clip(template[None], contexts, search, np.array([2.0, 3.0]), "moved")])
     with torch.no_grad():
-        response = ClipLoss(RAR(model.network).eval(), model).respond(given.crops)[0]
+        measure = ClipLoss(RAR(model.network).eval(), model)
+        response = measure.respond(measure.taps(given.crops))[0]
     assert divmod(int(response.argmax()), 31) == (3, 2)
 
 

@@ -25,9 +25,11 @@ from rartrack.errors import InputError
 from rartrack.network.rar import RAR
 from rartrack.tracking.load import load as load_tracker
 from rartrack.training.config import AugmentConfig, TrainingConfig
+from rartrack.training.dataset import Batch, ClipDataset
 from rartrack.training.log import TRAINING, VALIDATION, read_curve
 from rartrack.training.loop import BEST, LAST, train
 from rartrack.training.objective import ClipLoss
+from rartrack.training.remember import Memorised, RememberedBatch
 from rartrack.training.state import FILE
 
 Changed = Callable[..., TrainingConfig]
@@ -91,6 +93,44 @@ def test_a_run_stopped_after_every_step_equals_one_that_never_stopped(
     for name in (TRAINING, VALIDATION):
         one, two = (read_curve(Path(folder) / name) for folder in (whole.folder, pieces.output))
         assert [(row["step"], row["loss"]) for row in one] == [(row["step"], row["loss"]) for row in two]
+
+
+def test_remembered_features_train_as_new_crops_do_and_survive_stops(
+    config: TrainingConfig, changed: Changed, tmp_path: Path
+) -> None:
+    config = changed(config, optimization={"backbone_rate": 0.0, "remembered": 8})
+    whole = train(config, say=silent)
+    losses = [row["loss"] for row in read_curve(whole.folder / TRAINING)]
+    # A round of eight clips in updates of four: the mean loss of the first round is that of the clips as crops.
+    clips = ClipDataset(config)
+    torch.manual_seed(config.seed)
+    batch = Batch.stack([clips[index] for index in range(8)])
+    measure = ClipLoss(RAR(config.model.network).eval(), config.model)
+    with torch.no_grad():
+        assert float(measure(batch.crops, batch.shift).mean()) == pytest.approx(sum(losses[:2]) / 2, rel=0.3)
+        features = RememberedBatch.stack([Memorised(config)[index] for index in range(8)])
+        order = [batch.names.index(name) for name in features.names]
+        crops, shift = batch.crops[order], batch.shift[order]
+        remembered = measure(features.inputs, features.shift)
+        torch.testing.assert_close(remembered, measure(crops, shift), rtol=0.02, atol=0.02)
+    pieces = replace(config, output=str(tmp_path / "pieces"))
+    for _ in range(6):
+        train(pieces, minutes=0, say=silent)
+    assert_equal(weights(whole.folder), weights(pieces.output))
+
+
+def test_every_round_has_every_remembered_clip_once_in_a_new_order(config: TrainingConfig, changed: Changed) -> None:
+    config = changed(config, optimization={"backbone_rate": 0.0, "remembered": 8, "steps": 0})
+    train(config, say=silent)
+    store = Memorised(config)
+    rounds = [[store[8 * turn + position].name for position in range(8)] for turn in range(3)]
+    assert sorted(rounds[0]) == sorted(rounds[1]) == sorted(rounds[2])
+    assert rounds[0] != rounds[1]
+
+
+def test_features_of_a_backbone_that_learns_cannot_be_remembered(config: TrainingConfig, changed: Changed) -> None:
+    with pytest.raises(InputError, match="features can be kept of a frozen backbone only"):
+        train(changed(config, optimization={"remembered": 8}), say=silent)
 
 
 def test_a_finished_run_stays_as_it_is(config: TrainingConfig) -> None:

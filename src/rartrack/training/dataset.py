@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 import cv2
 import numpy as np
@@ -129,6 +129,11 @@ class Batch:
             len(clips[0].exemplars),
         )
 
+    @property
+    def inputs(self) -> Tensor:
+        """What the loss takes."""
+        return self.crops
+
     def pin_memory(self) -> Batch:
         """The same in page-locked memory, from which a GPU copies without waiting (DataLoader calls this)."""
         return replace(self, crops=self.crops.pin_memory(), shift=self.shift.pin_memory())
@@ -137,13 +142,19 @@ class Batch:
         return len(self.crops)
 
 
-class _Indexed(Dataset[Clip]):
+class Items(Protocol):
+    """Anything with items by index."""
+
+    def __getitem__(self, index: int, /) -> Any: ...
+
+
+class _Indexed(Dataset[Any]):
     """What DataLoader wants of a data set."""
 
-    def __init__(self, clips: ClipDataset) -> None:
+    def __init__(self, clips: Items) -> None:
         self.clips = clips
 
-    def __getitem__(self, index: int) -> Clip:
+    def __getitem__(self, index: int) -> Any:
         return self.clips[index]
 
 
@@ -173,12 +184,22 @@ class Share(Sampler[list[int]]):
                 yield list(range(first, first + size))
 
 
-def batches(clips: ClipDataset, share: Share, workers: int, pin: bool = False) -> DataLoader[Batch]:
-    """The batches of one process, in order, cut by ``workers`` processes."""
+def batches(
+    clips: Items, share: Iterable[list[int]], workers: int, pin: bool = False, stack: Callable[..., Any] | None = None
+) -> DataLoader[Any]:
+    """The batches of one process, in order, made by ``workers`` processes.
+
+    Args:
+        clips: by index.
+        share: the indices of each batch.
+        workers: processes; 0 makes them in this one.
+        pin: keep them in page-locked memory, for a GPU.
+        stack: clips to batch; ``Batch.stack`` by default.
+    """
     return DataLoader(
-        _Indexed(clips),  # type: ignore[arg-type]
+        _Indexed(clips),
         batch_sampler=share,
-        collate_fn=Batch.stack,
+        collate_fn=Batch.stack if stack is None else stack,
         num_workers=workers,
         pin_memory=pin,
         worker_init_fn=_one_thread,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from rartrack.training.files import replace_file
 
@@ -50,6 +53,36 @@ class Curves:
         """Write out what TensorBoard holds back."""
         if self._board is not None:
             self._board.close()
+
+
+class Pace:
+    """How fast steps go, and how long they wait for their clips; losses since the last row."""
+
+    def __init__(self) -> None:
+        self.losses: list[float] = []
+        self.clips, self.waiting, self.computing = 0, 0.0, 0.0
+        self.start()
+
+    def start(self) -> None:
+        self._mark = time.monotonic()
+
+    def waited(self) -> None:
+        now = time.monotonic()
+        self.waiting += now - self._mark
+        self._mark = now
+
+    def stepped(self, clips: int) -> None:
+        now = time.monotonic()
+        self.computing += now - self._mark
+        self._mark = now
+        self.clips += clips
+
+    def take(self) -> tuple[float, float, float]:
+        """Mean loss, clips a second, and the share of time spent waiting, since the last call."""
+        seconds = max(1e-9, self.waiting + self.computing)
+        taken = float(np.mean(self.losses)), self.clips / seconds, self.waiting / seconds
+        self.losses, self.clips, self.waiting, self.computing = [], 0, 0.0, 0.0
+        return taken
 
 
 def read_curve(path: Path) -> list[dict[str, float]]:

@@ -6,11 +6,10 @@ import math
 import time
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
@@ -20,21 +19,23 @@ from rartrack.config import to_dict
 from rartrack.errors import InputError
 from rartrack.network.rar import RAR
 from rartrack.training import state as states
+from rartrack.training.checks import check, pick_precision
 from rartrack.training.config import TrainingConfig
 from rartrack.training.dataset import Batch, ClipDataset, Share, batches
-from rartrack.training.log import TRAINING, VALIDATION, Curves
+from rartrack.training.log import TRAINING, VALIDATION, Curves, Pace
 from rartrack.training.objective import ClipLoss
 from rartrack.training.optimizer import Average, build_optimizer, freeze, rate, set_modes, set_rate
 from rartrack.training.processes import Processes, join
-from rartrack.training.split import matches
+from rartrack.training.remember import Memorised, RememberedBatch
 from rartrack.training.start import starting_network
-from rartrack.training.validate import clip_scores, mean_overlaps
+from rartrack.training.validate import clip_scores, held_out_clips, held_out_videos, mean_overlaps
 from rartrack.training.videos import VideoSource
 
 BEST, LAST = "best.safetensors", "last.safetensors"
 """Checkpoints of a run's folder: averaged weights at the best and at the last validation, ready for tracking."""
 
 Say = Callable[[str], None]
+AnyBatch = Batch | RememberedBatch
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class _Run:
     """One process's part of a run."""
 
     def __init__(self, config: TrainingConfig, processes: Processes, say: Say) -> None:
-        _check(config, processes)
+        check(config, processes.world)
         self.config, self.processes, self.say = config, processes, say
         self.folder = Path(config.output).expanduser()
         stored = states.read(self.folder)
@@ -92,7 +93,7 @@ class _Run:
             states.refuse_changes(self.folder, stored.config, config)
         torch.manual_seed(config.seed)
         self.clips = ClipDataset(config)
-        self.held_out = _held_out(config)
+        self.held_out = held_out_clips(config)
         if processes.first:
             self._report_data()
             self._prepare_cache()
@@ -103,6 +104,7 @@ class _Run:
         self.optimizer = build_optimizer(self.network, config.optimization)
         self.precision = pick_precision(config.optimization.precision, processes.device)
         self.scaler = torch.amp.GradScaler(processes.device.type, enabled=self.precision == torch.float16)
+        self.memorised = Memorised(config) if config.optimization.remembered else None
         self.step, self.best, self.skipped = 0, {}, 0  # type: ignore[var-annotated]
         if stored is not None:
             self._restore(stored)
@@ -113,10 +115,13 @@ class _Run:
         """Steps until all are made, the time is up, or somebody says stop."""
         total = self.config.optimization.steps
         end = time.monotonic() + seconds
+        if not self._memorise(lambda: time.monotonic() > end or stopping()):
+            self.say("stopped while the backbone's features are computed; the same command goes on from there")
+            return Outcome(self.step, False, self.folder)
         if self.step == 0:
             self._validate()
             self._save()
-        pace = _Pace()
+        pace = Pace()
         for parts in self._parts():
             pace.waited()
             losses, norm = self._update(parts)
@@ -140,7 +145,16 @@ class _Run:
         if getattr(self, "curves", None) is not None:
             cast(Curves, self.curves).close()
 
-    def _parts(self) -> Iterable[list[Batch]]:
+    def _memorise(self, stopping: Callable[[], bool]) -> bool:
+        """Fill the store of features where there is one; each process its share."""
+        if self.memorised is None:
+            return True
+        mine = self.memorised.missing()[self.processes.rank :: self.processes.world]
+        self.processes.wait()
+        filled = self.memorised.fill(self.network, self.clips, mine, self.config.workers, self.say, stopping)
+        return self.processes.sums(float(not filled))[0] == 0
+
+    def _parts(self) -> Iterable[list[AnyBatch]]:
         """This process's clips of each update to come, in the parts that are computed one after another."""
         settings = self.config.optimization
         share = Share(
@@ -151,18 +165,27 @@ class _Run:
             self.step,
             settings.steps,
         )
-        pending: list[Batch] = []
-        for batch in batches(self.clips, share, self.config.workers, self.processes.device.type == "cuda"):
+        pending: list[AnyBatch] = []
+        pin = self.processes.device.type == "cuda"
+        if self.memorised is None:
+            loader = batches(self.clips, share, self.config.workers, pin)
+        else:
+            loader = batches(self.memorised, share, self.config.workers, False, RememberedBatch.stack)
+        for batch in loader:
             pending.append(batch)
             if len(pending) == settings.accumulation:
                 yield pending
                 pending = []
 
-    def _update(self, parts: list[Batch]) -> tuple[Tensor, float]:
+    def _update(self, parts: list[AnyBatch]) -> tuple[Tensor, float]:
         """One step of the weights; returns the clips' losses and the gradient's norm before it was clipped."""
         settings = self.config.optimization
         set_rate(self.optimizer, rate(self.step, settings))
-        set_modes(self.network, settings, parts[0].crops.shape[0] * parts[0].crops.shape[1])
+        if self.memorised is None:
+            crops = cast(Batch, parts[0]).crops
+            set_modes(self.network, settings, crops.shape[0] * crops.shape[1])
+        else:
+            self.network.train()  # its backbone is not run
         self.optimizer.zero_grad(set_to_none=True)
         found = []
         for index, batch in enumerate(parts):
@@ -182,12 +205,16 @@ class _Run:
         self.average.update(self.network, self.step)
         return torch.cat(found), norm
 
-    def _losses(self, batch: Batch) -> Tensor:
+    def _losses(self, batch: AnyBatch) -> Tensor:
         device = self.processes.device
-        crops = batch.crops.to(device, non_blocking=True)
+        inputs: Any = batch.inputs
+        if isinstance(inputs, Tensor):
+            inputs = inputs.to(device, non_blocking=True)
+        else:
+            inputs = {level: tap.to(device) for level, tap in inputs.items()}
         shift = batch.shift.to(device, non_blocking=True)
         with torch.autocast(device.type, self.precision, enabled=self.precision != torch.float32):
-            return cast(Tensor, self.module(crops, shift))
+            return cast(Tensor, self.module(inputs, shift))
 
     def _shared(self, last: bool) -> Any:
         """Processes average their gradients once an update, with its last part."""
@@ -195,7 +222,7 @@ class _Run:
             return self.module.no_sync()
         return nullcontext()
 
-    def _refuse_unbounded(self, losses: Tensor, batch: Batch) -> None:
+    def _refuse_unbounded(self, losses: Tensor, batch: AnyBatch) -> None:
         finite = losses.detach().isfinite().cpu()
         if not finite.all():
             names = [name for name, good in zip(batch.names, finite, strict=True) if not good]
@@ -205,7 +232,7 @@ class _Run:
         kept = self.folder / states.FILE
         return f"step {self.step}: the {what} is not finite, with {', '.join(names)}; the last good state is {kept}"
 
-    def _note(self, losses: Tensor, norm: float, parts: list[Batch], pace: _Pace) -> None:
+    def _note(self, losses: Tensor, norm: float, parts: list[AnyBatch], pace: Pace) -> None:
         """Rows of the log; all processes take part in the sums."""
         reasons = [reason for batch in parts for reason in batch.skipped]
         settings = self.config.optimization
@@ -311,80 +338,3 @@ class _Run:
         self.clips.prepare()
         if self.held_out is not None:
             self.held_out.prepare()
-
-
-class _Pace:
-    """How fast steps go, and how long they wait for their clips; losses since the last row."""
-
-    def __init__(self) -> None:
-        self.losses: list[float] = []
-        self.clips, self.waiting, self.computing = 0, 0.0, 0.0
-        self.start()
-
-    def start(self) -> None:
-        self._mark = time.monotonic()
-
-    def waited(self) -> None:
-        now = time.monotonic()
-        self.waiting += now - self._mark
-        self._mark = now
-
-    def stepped(self, clips: int) -> None:
-        now = time.monotonic()
-        self.computing += now - self._mark
-        self._mark = now
-        self.clips += clips
-
-    def take(self) -> tuple[float, float, float]:
-        """Mean loss, clips a second, and the share of time spent waiting, since the last call."""
-        seconds = max(1e-9, self.waiting + self.computing)
-        taken = float(np.mean(self.losses)), self.clips / seconds, self.waiting / seconds
-        self.losses, self.clips, self.waiting, self.computing = [], 0, 0.0, 0.0
-        return taken
-
-
-def pick_precision(name: str, device: torch.device) -> torch.dtype:
-    """The network's precision; ``auto`` is bfloat16 where the device computes in it, else float32."""
-    if name != "auto":
-        return cast(torch.dtype, getattr(torch, name))
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
-    native = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
-    return torch.bfloat16 if native else torch.float32
-
-
-def held_out_videos(clips: ClipDataset, patterns: tuple[str, ...]) -> list[Any]:
-    """The held-out sequences to be tracked, each once though several sources may share a folder, in order of name."""
-    videos = {
-        video.name: video
-        for source in clips.sources
-        if isinstance(source, VideoSource)
-        for video in source.sequences
-        if matches(video.name, patterns)
-    }
-    return [videos[name] for name in sorted(videos)]
-
-
-def _held_out(config: TrainingConfig) -> ClipDataset | None:
-    """Clips for validation, or None where nothing is held out: then the last weights are the best."""
-    if not config.data.held_out:
-        return None
-    return ClipDataset(replace(config, data=replace(config.data, exemplars=1)), "validation")
-
-
-def _check(config: TrainingConfig, processes: Processes) -> None:
-    settings = config.optimization
-    share = processes.world * settings.accumulation
-    if settings.batch % share or settings.batch < share:
-        raise InputError(
-            f"optimization.batch: {settings.batch} clips cannot be shared by {processes.world} processes "
-            f"in {settings.accumulation} parts each; use a multiple of {share}"
-        )
-    for name, least, value in (
-        ("optimization.steps", 0, settings.steps),
-        ("data.exemplars", 1, config.data.exemplars),
-        ("validation.interval", 1, config.validation.interval),
-        ("log_interval", 1, config.log_interval),
-    ):
-        if value < least:
-            raise InputError(f"{name}: must be at least {least}, got {value}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
@@ -28,25 +30,32 @@ class ClipLoss(nn.Module):
         self.cells = cells(config.network.input_size)
         self.sigma = label_sigma(config)
 
-    def forward(self, crops: Tensor, shift: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor | Mapping[int, Tensor], shift: Tensor) -> Tensor:
         """Losses (N,) float32 of N clips.
 
         Args:
-            crops: (N, T (1 + k) + 1, 3, S, S) RGB in 0..255, as ``Batch.crops``.
+            inputs: (N, T (1 + k) + 1, 3, S, S) RGB in 0..255, as ``Batch.crops``; or their features by level,
+                (N, T (1 + k) + 1, C_l, n, n), where they are remembered.
             shift: (N, 2) x, y in cells, where the search label's peak is.
         """
-        return squared_error(self.respond(crops), gaussian_label(self.cells, self.sigma, shift))
+        taps = self.taps(inputs) if isinstance(inputs, Tensor) else inputs
+        return squared_error(self.respond(taps), gaussian_label(self.cells, self.sigma, shift))
 
-    def respond(self, crops: Tensor) -> Tensor:
-        """Responses g (N, n, n) float32 in the search crops of filters solved on the exemplars (Eqs. 5 to 7)."""
+    def taps(self, crops: Tensor) -> dict[int, Tensor]:
+        """Level -> (N, T (1 + k) + 1, C_l, n, n): all crops of all clips pass the backbone together."""
         clips, count = crops.shape[:2]
+        taps = self.network.taps(crops.flatten(0, 1))
+        return {level: tap.reshape(clips, count, *tap.shape[1:]) for level, tap in taps.items()}
+
+    def respond(self, taps: Mapping[int, Tensor]) -> Tensor:
+        """Responses g (N, n, n) float32 in the search crops of filters solved on the exemplars (Eqs. 5 to 7)."""
+        dtype = self.network.mean.dtype
+        taps = {level: tap.to(dtype) if tap.dtype == torch.float16 else tap for level, tap in taps.items()}
+        any_level = next(iter(taps.values()))
+        clips, count = any_level.shape[:2]
         around = 1 + self.config.filter.contexts
         exemplars = (count - 1) // around
-        taps = {
-            level: tap.reshape(clips, count, *tap.shape[1:])
-            for level, tap in self.network.taps(crops.flatten(0, 1)).items()
-        }
-        memory = self.network.initial_memory(clips, crops.device)
+        memory = self.network.initial_memory(clips, any_level.device)
         templates, contexts = [], []
         for t in range(exemplars):
             part = {level: tap[:, t * around : (t + 1) * around].flatten(0, 1) for level, tap in taps.items()}
@@ -57,7 +66,7 @@ class ClipLoss(nn.Module):
             # Only the template's memory goes on; its contexts read the same and leave nothing (SPEC Sec. 7, ii).
             memory = after[::around]
         search, _ = self.network.attend({level: tap[:, -1] for level, tap in taps.items()}, memory)
-        label = gaussian_label(self.cells, self.sigma).to(crops.device)
+        label = gaussian_label(self.cells, self.sigma).to(any_level.device)
         filter = solve_training(torch.stack(templates, 1), torch.stack(contexts, 1), label, self.config.filter)
         return respond(filter, search[:, None])[:, 0]
 

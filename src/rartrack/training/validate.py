@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -16,8 +17,11 @@ from rartrack.filter.fourier import gaussian_label, subcell_peak
 from rartrack.network.inference import prepare_for_inference
 from rartrack.network.rar import RAR
 from rartrack.tracking.tracker import Tracker
+from rartrack.training.config import TrainingConfig
 from rartrack.training.dataset import Batch, ClipDataset
 from rartrack.training.objective import ClipLoss, squared_error
+from rartrack.training.split import matches
+from rartrack.training.videos import VideoSource
 
 _HIT = 1.0
 """Cells within which a peak counts as found."""
@@ -32,7 +36,7 @@ def clip_scores(network: RAR, config: ModelConfig, clips: ClipDataset, indices: 
     for index in indices:
         batch = Batch.stack([clips[index]])
         shift = batch.shift.to(device)
-        response = measure.respond(batch.crops.to(device))
+        response = measure.respond(measure.taps(batch.crops.to(device)))
         loss += float(squared_error(response, gaussian_label(measure.cells, measure.sigma, shift)).sum())
         hits += float(_found(subcell_peak(response)[1], shift).sum())
     return loss, hits
@@ -70,6 +74,25 @@ def mean_overlaps(
         except InputError as error:
             reasons.append(str(error))
     return found, reasons
+
+
+def held_out_clips(config: TrainingConfig) -> ClipDataset | None:
+    """Clips for validation, or None where nothing is held out: then the last weights are the best."""
+    if not config.data.held_out:
+        return None
+    return ClipDataset(replace(config, data=replace(config.data, exemplars=1)), "validation")
+
+
+def held_out_videos(clips: ClipDataset, patterns: tuple[str, ...]) -> list[Video]:
+    """The held-out sequences to be tracked, each once though several sources may share a folder, in order of name."""
+    videos = {
+        video.name: video
+        for source in clips.sources
+        if isinstance(source, VideoSource)
+        for video in source.sequences
+        if matches(video.name, patterns)
+    }
+    return [videos[name] for name in sorted(videos)]
 
 
 def _found(peak: Tensor, shift: Tensor) -> Tensor:

@@ -1,0 +1,148 @@
+"""Clips a second while training, where the time goes, and how far that is from what the arithmetic allows.
+
+    RARTRACK_DATA=DIR python benchmarks/training.py configs/fast.yaml --threads 2 --workers 2
+
+Timed, each alone: cutting clips in one process; the backbone; the whole network forward with filter and loss; one whole
+step. Then both together: whole steps fed by worker processes, with the share of time the network waits for clips. The
+limit is a step's number of operations, as PyTorch counts them, over the speed of one large matrix product.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from rartrack.config import load_yaml
+from rartrack.network.rar import RAR
+from rartrack.tracking.load import pick_device
+from rartrack.training.checks import pick_precision
+from rartrack.training.config import TrainingConfig
+from rartrack.training.dataset import Batch, ClipDataset, Share, batches
+from rartrack.training.objective import ClipLoss
+from rartrack.training.optimizer import build_optimizer, freeze, set_modes
+
+
+def main() -> None:
+    """Print the table."""
+    options = _options()
+    config = load_yaml(TrainingConfig, options.config)
+    if options.batch:
+        config = replace(config, optimization=replace(config.optimization, batch=options.batch))
+    device = pick_device(options.device)
+    torch.set_num_threads(options.threads)
+    size, settings = config.optimization.batch, config.optimization
+    precision = pick_precision(settings.precision, device)
+    clips = ClipDataset(config)
+    clips.prepare()
+
+    network = RAR(config.model.network).to(device)
+    freeze(network, settings)
+    measure, optimizer = ClipLoss(network, config.model), build_optimizer(network, settings)
+    batch = Batch.stack([clips[index] for index in range(size)])
+    set_modes(network, settings, batch.crops.shape[0] * batch.crops.shape[1])
+
+    def forward(given: Batch) -> torch.Tensor:
+        with torch.autocast(device.type, precision, enabled=precision != torch.float32):
+            loss: torch.Tensor = measure(given.crops.to(device), given.shift.to(device)).mean()
+        return loss
+
+    def step(given: Batch) -> None:
+        optimizer.zero_grad(set_to_none=True)
+        forward(given).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+
+    def taps() -> None:
+        with torch.no_grad(), torch.autocast(device.type, precision, enabled=precision != torch.float32):
+            network.taps(batch.crops.to(device).flatten(0, 1))
+
+    cutting = _seconds(lambda: [clips[index] for index in range(size, 2 * size)], device, options.repeats)
+    backbone = _seconds(taps, device, options.repeats)
+    onward = _seconds(lambda: forward(batch), device, options.repeats)
+    whole = _seconds(lambda: step(batch), device, options.repeats)
+    with FlopCounterMode(display=False) as counter:
+        step(batch)
+    limit = counter.get_total_flops() / _speed(device, precision)
+    together, waiting = _fed(clips, config, options.workers, options.steps, step, device)
+
+    print(f"{options.config}: {size} clips of {batch.crops.shape[1]} crops, {device.type}, {precision}")
+    print(f"threads {options.threads}, workers {options.workers}; best of {options.repeats}")
+    for name, seconds in (
+        ("cutting clips, one process", cutting),
+        ("backbone forward", backbone),
+        ("forward with attention, filter, loss", onward),
+        ("backward and update", whole - onward),
+        ("step", whole),
+        ("step by arithmetic alone", limit),
+        ("step fed by workers", together),
+    ):
+        print(f"{name:38s} {1e3 * seconds:9.1f} ms a batch  {size / seconds:8.1f} clips/s")
+    print(f"waiting for clips: {100 * waiting:.0f} % of the time; {limit / whole:.0%} of the arithmetic's speed")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("config", type=Path)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--batch", type=int, help="clips a step (the config's)")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=10, help="steps fed by workers")
+    return parser.parse_args()
+
+
+def _seconds(work: Callable[[], object], device: torch.device, repeats: int) -> float:
+    """Best of several runs, after one that does not count."""
+    taken = []
+    for _ in range(repeats + 1):
+        begin = time.perf_counter()
+        work()
+        _finish(device)
+        taken.append(time.perf_counter() - begin)
+    return min(taken[1:])
+
+
+def _fed(
+    clips: ClipDataset,
+    config: TrainingConfig,
+    workers: int,
+    steps: int,
+    step: Callable[[Batch], None],
+    device: torch.device,
+) -> tuple[float, float]:
+    """Seconds a step, and the share of them spent waiting, once the workers have filled their queues."""
+    share = Share(config.optimization.batch, 0, 1, 1, 0, steps + 2)
+    waiting, begin = 0.0, time.perf_counter()
+    mark = begin
+    for number, batch in enumerate(batches(clips, share, workers, device.type == "cuda")):
+        if number == 2:
+            waiting, begin = 0.0, time.perf_counter()
+        else:
+            waiting += time.perf_counter() - mark
+        step(batch)
+        _finish(device)
+        mark = time.perf_counter()
+    total = mark - begin
+    return total / steps, waiting / total
+
+
+def _speed(device: torch.device, precision: torch.dtype) -> float:
+    """Floating point operations a second of a large matrix product."""
+    side = 8192 if device.type == "cuda" else 1024
+    a, b = (torch.randn(side, side, device=device, dtype=precision) for _ in range(2))
+    return 2 * side**3 / _seconds(lambda: a @ b, device, 5)
+
+
+def _finish(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""What a run needs to be so before it begins: settings that fit each other, a precision the device has."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+
+from rartrack.errors import InputError
+from rartrack.training.config import TrainingConfig
+
+
+def check(config: TrainingConfig, world: int) -> None:
+    """Refuse settings that cannot work together, before anything is read.
+
+    Args:
+        config: of the run.
+        world: processes that train together.
+
+    Raises:
+        InputError: it names the setting.
+    """
+    settings = config.optimization
+    share = world * settings.accumulation
+    if settings.batch % share or settings.batch < share:
+        raise InputError(
+            f"optimization.batch: {settings.batch} clips cannot be shared by {world} processes "
+            f"in {settings.accumulation} parts each; use a multiple of {share}"
+        )
+    if config.optimization.remembered and config.optimization.backbone_rate != 0:
+        raise InputError("optimization.remembered: features can be kept of a frozen backbone only; set backbone_rate=0")
+    for name, least, value in (
+        ("optimization.steps", 0, settings.steps),
+        ("data.exemplars", 1, config.data.exemplars),
+        ("validation.interval", 1, config.validation.interval),
+        ("log_interval", 1, config.log_interval),
+    ):
+        if value < least:
+            raise InputError(f"{name}: must be at least {least}, got {value}")
+
+
+def pick_precision(name: str, device: torch.device) -> torch.dtype:
+    """The network's precision; ``auto`` is bfloat16 where the device computes in it, else float32."""
+    if name != "auto":
+        return cast(torch.dtype, getattr(torch, name))
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    native = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
+    return torch.bfloat16 if native else torch.float32

@@ -1,0 +1,172 @@
+"""Features of a frozen backbone, computed once a clip and kept on disk: on a CPU the backbone is most of the work."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from rartrack.config import to_dict
+from rartrack.errors import InputError
+from rartrack.network.inference import prepare_for_inference
+from rartrack.network.rar import RAR
+from rartrack.training.cache import CacheError, default_folder
+from rartrack.training.config import TrainingConfig
+from rartrack.training.dataset import Batch, ClipDataset, batches
+
+_PART = 4
+"""Clips that pass the backbone together while the store is filled."""
+
+_NEWS = 30.0
+"""Seconds between two lines about how far the filling is."""
+
+
+@dataclass(frozen=True)
+class RememberedClip:
+    """A clip after the backbone.
+
+    Attributes:
+        taps: level -> (T (1 + k) + 1, C_l, n, n) float16, in the order of ``Batch.crops``.
+        shift: (2,) float32 cells.
+        name: of the clip.
+    """
+
+    taps: dict[int, Tensor]
+    shift: Tensor
+    name: str
+
+
+@dataclass(frozen=True)
+class RememberedBatch:
+    """Remembered clips stacked; stands where a ``Batch`` of new clips would.
+
+    Attributes:
+        inputs: level -> (N, T (1 + k) + 1, C_l, n, n) float16.
+        shift: (N, 2) float32 cells.
+        names, skipped: as of ``Batch``.
+    """
+
+    inputs: dict[int, Tensor]
+    shift: Tensor
+    names: tuple[str, ...]
+    skipped: tuple[str, ...] = ()
+
+    @staticmethod
+    def stack(clips: Sequence[RememberedClip]) -> RememberedBatch:
+        """Clips of one shape as one batch."""
+        return RememberedBatch(
+            {level: torch.stack([clip.taps[level] for clip in clips]) for level in clips[0].taps},
+            torch.stack([clip.shift for clip in clips]),
+            tuple(clip.name for clip in clips),
+        )
+
+
+class Memorised:
+    """The first ``config.optimization.remembered`` training clips as files of features, in a new order every round.
+
+    Args:
+        config: names the folder by everything that the features depend on.
+    """
+
+    def __init__(self, config: TrainingConfig) -> None:
+        self.count, self.seed = config.optimization.remembered, config.seed
+        base = default_folder() if config.data.cache is None else Path(config.data.cache).expanduser()
+        self.folder = base.parent / "features" / _digest(config)
+
+    def __getitem__(self, index: int) -> RememberedClip:
+        """Clip ``index`` of an endless sequence of rounds."""
+        turn, position = divmod(index, self.count)
+        order = np.random.default_rng([self.seed, 2, turn]).permutation(self.count)
+        path = self._path(int(order[position]))
+        try:
+            tensors = load_file(path)
+        except (OSError, SafetensorError) as error:
+            raise InputError(f"{path}: damaged ({error}); delete it and it is made again") from None
+        shift, name = tensors.pop("shift"), bytes(tensors.pop("name").tolist()).decode()
+        return RememberedClip({int(level): value for level, value in tensors.items()}, shift, name)
+
+    def missing(self) -> list[int]:
+        """Clips that have no file yet."""
+        return [index for index in range(self.count) if not self._path(index).is_file()]
+
+    def fill(
+        self,
+        network: RAR,
+        clips: ClipDataset,
+        indices: Sequence[int],
+        workers: int,
+        say: Callable[[str], None],
+        stopping: Callable[[], bool],
+    ) -> bool:
+        """Compute and keep the features of these clips; returns False if it was told to stop before the end.
+
+        Args:
+            network: its backbone computes the features.
+            clips: cut as for training.
+            indices: of the clips.
+            workers: processes that cut.
+            say: takes a line of news.
+            stopping: asked after every few clips.
+
+        Raises:
+            CacheError: the disk refuses.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        runner = prepare_for_inference(network)
+        device = next(network.parameters()).device
+        parts = [list(indices[start : start + _PART]) for start in range(0, len(indices), _PART)]
+        spoken = time.monotonic()
+        for number, (part, batch) in enumerate(zip(parts, batches(clips, parts, workers), strict=True)):
+            with torch.no_grad():
+                taps = runner.taps(batch.crops.to(device).flatten(0, 1))
+            self._write(part, batch, taps)
+            if time.monotonic() - spoken > _NEWS:
+                say(f"features of {min(len(indices), (number + 1) * _PART)} of {len(indices)} clips")
+                spoken = time.monotonic()
+            if stopping():
+                return number == len(parts) - 1
+        return True
+
+    def _write(self, part: Sequence[int], batch: Batch, taps: dict[int, Tensor]) -> None:
+        count = batch.crops.shape[1]
+        for row, index in enumerate(part):
+            tensors = {
+                str(level): tap[row * count : (row + 1) * count].half().contiguous().cpu()
+                for level, tap in taps.items()
+            }
+            tensors["shift"] = batch.shift[row].clone()
+            tensors["name"] = torch.tensor(list(batch.names[row].encode()), dtype=torch.uint8)
+            path = self._path(index)
+            partial = path.with_suffix(".partial")
+            try:
+                save_file(tensors, partial)
+                partial.replace(path)
+            except (OSError, SafetensorError) as error:
+                partial.unlink(missing_ok=True)
+                raise CacheError(f"{path}: cannot write ({error}); see data.cache, optimization.remembered") from None
+
+    def _path(self, index: int) -> Path:
+        return self.folder / f"{index:06d}.safetensors"
+
+
+def _digest(config: TrainingConfig) -> str:
+    """Names everything that a clip's features depend on."""
+    tracking = config.model.tracking
+    content = {
+        "data": {key: value for key, value in to_dict(config.data).items() if key != "cache"},
+        "network": to_dict(config.model.network),
+        "contexts": config.model.filter.contexts,
+        "window": [tracking.padding, tracking.crop],
+        "seed": config.seed,
+        "weights": [config.backbone, config.start],
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
