@@ -17,7 +17,8 @@ $(VENV)/.dev: $(VENV)/.run
 
 demo: $(VENV)/.run  ## track two objects of the shipped clip; writes demo/
 	@mkdir -p demo
-	$(BIN)/rartrack track examples/dog.mp4 --box dog=0,0,1,1 --video demo/dog.mp4 --results demo/dog.csv --overwrite
+	$(BIN)/rartrack track examples/coffee.mp4 --box kettle=225,152,110,160 --box mug=398,206,88,104 \
+		--video demo/coffee.mp4 --results demo/coffee.csv --overwrite
 
 test: $(VENV)/.dev  ## what a change must pass
 	$(BIN)/python -m pytest -n auto -m "not slow"

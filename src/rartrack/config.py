@@ -95,6 +95,8 @@ class TrackingConfig:
     """Search the other scales every so many frames; between, the current scale alone."""
     scale_search: Literal["pyramid", "dsst"] = "pyramid"
     """Scales by the correlation filter itself, or by DSST's one-dimensional filter (the ablation)."""
+    shared_context: bool = False
+    """Cut template and contexts out of one larger crop's features: cheaper; train the network that way too."""
     update_interval: int = 1
     """Update filter and memory every so many frames (paper: incrementally, every frame)."""
     size_limits: tuple[float, float] = (0.2, 5.0)

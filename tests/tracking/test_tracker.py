@@ -6,6 +6,7 @@ import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -150,6 +151,48 @@ def test_the_memory_comes_from_the_template_alone(small_tracker: Make, scene) ->
         _, alone = model.features(scene.frame(0), state.centre, state.size, model.network.initial_memory(1))
     for name, value in state.memory.tensors().items():
         assert_allclose(value.numpy(), alone.tensors()[name].numpy(), atol=1e-5)
+
+
+def test_shared_contexts_are_nearly_those_of_their_own_crops(small_tracker: Make, scene) -> None:
+    filters, memories = [], []
+    for shared in (False, True):
+        tracker = small_tracker(shared_context=shared)
+        tracker.init(scene.frame(0), {"a": scene.box(0), "b": (100.0, 70.0, 40.0, 30.0)})
+        filters.append(tracker.state.filter)
+        memories.append(tracker.state.memory)
+        result = tracker.update(scene.frame(0))["a"]
+        assert_allclose(result.box, scene.box(0), atol=1.5)
+    assert len(memories[1].levels[3][0]) == 2
+    inner = slice(4, -4)  # away from the border, where the crops' padding differs
+    own, cut = (memory.levels[3][0][..., inner, inner] for memory in memories)
+    assert (own - cut).norm() < 0.2 * own.norm()
+    assert not torch.equal(*filters)
+
+
+def test_dssts_scale_filter_follows_a_target_that_grows(small_tracker: Make, scene) -> None:
+    tracker = small_tracker(scale_search="dsst")
+
+    def frame(side: int) -> np.ndarray:
+        image = scene.background.copy()
+        patch = cv2.resize(scene.patch, (side, side), interpolation=cv2.INTER_LINEAR)
+        image[90 - side // 2 : 90 - side // 2 + side, 120 - side // 2 : 120 - side // 2 + side] = patch
+        return image
+
+    tracker.init(frame(40), (100, 70, 40, 40))
+    for side in range(40, 61):
+        result = tracker.update(frame(side))
+    assert result.box.w == pytest.approx(60, rel=0.15)
+    assert len(tracker.state.scale) == 1
+
+
+def test_dssts_statistics_are_part_of_the_state(small_tracker: Make, scene, tmp_path: Path) -> None:
+    tracker = small_tracker(scale_search="dsst")
+    tracker.init(scene.frame(0), {"a": scene.box(0), "b": (120, 40, 40, 30)})
+    tracker.update(scene.frame(1))
+    tracker.state.save(tmp_path / "state")
+    other = small_tracker(scale_search="dsst")
+    other.state = TrackerState.stack([TrackerState.load(tmp_path / "state").select([index]) for index in (0, 1)])
+    assert tracker.update(scene.frame(2))["b"].box == pytest.approx(other.update(scene.frame(2))["b"].box, abs=1e-3)
 
 
 def test_nothing_is_learned_while_uncertain(small_tracker: Make, scene) -> None:

@@ -60,12 +60,34 @@ class Model:
         Template and contexts are one batch and read the same memory (SPEC Sec. 7, state rules i and ii).
         """
         crops = 1 + self.config.filter.contexts
-        centres = centre[:, None] + AROUND[:crops] * size[:, None]
-        sizes = np.repeat(size, crops, axis=0)
-        features, after = self.features(image, centres.reshape(-1, 2), sizes, memory.repeat(crops))
+        if self.config.tracking.shared_context and crops > 1:
+            features, after = self._share(image, centre, size, memory.repeat(crops))
+        else:
+            centres = centre[:, None] + AROUND[:crops] * size[:, None]
+            sizes = np.repeat(size, crops, axis=0)
+            features, after = self.features(image, centres.reshape(-1, 2), sizes, memory.repeat(crops))
         per_target = features.reshape(len(centre), crops, *features.shape[1:])
         statistics = learn(per_target[:, 0], per_target[:, 1:], self.label, self.config.filter)
         return statistics, after[torch.arange(0, len(centre) * crops, crops, device=self.device)]
+
+    def _share(self, image: Image, centre: Boxes, size: Boxes, memory: Memory) -> tuple[Tensor, Memory]:
+        """Template and contexts as parts of one crop that holds them all (SPEC Sec. 5.1): 431 pixels for 255.
+
+        The parts lie a whole number of cells apart, so they are the same windows but for a rounded distance; their
+        borders see what lies beyond instead of padding.
+        """
+        apart = round(self.side / (1 + self.config.tracking.padding) / STRIDE)
+        side = self.side + 2 * apart * STRIDE
+        crops = torch.from_numpy(cut(image, centre, self.windows(size) * side / self.side, side))
+        whole = self.network.taps(crops.to(self.device).permute(0, 3, 1, 2))
+        starts = [(apart * (1 + int(x)), apart * (1 + int(y))) for x, y in AROUND]
+        n = self.cells
+        parts = {
+            level: torch.stack([tap[:, :, y : y + n, x : x + n] for x, y in starts], 1).flatten(0, 1)
+            for level, tap in whole.items()
+        }
+        features, after = self.network.attend(parts, memory)
+        return features, after
 
     def search(
         self, image: Image, centre: Boxes, size: Boxes, filter: Tensor, memory: Memory

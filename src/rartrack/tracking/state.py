@@ -37,6 +37,7 @@ class TrackerState:
         statistics: the filter's running statistics (Eq. 7 online).
         filter: (N, D, n, n // 2 + 1) complex64, the filter solved from them.
         memory: the ConvLSTM's memory per level (Eq. 1).
+        scale: DSST's running statistics; None with the scale pyramid.
     """
 
     names: tuple[str, ...]
@@ -50,6 +51,7 @@ class TrackerState:
     statistics: Statistics
     filter: Tensor
     memory: Memory
+    scale: Statistics | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -69,6 +71,7 @@ class TrackerState:
             statistics=self.statistics[index],
             filter=self.filter[index],
             memory=self.memory[index],
+            scale=None if self.scale is None else self.scale[index],
         )
 
     @staticmethod
@@ -95,6 +98,7 @@ class TrackerState:
             statistics=Statistics.stack([state.statistics for state in states]),
             filter=torch.cat([state.filter for state in states]),
             memory=Memory.stack([state.memory for state in states]),
+            scale=_stacked([state.scale for state in states]),
         )
 
     def save(self, path: str | Path) -> None:
@@ -115,6 +119,8 @@ class TrackerState:
             "filter": self.filter,
             **{f"memory.{name}": tensor for name, tensor in self.memory.tensors().items()},
         }
+        if self.scale is not None:
+            tensors |= {f"scale.{name}": getattr(self.scale, name) for name in _STATISTICS}
         # safetensors knows no complex128: complex tensors travel as pairs of reals.
         plain = {
             name + ("#complex" if tensor.is_complex() else ""): (
@@ -162,4 +168,13 @@ class TrackerState:
             statistics=Statistics(found["gram"], found["cross"], found["energy"]),
             filter=found["filter"],
             memory=Memory.from_tensors(memory),
+            scale=Statistics(*(found[f"scale.{name}"] for name in _STATISTICS)) if "scale.gram" in found else None,
         )
+
+
+_STATISTICS = ("gram", "cross", "energy")
+
+
+def _stacked(parts: Sequence[Statistics | None]) -> Statistics | None:
+    known = [part for part in parts if part is not None]
+    return Statistics.stack(known) if known else None

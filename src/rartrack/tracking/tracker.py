@@ -10,15 +10,18 @@ import numpy as np
 import torch
 
 from rartrack.boxes import Box, as_box, centre_size, from_centre_size
+from rartrack.boxes import Boxes as BoxArray
 from rartrack.config import ModelConfig
 from rartrack.errors import InputError
 from rartrack.filter.context import Statistics, blend, solve
+from rartrack.filter.scale import best_scale, learn_scale, respond_scale
 from rartrack.network.memory import Memory
 from rartrack.network.rar import RAR
 from rartrack.results import Result, Status
 from rartrack.tracking.crops import Image
 from rartrack.tracking.localize import Candidates, at_scales, best_of, limited, moved
 from rartrack.tracking.model import Model
+from rartrack.tracking.scale import SETTINGS, scale_samples
 from rartrack.tracking.state import TrackerState
 from rartrack.tracking.status import next_status, score_of, search_places
 
@@ -88,6 +91,7 @@ class Tracker:
             statistics=statistics,
             filter=solve(statistics, self.config.filter),
             memory=memory,
+            scale=self._learn_scale(frame, centre, size),
         )
 
     @torch.inference_mode()
@@ -105,6 +109,7 @@ class Tracker:
         """
         frame_size = _frame_size(frame)
         state, scores = self._localize(frame, frame_size, self.state)
+        state = self._resize(frame, frame_size, state)
         self._state = self._learn(frame, state)
         return self._results(scores)
 
@@ -157,7 +162,8 @@ class Tracker:
 
     def _candidates(self, state: TrackerState, frame_size: tuple[int, int]) -> Candidates:
         tracking = self.config.tracking
-        search_scales = (state.frame + 1) % tracking.scale_interval == 0
+        pyramid = tracking.scale_search == "pyramid"
+        search_scales = pyramid and (state.frame + 1) % tracking.scale_interval == 0
         windows = self.model.windows(state.size)
         parts = []
         for target, status in enumerate(state.status):
@@ -173,6 +179,25 @@ class Tracker:
             sizes = np.tile(size, (count, 1))
             parts.append(Candidates(np.full(count, target), places, sizes, np.ones(count)))
         return Candidates.join(parts)
+
+    def _learn_scale(self, frame: Image, centre: BoxArray, size: BoxArray) -> Statistics | None:
+        """DSST's statistics of one frame; None with the scale pyramid."""
+        if self.config.tracking.scale_search == "pyramid":
+            return None
+        return learn_scale(scale_samples(frame, centre, size), SETTINGS)
+
+    def _resize(self, frame: Image, frame_size: tuple[int, int], state: TrackerState) -> TrackerState:
+        """With DSST's scale filter: new sizes of the targets that are tracked, and what it learns of them."""
+        if state.scale is None:
+            return state
+        response = respond_scale(state.scale, scale_samples(frame, state.centre, state.size), SETTINGS)
+        factor = best_scale(response, SETTINGS).numpy()[:, None]
+        tracked = np.array([status is Status.TRACKED for status in state.status])
+        size = np.where(tracked[:, None], factor * state.size, state.size)
+        centre, size = limited(state.centre, size, state.first_size, frame_size, self.config.tracking)
+        new = learn_scale(scale_samples(frame, centre, size), SETTINGS)
+        rate = torch.from_numpy(tracked * SETTINGS.learning_rate)
+        return replace(state, centre=centre, size=size, scale=blend(state.scale, new, rate))
 
     def _learn(self, frame: Image, state: TrackerState) -> TrackerState:
         """The template step, for the targets that are tracked, when it is due."""
