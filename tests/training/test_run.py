@@ -24,7 +24,7 @@ from rartrack.config import to_dict
 from rartrack.errors import InputError
 from rartrack.network.rar import RAR
 from rartrack.tracking.load import load as load_tracker
-from rartrack.training.config import AugmentConfig, TrainingConfig
+from rartrack.training.config import AugmentConfig, SourceConfig, TrainingConfig
 from rartrack.training.dataset import Batch, ClipDataset
 from rartrack.training.log import TRAINING, VALIDATION, read_curve
 from rartrack.training.loop import BEST, LAST, train
@@ -222,6 +222,31 @@ def test_a_full_disk_keeps_the_last_state(config: TrainingConfig, monkeypatch: p
 def test_a_batch_that_cannot_be_shared_is_refused(config: TrainingConfig, changed: Changed) -> None:
     with pytest.raises(InputError, match=r"optimization\.batch: 4 clips cannot be shared"):
         train(changed(config, optimization={"accumulation": 3}), say=silent)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_data_of_which_nothing_can_be_used_ends_the_run_with_one_line(
+    config: TrainingConfig, changed: Changed, videos: Path, workers: int
+) -> None:
+    sources = {"made": SourceConfig(str(videos), area_ratio=(0.7, 0.75))}
+    config = changed(config, data={"sources": sources, "held_out": ()}, workers=workers)
+    with pytest.raises(InputError) as caught:
+        train(config, say=silent)
+    assert str(caught.value).startswith("50 draws in a row")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_worker_that_dies_ends_the_run_with_one_line(config: TrainingConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    parent, draw = os.getpid(), ClipDataset.__getitem__
+
+    def die(self: ClipDataset, index: int) -> Any:
+        if os.getpid() != parent:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return draw(self, index)
+
+    monkeypatch.setattr(ClipDataset, "__getitem__", die)
+    with pytest.raises(InputError, match="was ended from outside"):
+        train(replace(config, workers=1), say=silent)
 
 
 def test_skipped_clips_are_counted(config: TrainingConfig, videos: Path, tmp_path: Path, changed: Changed) -> None:

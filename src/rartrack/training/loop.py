@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -171,7 +171,7 @@ class _Run:
             loader = batches(self.clips, share, self.config.workers, pin)
         else:
             loader = batches(self.memorised, share, self.config.workers, False, RememberedBatch.stack)
-        for batch in loader:
+        for batch in _plainly(loader, self.step):
             pending.append(batch)
             if len(pending) == settings.accumulation:
                 yield pending
@@ -338,3 +338,18 @@ class _Run:
         self.clips.prepare()
         if self.held_out is not None:
             self.held_out.prepare()
+
+
+def _plainly(loader: Iterable[AnyBatch], step: int) -> Iterator[AnyBatch]:
+    """What goes wrong in a worker process, as one line; PyTorch sends its whole traceback."""
+    try:
+        yield from loader
+    except InputError as error:
+        raise InputError(str(error).strip().rpartition("\n")[2].rpartition("Error: ")[2]) from None
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise InputError(
+            f"a process that cuts clips, begun at step {step}, was ended from outside ({error}); "
+            "memory may be short: try fewer workers; the same command goes on from the last checkpoint"
+        ) from None
