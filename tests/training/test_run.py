@@ -280,7 +280,7 @@ def command(config: TrainingConfig, folder: Path) -> list[str]:
     """Train as a process of its own would."""
     path = folder / "config.yaml"
     path.write_text(yaml.safe_dump(to_dict(config)))
-    return [sys.executable, "-m", "rartrack", "train", str(path)]
+    return [sys.executable, "-m", "rartrack.cli", "train", str(path)]
 
 
 def environment() -> dict[str, str]:
@@ -324,7 +324,15 @@ def test_two_processes_with_half_the_batch_each_make_the_same_steps(
     config = changed(config, optimization={"steps": 2})
     train(config, say=silent)
     two = replace(config, output=str(tmp_path / "two"))
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "rartrack"]
+    launcher = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node=2",
+        "-m",
+        "rartrack.cli",
+    ]
     subprocess.run([*launcher, *command(two, tmp_path)[3:]], check=True, env=environment(), capture_output=True)
     one, other = weights(config.output), weights(two.output)
     for name in one:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import time
@@ -17,7 +18,6 @@ from torch import Tensor
 
 from rartrack.config import to_dict
 from rartrack.errors import InputError
-from rartrack.network.inference import prepare_for_inference
 from rartrack.network.rar import RAR
 from rartrack.training.cache import CacheError, default_folder
 from rartrack.training.config import TrainingConfig
@@ -121,7 +121,7 @@ class Memorised:
             CacheError: the disk refuses.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        runner = prepare_for_inference(network)
+        runner = copy.deepcopy(network).eval()
         device = next(network.parameters()).device
         parts = [list(indices[start : start + _PART]) for start in range(0, len(indices), _PART)]
         spoken = time.monotonic()

@@ -1,0 +1,68 @@
+"""``rartrack inspect``: what the network looks at, as pictures and one page."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from rartrack.boxes import as_box
+from rartrack.errors import InputError
+from rartrack.report.inspection import write_inspection
+from rartrack.video import open_source
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command's options."""
+    parser.add_argument("source", metavar="SOURCE", help="a video, a folder of images, a camera's number, or a url")
+    parser.add_argument("--box", required=True, metavar="X,Y,W,H", help="the target in the first frame")
+    parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="for the pictures and index.html")
+    parser.add_argument("--model", default="rar-fast", metavar="NAME|PATH", help="a built-in model or a checkpoint")
+    parser.add_argument("--device", default="auto", metavar="DEVICE", help="auto, cpu or cuda (default: auto)")
+    parser.add_argument("--start", type=int, default=0, metavar="FRAME", help="the frame the box is in (default: 0)")
+    parser.add_argument(
+        "--frames",
+        default="1,5,20",
+        metavar="A,B",
+        help="frames shown, counted from the start (default: 1,5,20)",
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    """Track as far as the last frame shown, and write what was seen."""
+    wanted = parse_frames(options.frames)
+    box = as_box(options.box)
+
+    from rartrack.tracking.load import load
+    from rartrack.tracking.maps import update_with_maps
+
+    shown = []
+    with open_source(options.source, start=options.start) as frames:
+        first = next(frames)
+        box = as_box(options.box, frames.size)
+        tracker = load(options.model, options.device)
+        tracker.init(first.image, tuple(box))
+        for number, frame in enumerate(frames, start=1):
+            if number in wanted:
+                shown.append(update_with_maps(tracker, frame.image, options.start + number))
+            else:
+                tracker.update(frame.image)
+            if number == max(wanted):
+                break
+    if not shown:
+        raise InputError(f"--frames {options.frames}: {options.source} ends before the first of them")
+    print(write_inspection(shown, options.output, f"{options.source}, {options.model}"))
+
+
+def parse_frames(text: str) -> set[int]:
+    """``"1,5,20"`` to numbers from 1.
+
+    Raises:
+        InputError: something else.
+    """
+    try:
+        numbers = {int(part) for part in text.split(",")}
+    except ValueError:
+        numbers = set()
+    if not numbers or min(numbers) < 1:
+        raise InputError(f"--frames {text!r}: expected numbers from 1, such as 1,5,20")
+    return numbers
