@@ -1,0 +1,135 @@
+"""Training in slots: what is packed fits, and what comes back is what was made."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+
+from rartrack import checkpoints
+from rartrack.datasets.coco import load_stills
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "slots.py"
+
+
+@pytest.fixture(scope="module")
+def slots() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("slots", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("part", [7, 100, 10_000])
+def test_parts_are_small_enough_and_give_the_files_back(slots: ModuleType, tmp_path: Path, part: int) -> None:
+    random = np.random.default_rng(0)
+    files = []
+    for name, size in (("a", 1000), ("b", 0), ("c", 333)):
+        files.append(tmp_path / name)
+        files[-1].write_bytes(random.bytes(size))
+    slots.split(files, tmp_path / "out", part)
+    parts = sorted((tmp_path / "out").glob("part*"))
+    assert all(path.stat().st_size <= part for path in parts)
+    assert len(parts) == -(-1333 // part)
+    slots.collect(tmp_path / "out", tmp_path / "back")
+    for path in files:
+        assert (tmp_path / "back" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_a_part_damaged_on_its_way_is_noticed(slots: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"weights")
+    slots.split([tmp_path / "a"], tmp_path / "out", 100)
+    (tmp_path / "out" / "part00").write_bytes(b"weighty")
+    with pytest.raises(SystemExit, match="a: damaged"):
+        slots.collect(tmp_path / "out", tmp_path / "back")
+
+
+def data(folder: Path) -> Path:
+    """Eight sequences of four frames, two of them held out; four photographs with boxes and masks."""
+    random = np.random.default_rng(0)
+    for index in range(8):
+        name = f"held_{index}" if index < 2 else f"clip_{index}"
+        (folder / "films" / name).mkdir(parents=True)
+        for frame in range(4):
+            cv2.imwrite(str(folder / "films" / name / f"{frame}.png"), random.integers(0, 255, (60, 80, 3)))
+        (folder / "films" / f"{name}.txt").write_text("20,15,24,20\n" * 4)
+    (folder / "stills" / "images").mkdir(parents=True)
+    images, annotations = [], []
+    for index in range(1, 5):
+        cv2.imwrite(str(folder / "stills" / "images" / f"p{index}.png"), random.integers(0, 255, (120, 200, 3)))
+        mask = np.zeros((120, 200), np.uint8)
+        mask[30:70, 50:110] = 1
+        runs = np.flatnonzero(np.diff(np.concatenate([[0], mask.flatten(order="F"), [0]]).astype(int)))
+        counts = np.diff(np.concatenate([[0], runs, [mask.size]])).tolist()
+        images.append({"id": index, "file_name": f"p{index}.png", "width": 200, "height": 120, "source": "x"})
+        segmentation = {"size": [120, 200], "counts": counts}
+        annotations.append(
+            {"image_id": index, "category_id": 1, "bbox": [50, 30, 60, 40], "segmentation": segmentation, "iscrowd": 0}
+        )
+    content = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "thing"}]}
+    (folder / "stills" / "instances.json").write_text(json.dumps(content))
+    return folder
+
+
+def config(path: Path) -> Path:
+    network = {"backbone": "resnet18", "width_divisor": 16, "levels": [3, 4], "deformable": [], "input_size": 63}
+    small = {"hidden_channels": 4, "reduction": 4, "refinement_channels": 8, "feature_channels": 4}
+    settings = {
+        "model": {"network": network | small},
+        "data": {
+            "sources": {"films": {"path": "films"}, "stills": {"path": "stills", "kind": "stills"}},
+            "held_out": ["held_*"],
+        },
+        "optimization": {"steps": 4, "batch": 2, "freeze_early": False},
+        "validation": {"interval": 2, "clips": 2, "frames": 0},
+        "workers": 0,
+        "device": "cpu",
+    }
+    path.write_text(yaml.safe_dump(settings))
+    return path
+
+
+def test_a_bundle_keeps_to_its_limit_and_takes_what_is_held_out_first(slots: ModuleType, tmp_path: Path) -> None:
+    source = data(tmp_path / "data")
+    code = sum(path.stat().st_size for path in (slots.ROOT / "src").rglob("*.py"))
+    sequence = sum(path.stat().st_size for path in (source / "films" / "clip_3").iterdir())
+    limit = code + 4 * slots.MEBI + 2 * 5 * sequence
+    slots.pack(config(tmp_path / "c.yaml"), tmp_path / "bundle", source, limit, side=100, quality=60)
+    assert slots._size(tmp_path / "bundle") <= limit
+    films = {path.stem for path in (tmp_path / "bundle" / "data" / "films").glob("*.txt")}
+    assert {"held_0", "held_1"} <= films
+    stills = load_stills(tmp_path / "bundle" / "data" / "stills")
+    assert len(stills) == 4
+    for still in stills:
+        assert still.size == (100, 60)
+        np.testing.assert_allclose(still.boxes, [[25, 15, 30, 20]])
+        mask = still.mask(0)
+        assert mask is not None
+        rows, columns = np.nonzero(mask)
+        np.testing.assert_allclose([columns.min(), columns.max() + 1], [25, 55], atol=1)
+        np.testing.assert_allclose([rows.min(), rows.max() + 1], [15, 35], atol=1)
+
+
+@pytest.mark.slow
+def test_slots_go_on_from_each_other_and_bring_weights_back(slots: ModuleType, tmp_path: Path) -> None:
+    slots.pack(config(tmp_path / "c.yaml"), tmp_path / "bundle", data(tmp_path / "data"), 64 * slots.MEBI, 100, 60)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    steps = []
+    for minutes in ("0", "9"):
+        command = [sys.executable, SCRIPT, "run", tmp_path / "bundle", tmp_path / "out", "--minutes", minutes]
+        subprocess.run([*map(str, command), "--part", "0.05"], check=True, env=environment, capture_output=True)
+        slots.collect(tmp_path / "out", tmp_path / "back")
+        steps.append(checkpoints.load(tmp_path / "back" / "last.safetensors").provenance["step"])
+    assert steps == [0, 4]
+    assert (tmp_path / "back" / "state.safetensors").is_file()
