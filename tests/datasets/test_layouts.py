@@ -249,7 +249,7 @@ class TestIlsvrcVid:
 
     def _frame(self, tree, number, objects):
         found = "".join(
-            f"<object><trackid>{track}</trackid><bndbox><xmax>{x + 3}</xmax><xmin>{x}</xmin>"
+            f"<object><trackid>{track}</trackid><name>n0{track}</name><bndbox><xmax>{x + 3}</xmax><xmin>{x}</xmin>"
             "<ymax>6</ymax><ymin>2</ymin></bndbox></object>"
             for track, x in objects
         )
@@ -265,6 +265,7 @@ class TestIlsvrcVid:
         np.testing.assert_array_equal(first.boxes[[0, 1, 3]], [[1, 2, 3, 4], [2, 2, 3, 4], [4, 2, 3, 4]])
         assert first.visible.tolist() == [True, True, False, True]
         assert [int(image[0, 0, 0]) for image in second.frames] == [1, 2]
+        assert (first.attributes, second.attributes) == ({"n00"}, {"n01"})
 
     def test_a_broken_file_is_named(self, tree):
         tree.text(f"Annotations/{self.VIDEO}/000000.xml", "<annotation><object></object></annotation>")
