@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import cast
 
-from rartrack.datasets.dataset import Dataset
+from rartrack.datasets.dataset import Dataset, Protocol
 from rartrack.datasets.sequence import Sequence
 from rartrack.errors import InputError, nearest
 from rartrack.evaluation import raw, vot
@@ -96,8 +97,8 @@ def score_results(
     """
     remarks: list[str] = []
     protocol = protocol or dataset.protocol
-    if protocol == "ope" or protocol == "lasot" or protocol == "got10k":
-        dataset = replace(dataset, protocol=protocol)
+    if protocol in ("ope", "lasot", "got10k"):
+        dataset = replace(dataset, protocol=cast(Protocol, protocol))
     wanted = _rules(dataset, protocol, rules)
     folders = _folders(results, trackers)
     sequences = _sequences(dataset, partial, first, remarks)

@@ -32,6 +32,7 @@ from rartrack.network.rar import RAR
 from rartrack.network.weights import load_backbone_weights
 from rartrack.training.config import TrainingConfig
 from rartrack.training.dataset import Batch, ClipDataset
+from rartrack.training.files import find
 from rartrack.training.objective import squared_error
 
 KEPT = {3: 96, 4: 160, 5: 160}
@@ -168,7 +169,7 @@ def _mean_loss(config: TrainingConfig, weight: Tensor, data: Cached) -> float:
 def main(arguments: list[str] | None = None) -> None:
     """Fit, and write a checkpoint of the untrained network."""
     parser = argparse.ArgumentParser(description="Fit the starting projection of an untrained network.")
-    parser.add_argument("config", type=Path, help="a training configuration; its start names the backbone's weights")
+    parser.add_argument("config", type=Path, help="a training configuration; it names the backbone's weights")
     parser.add_argument("--output", type=Path, required=True, help="the checkpoint to write")
     parser.add_argument("--levels", type=int, nargs="+", default=[3, 4], help="levels projected; others stay silent")
     parser.add_argument("--clips", type=int, default=400)
@@ -176,19 +177,20 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--rate", type=float, default=3e-3)
     options = parser.parse_args(arguments)
     config = load_yaml(TrainingConfig, options.config)
-    if config.start is None:
-        raise InputError(f"{options.config}: start names no backbone weights")
+    if config.backbone is None:
+        raise InputError(f"{options.config}: 'backbone' names no weights")
+    weights = find(config.backbone)
     torch.manual_seed(config.seed)
     network = RAR(config.model.network)
-    load_backbone_weights(network.backbone, config.start)
+    load_backbone_weights(network.backbone, weights)
     levels = tuple(options.levels)
     tapped = RAR(replace(config.model.network, levels=levels))  # computes no deeper stage than it needs
-    load_backbone_weights(tapped.backbone, config.start)
+    load_backbone_weights(tapped.backbone, weights)
     projection, measured = fit(config, tapped, options.clips, options.epochs, options.rate)
     network.refinement.set_projection(projection)
     about = {
         "trained": "projection only",
-        "backbone": Path(config.start).name,
+        "backbone": weights.name,
         "levels": list(levels),
         "clips": options.clips,
         "epochs": options.epochs,
