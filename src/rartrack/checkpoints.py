@@ -28,7 +28,10 @@ from rartrack.errors import InputError, nearest
 FORMAT = "1"
 _MANTISSA, _EXPONENT = ".int8", ".exponent"
 
-BUILT_IN: dict[str, str] = {}
+BUILT_IN = {
+    "rar-fast": "22547f4e1ce881fe3a0ceb9dc9d5995dfb36e4de9ab56301793991d5d350a52c",
+    "rar-resnet50": "8d5eca8104521f893ff617c3fb09e6d234ce4de620f8b15f13c7fd12fbc7735d",
+}
 """Name of a built-in model -> SHA-256 of its file in ``rartrack/models``."""
 
 

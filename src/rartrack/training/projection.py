@@ -64,7 +64,7 @@ def fit(
         config: data, filter and geometry; ``config.seed`` fixes clips and order.
         network: tapped at the levels to project, with its backbone's weights loaded.
         clips: training clips; a quarter as many held-out ones measure the fit.
-        epochs: passes over the clips.
+        epochs: passes over the clips; 0 leaves the principal components as they are.
         rate: AdamW's largest learning rate; it rises over a tenth of the steps and falls as a cosine.
 
     Returns:
@@ -80,11 +80,11 @@ def fit(
     data = remember(runner, train, bases, clips)
     check = remember(runner, held_out, bases, clips // 4)
     start = _start([bases[level].shape[1] for level in levels], data, config.model.network.feature_channels)
+    measured = {"before": [_mean_loss(config, start, part) for part in (data, check)]}
     weight = start.clone().requires_grad_()
-    steps = epochs * (clips // _BATCH)
+    steps = max(1, epochs * (clips // _BATCH))
     optimizer = torch.optim.AdamW([weight], rate, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.1)
-    measured = {"before": [_mean_loss(config, start, part) for part in (data, check)]}
     order = torch.Generator().manual_seed(config.seed)
     for epoch in range(epochs):
         for rows in torch.randperm(clips, generator=order)[: clips // _BATCH * _BATCH].reshape(-1, _BATCH):
