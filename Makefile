@@ -20,11 +20,12 @@ demo: $(VENV)/.run  ## track two objects of the shipped clip; writes demo/
 	$(BIN)/rartrack track examples/coffee.mp4 --box kettle=225,152,110,160 --box mug=398,206,88,104 \
 		--video demo/coffee.mp4 --results demo/coffee.csv --overwrite
 
+# One thread a test process: the processes share the cores already.
 test: $(VENV)/.dev  ## what a change must pass
-	$(BIN)/python -m pytest -n auto -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m "not slow"
 
 test-slow: $(VENV)/.dev
-	$(BIN)/python -m pytest -n auto
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
 check: $(VENV)/.dev  ## style, types, import rules
 	$(BIN)/ruff check .
