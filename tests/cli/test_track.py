@@ -15,35 +15,12 @@ import av
 import cv2
 import numpy as np
 import pytest
-import torch
 
-from rartrack import checkpoints
 from rartrack.cli import main
-from rartrack.config import ModelConfig, NetworkConfig
-from rartrack.network.rar import RAR
 from rartrack.video import VideoWriter, open_source
 
 Run = Callable[..., int]
 BOX = "40,30,24,20"
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small network with random weights."""
-    torch.manual_seed(0)
-    network = NetworkConfig(
-        backbone="resnet18",
-        width_divisor=8,
-        deformable=(),
-        levels=(3, 4),
-        input_size=95,
-        hidden_channels=8,
-        refinement_channels=16,
-        feature_channels=16,
-    )
-    path = tmp_path_factory.mktemp("model") / "small.safetensors"
-    checkpoints.save(path, checkpoints.Checkpoint(ModelConfig(network), RAR(network).state_dict()))
-    return path
 
 
 def picture(index: int) -> np.ndarray:

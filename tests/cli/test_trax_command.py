@@ -7,31 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
-from rartrack import checkpoints
 from rartrack.boxes import Box
 from rartrack.cli import main
-from rartrack.config import ModelConfig, NetworkConfig
-from rartrack.network.rar import RAR
-
-
-@pytest.fixture
-def model(tmp_path: Path) -> Path:
-    torch.manual_seed(0)
-    network = NetworkConfig(
-        backbone="resnet18",
-        width_divisor=8,
-        deformable=(),
-        levels=(3, 4),
-        input_size=95,
-        hidden_channels=8,
-        refinement_channels=16,
-        feature_channels=16,
-    )
-    path = tmp_path / "small.safetensors"
-    checkpoints.save(path, checkpoints.Checkpoint(ModelConfig(network), RAR(network).state_dict()))
-    return path
 
 
 def test_by_hand_it_says_who_starts_it(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -70,35 +70,7 @@ def toolkit() -> Path:
 
 
 @pytest.fixture(scope="session")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path | str:
-    """The built-in model, or, in a checkout without weights, a small network that has learned nothing."""
-    from rartrack import checkpoints
-
-    if "rar-fast" in checkpoints.BUILT_IN:
-        return "rar-fast"
-    import torch
-
-    from rartrack.config import ModelConfig, NetworkConfig
-    from rartrack.network.rar import RAR
-
-    torch.manual_seed(0)
-    network = NetworkConfig(
-        backbone="resnet18",
-        width_divisor=8,
-        deformable=(),
-        levels=(3, 4),
-        input_size=95,
-        hidden_channels=8,
-        refinement_channels=16,
-        feature_channels=16,
-    )
-    path = tmp_path_factory.mktemp("model") / "untrained.safetensors"
-    checkpoints.save(path, checkpoints.Checkpoint(ModelConfig(network), RAR(network).state_dict()))
-    return path
-
-
-@pytest.fixture(scope="session")
-def workspace(shared: Path, model: Path | str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def workspace(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("vot")
     source = shared / "vot-layout"
     names = (source / "list.txt").read_text().split()
@@ -111,7 +83,7 @@ def workspace(shared: Path, model: Path | str, tmp_path_factory: pytest.TempPath
     commands = {
         "still": f"{script} still",
         "opencv": f"{script} opencv",
-        "rartrack": f"{Path(sys.executable).with_name('rartrack')} trax --model {model} --device cpu --threads 1",
+        "rartrack": f"{Path(sys.executable).with_name('rartrack')} trax --model rar-fast --device cpu --threads 1",
     }
     (folder / "trackers.ini").write_text(
         "".join(
@@ -194,7 +166,7 @@ def test_our_client_gives_the_toolkits_results(
 
 
 def test_our_tracker_does_over_trax_what_it_does_from_python(
-    evaluated: Callable[[str], tuple[Path, dict[str, Any]]], sequences: list[Sequence], model: Path | str
+    evaluated: Callable[[str], tuple[Path, dict[str, Any]]], sequences: list[Sequence]
 ) -> None:
     import torch
 
@@ -203,7 +175,7 @@ def test_our_tracker_does_over_trax_what_it_does_from_python(
     results, _ = evaluated("rartrack")
     found = _read(results / "unsupervised", sequences)
     torch.set_num_threads(1)
-    tracker = rartrack.load(model, device="cpu")
+    tracker = rartrack.load("rar-fast", device="cpu")
     for sequence in sequences:
         assert sequence.polygons is not None
         sent = polygon_bounds(sequence.polygons.astype(np.float32))  # TraX speaks in single precision

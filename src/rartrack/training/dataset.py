@@ -192,7 +192,9 @@ def batches(
     Args:
         clips: by index.
         share: the indices of each batch.
-        workers: processes; 0 makes them in this one.
+        workers: processes; 0 makes them in this one. Each starts afresh instead of as a copy of this process
+            (spawned, not forked: a copy made while another thread held a lock waits for it for ever), so a script
+            that trains with workers needs the usual ``if __name__ == "__main__":``.
         pin: keep them in page-locked memory, for a GPU.
         stack: clips to batch; ``Batch.stack`` by default.
     """
@@ -204,6 +206,7 @@ def batches(
         pin_memory=pin,
         worker_init_fn=_one_thread,
         prefetch_factor=4 if workers else None,
+        multiprocessing_context="spawn" if workers else None,
     )
 
 
