@@ -1,9 +1,10 @@
-"""Checks on a file that is about to be written, made before the work that would fill it."""
+"""Files that are written: checks made before the work that would fill them, writing in one step, the user's cache."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 
 from rartrack.errors import InputError
@@ -35,3 +36,28 @@ def check_output(path: str | Path, overwrite: bool = False, suffixes: Collection
     if not os.access(folder, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
         raise InputError(f"{path}: no permission to write there")
     return path
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file in one step, with its folder: a crash at any moment leaves the old file or the new one.
+
+    Raises:
+        InputError: the disk refuses, as when it is full; the old file stays.
+    """
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise InputError(f"{path}: cannot write: {error.strerror}; what was there before is kept") from None
+
+
+def user_cache(part: str) -> Path:
+    """A part of ``rartrack`` in the user's cache folder (XDG_CACHE_HOME); it need not exist."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rartrack" / part

@@ -7,8 +7,6 @@ import importlib.metadata
 import platform
 from collections.abc import Iterator
 from functools import cache
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -34,18 +32,6 @@ def machine() -> dict[str, Any]:
 def code_version() -> str:
     """The package's version; works without git."""
     return __version__
-
-
-@cache
-def source_digest(*names: str) -> str:
-    """SHA-256 over the source files of the package's modules and folders of that name."""
-    package = files("rartrack")
-    digest = hashlib.sha256()
-    for name in names:
-        for path, source in _sources(package / name, name):
-            digest.update(f"{path}\n".encode())
-            digest.update(source.read_bytes())
-    return digest.hexdigest()
 
 
 def sequence_digest(sequence: Sequence) -> dict[str, Any]:
@@ -76,16 +62,6 @@ def _short(value: Any) -> str:
         return "not there"
     text = str(value)
     return text if len(text) <= 40 else f"{text[:12]}..."
-
-
-def _sources(item: Traversable, path: str) -> Iterator[tuple[str, Traversable]]:
-    if item.is_file():
-        if path.endswith(".py"):
-            yield path, item
-        return
-    for child in sorted(item.iterdir(), key=lambda each: each.name):
-        if not child.name.startswith(("_pycache", "__pycache")):
-            yield from _sources(child, f"{path}/{child.name}")
 
 
 @cache

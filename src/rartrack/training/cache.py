@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,6 +24,7 @@ from rartrack.config import ModelConfig
 from rartrack.datasets import Sequence
 from rartrack.datasets.sequence import Image
 from rartrack.errors import InputError
+from rartrack.outputs import user_cache
 from rartrack.tracking.crops import mean_colour, window_size
 from rartrack.training.clips import ASPECT_SLACK, Shot
 from rartrack.training.config import DataConfig
@@ -72,8 +72,8 @@ def surroundings(sequence: Sequence, model: ModelConfig, data: DataConfig) -> Su
 
 
 def default_folder() -> Path:
-    """``rartrack`` in the user's cache folder (XDG_CACHE_HOME)."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rartrack" / "surroundings"
+    """Where surroundings are kept unless the settings say otherwise."""
+    return user_cache("surroundings")
 
 
 class _Direct:

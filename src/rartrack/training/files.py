@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from pathlib import Path
 
 from rartrack.datasets.registry import VARIABLE
-from rartrack.errors import InputError
+from rartrack.outputs import replace_file
+
+__all__ = ["find", "replace_file"]
 
 
 def find(path: str) -> Path:
@@ -21,23 +22,3 @@ def find(path: str) -> Path:
         inside = Path(data).expanduser() / place
         return inside if inside.exists() else place
     return place
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file in one step, with its folder: a crash at any moment leaves the old file or the new one.
-
-    Raises:
-        InputError: the disk refuses, as when it is full; the old file stays.
-    """
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
-        raise InputError(f"{path}: cannot write: {error.strerror}; what was there before is kept") from None
