@@ -66,13 +66,14 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--frames", type=int, default=150)
+    parser.add_argument("--backend", default="torch")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     watch = Stopwatch()
     watch.wrap("crop", model_module, "cut")
     watch.wrap("filter", model_module, "learn", "respond", "subcell_peak")
     watch.wrap("filter", tracker_module, "blend", "solve")
-    tracker = load(options.model, options.device)
+    tracker = load(options.model, options.device, backend=options.backend)
     tracker.model.network.forward = watch.around("network", tracker.model.network.forward)
     rows: list[dict[str, float]] = []
     with tempfile.TemporaryDirectory() as folder, open_source(options.source) as source:
@@ -102,7 +103,8 @@ def report(rows: list[dict[str, float]], options: argparse.Namespace, size: tupl
     capability = torch.backends.cpu.get_cpu_capability()
     print(f"torch {torch.__version__}, {options.threads} threads, {capability}, device {options.device}")
     print(
-        f"{options.source.name}, {size[0]}x{size[1]}, {len(rows)} frames after the first, one target, {options.model}"
+        f"{options.source.name}, {size[0]}x{size[1]}, {len(rows)} frames after the first, one target, "
+        f"{options.model}, backend {options.backend}"
     )
     print(f"{'stage':10s}{'mean ms':>10s}{'median ms':>11s}{'share':>8s}")
     whole = [row["frame"] for row in rows]

@@ -12,7 +12,14 @@ from importlib.metadata import PackageNotFoundError, version
 from rartrack.errors import InputError
 
 _PACKAGES = ("rartrack", "torch", "numpy", "opencv-contrib-python-headless", "av", "safetensors")
-_EXTRAS = {"matplotlib": "report", "vot-trax": "vot", "distributed": "cluster", "tensorboard": "train"}
+_EXTRAS = {
+    "matplotlib": "report",
+    "vot-trax": "vot",
+    "distributed": "cluster",
+    "tensorboard": "train",
+    "onnxruntime": "export",
+    "openvino": "openvino",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

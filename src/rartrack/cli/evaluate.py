@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from rartrack.backends import BACKENDS
 from rartrack.cli.progress import Progress
 from rartrack.datasets import load_dataset
 from rartrack.errors import InputError
@@ -44,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--threads", type=_positive, default=1, metavar="N", help="of each process (default: 1)")
     add("--executor", default=PROCESSES, metavar="WHERE", help="processes (default) or dask://HOST:PORT")
     add("--device", default="auto", help="for our models: auto, cpu, cuda or cuda:1 (default: auto)")
+    add("--backend", choices=BACKENDS, default="torch", help="for our models: what runs the network (default: torch)")
     add(
         "--set",
         action="append",
@@ -66,7 +68,9 @@ def run(options: argparse.Namespace) -> int:
     if not options.time_limit > 0:
         raise InputError(f"--time-limit {options.time_limit:g}: must be above 0")
     overrides = parse_settings(options.set)
-    trackers = [parse_tracker(text, options.device, overrides, options.time_limit) for text in options.tracker]
+    trackers = [
+        parse_tracker(text, options.device, overrides, options.time_limit, options.backend) for text in options.tracker
+    ]
     wanted = [name.strip() for name in options.sequences.split(",")] if options.sequences else None
     dataset = load_dataset(options.dataset, options.data, wanted)
     protocol = PROTOCOLS[options.protocol or (VOT.name if dataset.protocol == "vot" else "ope")]

@@ -21,6 +21,7 @@ COMMANDS = {
     "report": "score raw results, ours or anybody's: tables, plots, one page",
     "data": "look through data sets",
     "train": "train a model, or go on with a run",
+    "export": "write a model's network as an ONNX file",
     "inspect": "show what the network looks at: features, attention, response",
     "trax": "be a tracker for the VOT toolkit, over the TraX protocol",
     "models": "list the models at hand",

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
+from rartrack.backends import BACKENDS
 from rartrack.boxes import Box, as_box
 from rartrack.cli.pace import Pace
 from rartrack.errors import InputError
@@ -39,6 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--model", default="rar-fast", metavar="NAME|PATH", help="a built-in model or a checkpoint")
     parser.add_argument("--device", default="auto", metavar="DEVICE", help="auto, cpu or cuda (default: auto)")
+    parser.add_argument(
+        "--backend", choices=BACKENDS, default="torch", help="what runs the network (default: torch; docs/export.md)"
+    )
     parser.add_argument("--start", type=int, default=0, metavar="FRAME", help="the frame the boxes are in (default: 0)")
     parser.add_argument("--video", type=Path, metavar="OUT.mp4", help="write the video with the targets drawn on it")
     parser.add_argument("--results", type=Path, metavar="OUT.csv", help="write the boxes: .csv, .json or .txt")
@@ -60,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
 
         from rartrack.tracking.load import load
 
-        tracker = load(options.model, options.device)
+        tracker = load(options.model, options.device, backend=options.backend)
         tracker.init(first.image, boxes)
         writers = _open(stack, options, frames, list(boxes), video, results)
         pace = stack.enter_context(Pace(None if frames.count is None else frames.count - options.start))

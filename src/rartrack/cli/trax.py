@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 
+from rartrack.backends import BACKENDS
 from rartrack.errors import InputError
 
 _EXAMPLES = """
@@ -23,6 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog, parser.formatter_class = _EXAMPLES, argparse.RawDescriptionHelpFormatter
     parser.add_argument("--model", default="rar-fast", metavar="NAME|PATH", help="a built-in model or a checkpoint")
     parser.add_argument("--device", default="auto", metavar="DEVICE", help="auto, cpu or cuda (default: auto)")
+    parser.add_argument(
+        "--backend", choices=BACKENDS, default="torch", help="what runs the network (default: torch; docs/export.md)"
+    )
     parser.add_argument("--threads", type=int, metavar="N", help="processor threads (default: as many as there are)")
 
 
@@ -42,5 +46,6 @@ def run(options: argparse.Namespace) -> int:
         import torch
 
         torch.set_num_threads(options.threads)
-    serve(load(options.model, options.device), name="rartrack", description=str(options.model))
+    tracker = load(options.model, options.device, backend=options.backend)
+    serve(tracker, name="rartrack", description=str(options.model))
     return 0

@@ -31,7 +31,7 @@ from rartrack.boxes import Box
 from rartrack.datasets.sequence import Image
 from rartrack.errors import InputError
 from rartrack.evaluation.opencv import parse_opencv
-from rartrack.evaluation.provenance import source_digest
+from rartrack.sources import source_digest
 
 _NAMED = re.compile(r"(?P<name>[\w.+-]+)=(?P<spec>.+)")
 _CALLABLE = re.compile(r"(?P<module>[\w./\\ -]+\.py|[A-Za-z_][\w.]*):(?P<callable>[A-Za-z_][\w.]*)")
@@ -74,26 +74,31 @@ class RarTracker:
         model: built-in name or path.
         device: ``auto``, ``cpu``, ``cuda``, ...
         settings: dotted names of ``ModelConfig`` and their values, such as ``("filter.form", "shared")``.
+        backend: which library runs the network, see ``rartrack.backends``.
     """
 
     name: str
     model: str
     device: str = "auto"
     settings: tuple[tuple[str, Any], ...] = ()
+    backend: str = "torch"
 
     def describe(self) -> dict[str, Any]:
-        """Hash of the weights, all settings, the device and the code of network, filter and loop."""
+        """Hash of the weights, all settings, the device, the backend and the code of network, filter and loop."""
         from rartrack import checkpoints
+        from rartrack.backends import backend_version
         from rartrack.config import override, to_dict
-        from rartrack.tracking.load import pick_device
+        from rartrack.tracking.load import pick_device, settings_of
 
-        config = override(checkpoints.load(self.model).config, dict(self.settings), where="settings")
+        config = override(settings_of(self.model), dict(self.settings), where="settings")
+        folders = ("network", "filter", "tracking", "backends")
         return {
             "tracker": "rar",
             "weights": checkpoints.fingerprint(self.model),
             "config": to_dict(config),
-            "device": str(pick_device(self.device)),
-            "code": source_digest("boxes.py", "checkpoints.py", "config.py", "network", "filter", "tracking"),
+            "device": str(pick_device(self.device, self.backend)),
+            "backend": backend_version(self.backend),
+            "code": source_digest("boxes.py", "checkpoints.py", "config.py", *folders),
         }
 
     def build(self, threads: int) -> Tracker:
@@ -103,7 +108,7 @@ class RarTracker:
         from rartrack.tracking.load import load
 
         torch.set_num_threads(threads)
-        return load(self.model, self.device, dict(self.settings))
+        return load(self.model, self.device, dict(self.settings), self.backend)
 
 
 @dataclass(frozen=True)
@@ -161,7 +166,11 @@ class TraxTracker:
 
 
 def parse_tracker(
-    text: str, device: str = "auto", settings: Mapping[str, Any] | None = None, time_limit: float | None = None
+    text: str,
+    device: str = "auto",
+    settings: Mapping[str, Any] | None = None,
+    time_limit: float | None = None,
+    backend: str = "torch",
 ) -> TrackerSpec:
     """Read one ``--tracker``.
 
@@ -170,6 +179,7 @@ def parse_tracker(
         device: for our models.
         settings: for our models, dotted name -> value.
         time_limit: seconds a TraX program may take for one frame.
+        backend: for our models, see ``rartrack.backends``.
 
     Raises:
         InputError: it cannot be understood.
@@ -193,8 +203,8 @@ def parse_tracker(
             stem = module.rpartition(".")[2]
         return CallableTracker(name or _folder_name(f"{stem}.{attribute}"), module, attribute)
     model = str(Path(spec).resolve()) if Path(spec).is_file() else spec
-    stem = Path(spec).name.removesuffix(".xz").removesuffix(".safetensors")
-    return RarTracker(name or _folder_name(stem), model, device, tuple(sorted((settings or {}).items())))
+    stem = Path(spec).name.removesuffix(".xz").removesuffix(".safetensors").removesuffix(".onnx")
+    return RarTracker(name or _folder_name(stem), model, device, tuple(sorted((settings or {}).items())), backend)
 
 
 def parse_settings(texts: list[str]) -> dict[str, Any]:

@@ -45,6 +45,11 @@ class RAR(nn.Module):
         """Whether there is a memory at all (not in the variants NAA and NTA)."""
         return self.config.attention and self.config.inter_frame
 
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are, and so features and memory."""
+        return self.mean.device
+
     def forward(self, crops: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
         """Features of B crops.
 

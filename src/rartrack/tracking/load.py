@@ -9,40 +9,60 @@ from typing import Any
 import torch
 
 from rartrack import checkpoints
-from rartrack.config import override
+from rartrack.backends import backend_version, check_backend, onnx_file
+from rartrack.backends.cache import exported
+from rartrack.backends.prepared import prepared_network
+from rartrack.backends.runtimes import open_exported
+from rartrack.config import ModelConfig, override
 from rartrack.errors import InputError
-from rartrack.network.inference import prepare_for_inference
-from rartrack.network.rar import RAR
+from rartrack.network.interface import Network
 from rartrack.tracking.tracker import Tracker
 from rartrack.video import open_source
 
 DEFAULT_MODEL = "rar-fast"
 
 
-def load(model: str | Path = DEFAULT_MODEL, device: str = "auto", settings: Mapping[str, Any] | None = None) -> Tracker:
-    """Make a tracker from a built-in model's name or a checkpoint's path.
+def load(
+    model: str | Path = DEFAULT_MODEL,
+    device: str = "auto",
+    settings: Mapping[str, Any] | None = None,
+    backend: str = "torch",
+) -> Tracker:
+    """Make a tracker from a built-in model's name, a checkpoint's path or that of an exported network.
 
     Args:
         model: ``"rar-fast"``, ``"rar-resnet50"``, or a path.
         device: ``"auto"`` (CUDA where there is one, else the CPU), ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
         settings: changes to the checkpoint's settings by dotted name, such as ``{"tracking.update_interval": 5}``;
             the network's own shape cannot be changed.
+        backend: what runs the network: ``"torch"``, ``"onnx"`` (onnxruntime) or ``"openvino"``. The last two run on the
+            CPU with as many threads as torch has; a model is exported for them once and kept in the user's cache.
 
     Raises:
-        InputError: an unknown model, a damaged checkpoint, a device that is not there, or an unknown setting.
+        InputError: an unknown model, a damaged checkpoint, a device that is not there, an unknown setting or backend,
+            or a backend whose package is not installed.
     """
-    place = pick_device(device)
-    checkpoint = checkpoints.load(model)
-    network = RAR(checkpoint.config.network)
-    try:
-        network.load_state_dict(checkpoint.weights)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(f"{model}: the weights do not fit the checkpoint's own settings: {reason}") from None
-    config = override(checkpoint.config, settings or {}, where="settings")
-    if config.network != checkpoint.config.network:
+    place = pick_device(device, backend)
+    if backend != "torch":
+        backend_version(backend)  # says so early where its package is missing
+    if is_exported(model):
+        if backend == "torch":
+            raise InputError(f"{model}: an exported network; run it by the backend onnx or openvino, not torch")
+        stored = onnx_file.read(model)
+        network: Network = open_exported(stored.content, backend, model)
+        own = stored.config
+    else:
+        checkpoint = checkpoints.load(model)
+        own = checkpoint.config
+        if backend == "torch":
+            network = prepared_network(checkpoint, model).to(place)
+        else:
+            content = exported(checkpoint, model, lambda: prepared_network(checkpoint, model))
+            network = open_exported(content, backend, model)
+    config = override(own, settings or {}, where="settings")
+    if config.network != own.network:
         raise InputError("settings: the network's shape is fixed by its weights; change filter.* or tracking.* instead")
-    return Tracker(prepare_for_inference(network).to(place), config)
+    return Tracker(network, config)
 
 
 def track(
@@ -52,6 +72,7 @@ def track(
     device: str = "auto",
     start: int = 0,
     settings: Mapping[str, Any] | None = None,
+    backend: str = "torch",
 ) -> Iterator[Any]:
     """Follow objects through a video.
 
@@ -59,7 +80,7 @@ def track(
         source: a video file, a folder of images, a camera's number, or a url.
         boxes: (x, y, w, h) in the first frame, or a list of boxes, or a mapping of names to boxes.
         start: the frame, counted from 0, in which the boxes are.
-        model, device, settings: see ``load``.
+        model, device, settings, backend: see ``load``.
 
     Yields:
         For every frame from ``start`` on a ``Result`` (a list or a mapping for several targets); the first is the given
@@ -68,7 +89,7 @@ def track(
     Raises:
         InputError: as ``load``, ``Tracker.init`` and the reader of the source.
     """
-    tracker = load(model, device, settings)
+    tracker = load(model, device, settings, backend)
     with open_source(source, start=start) as frames:
         for number, frame in enumerate(frames):
             if number == 0:
@@ -78,12 +99,28 @@ def track(
                 yield tracker.update(frame.image)
 
 
-def pick_device(name: str) -> torch.device:
-    """The device ``name`` stands for; ``"auto"`` is CUDA where there is one, else the CPU.
+def settings_of(model: str | Path) -> ModelConfig:
+    """The settings that a model carries, by name or path.
 
     Raises:
-        InputError: no such device on this machine.
+        InputError: as ``load``.
     """
+    return onnx_file.read(model).config if is_exported(model) else checkpoints.load(model).config
+
+
+def is_exported(model: str | Path) -> bool:
+    """Whether a model is the path of an exported network."""
+    return Path(model).suffix.lower() == onnx_file.SUFFIX
+
+
+def pick_device(name: str, backend: str = "torch") -> torch.device:
+    """The device ``name`` stands for; ``"auto"`` is CUDA where there is one and the backend can use it, else the CPU.
+
+    Raises:
+        InputError: no such device on this machine, or not for this backend; no such backend.
+    """
+    if check_backend(backend) != "torch" and name == "auto":
+        return torch.device("cpu")
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -92,4 +129,6 @@ def pick_device(name: str) -> torch.device:
         raise InputError(f"device {name!r}: expected auto, cpu, cuda or cuda:NUMBER") from None
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise InputError(f"device {name!r}: not on this machine, which has {torch.cuda.device_count()} CUDA devices")
+    if backend != "torch" and device.type != "cpu":
+        raise InputError(f"device {name!r}: the backend {backend} runs on cpu; pass that, or the backend torch")
     return device

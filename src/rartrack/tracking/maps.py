@@ -12,6 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from rartrack.errors import InputError
+from rartrack.network.rar import RAR
 from rartrack.results import Result
 from rartrack.tracking.crops import AROUND, Image, cut
 from rartrack.tracking.tracker import Tracker
@@ -98,6 +100,8 @@ def update_with_maps(tracker: Tracker, image: Image, frame: int) -> FrameMaps:
 def _watched(tracker: Tracker) -> Iterator[dict[int, LevelMaps]]:
     """Level -> maps of the network's next pass, filled while it runs."""
     network = tracker.model.network
+    if not isinstance(network, RAR):
+        raise InputError("only the backend torch shows what the network looks at")
     seen: dict[int, LevelMaps] = {}
     hooks = []
     taps = network.taps

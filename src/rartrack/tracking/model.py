@@ -9,9 +9,11 @@ from torch import Tensor
 
 from rartrack.boxes import Boxes
 from rartrack.config import ModelConfig
+from rartrack.errors import InputError
 from rartrack.filter.context import Statistics, learn, respond
 from rartrack.filter.fourier import displacement_window, gaussian_label, subcell_peak
 from rartrack.network.backbone import cells
+from rartrack.network.interface import Network
 from rartrack.network.memory import Memory
 from rartrack.network.rar import RAR
 from rartrack.tracking.crops import AROUND, Image, cut, window_size
@@ -22,14 +24,19 @@ class Model:
     """A network and its settings, ready to run on one device.
 
     Args:
-        network: in evaluation mode; see ``rartrack.network.inference.prepare_for_inference``.
+        network: in evaluation mode; see ``rartrack.network.inference.prepare_for_inference``, ``rartrack.backends``.
         config: the filter's and the loop's settings; ``config.network`` is the network's own.
+
+    Raises:
+        InputError: settings that a network outside torch cannot follow.
     """
 
-    def __init__(self, network: RAR, config: ModelConfig) -> None:
+    def __init__(self, network: Network, config: ModelConfig) -> None:
+        if config.tracking.shared_context and not isinstance(network, RAR):
+            raise InputError("tracking.shared_context: only the backend torch takes crops of two sizes")
         self.network = network
         self.config = config
-        self.device = next(network.parameters()).device
+        self.device = network.device
         self.side = config.network.input_size
         self.cells = cells(self.side)
         target_cells = self.side / (1 + config.tracking.padding) / STRIDE
@@ -79,14 +86,16 @@ class Model:
         apart = round(self.side / (1 + self.config.tracking.padding) / STRIDE)
         side = self.side + 2 * apart * STRIDE
         crops = torch.from_numpy(cut(image, centre, self.windows(size) * side / self.side, side))
-        whole = self.network.taps(crops.to(self.device).permute(0, 3, 1, 2))
+        network = self.network
+        assert isinstance(network, RAR)
+        whole = network.taps(crops.to(self.device).permute(0, 3, 1, 2))
         starts = [(apart * (1 + int(x)), apart * (1 + int(y))) for x, y in AROUND]
         n = self.cells
         parts = {
             level: torch.stack([tap[:, :, y : y + n, x : x + n] for x, y in starts], 1).flatten(0, 1)
             for level, tap in whole.items()
         }
-        features, after = self.network.attend(parts, memory)
+        features, after = network.attend(parts, memory)
         return features, after
 
     def search(

@@ -15,8 +15,8 @@ from rartrack.config import ModelConfig
 from rartrack.errors import InputError
 from rartrack.filter.context import Statistics, blend, solve
 from rartrack.filter.scale import best_scale, learn_scale, respond_scale
+from rartrack.network.interface import Network
 from rartrack.network.memory import Memory
-from rartrack.network.rar import RAR
 from rartrack.results import Result, Status
 from rartrack.tracking.crops import Image
 from rartrack.tracking.localize import Candidates, at_scales, best_of, limited, moved
@@ -35,11 +35,14 @@ class Tracker:
     The network's weights never change; all that does is ``state``, a value that can be kept and put back at any time.
 
     Args:
-        network: see ``rartrack.network.inference.prepare_for_inference``.
+        network: see ``rartrack.network.inference.prepare_for_inference``, ``rartrack.backends``.
         config: all settings of the model.
+
+    Raises:
+        InputError: settings that a network outside torch cannot follow.
     """
 
-    def __init__(self, network: RAR, config: ModelConfig) -> None:
+    def __init__(self, network: Network, config: ModelConfig) -> None:
         self.model = Model(network, config)
         self.config = config
         self._state: TrackerState | None = None

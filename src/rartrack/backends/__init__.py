@@ -1,0 +1,45 @@
+"""Which library runs the network: torch, or onnxruntime or OpenVINO on the exported one; filter and loop stay torch."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+from rartrack.errors import InputError, nearest
+
+BACKENDS = {"torch": ("torch", None), "onnx": ("onnxruntime", "export"), "openvino": ("openvino", "openvino")}
+"""Name of a backend -> the package that runs it, and the extra that brings that."""
+
+
+def check_backend(name: str) -> str:
+    """Give the name back.
+
+    Raises:
+        InputError: no backend has it.
+    """
+    if name not in BACKENDS:
+        raise InputError(f"backend {name!r}: expected {', '.join(BACKENDS)}{nearest(name, BACKENDS)}")
+    return name
+
+
+def backend_version(name: str) -> str:
+    """The package behind a backend and its version, such as ``"onnxruntime 1.20.0"``.
+
+    Raises:
+        InputError: no such backend, or its package is not installed.
+    """
+    package, extra = BACKENDS[check_backend(name)]
+    return f"{package} {need(package, extra).__version__}"
+
+
+def need(package: str, extra: str | None) -> ModuleType:
+    """Import a package, which an extra brings.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    try:
+        return importlib.import_module(package)
+    except ImportError:
+        wanted = "rartrack" if extra is None else f"rartrack[{extra}]"
+        raise InputError(f"{package} is not installed; pip install {wanted!r} brings it") from None

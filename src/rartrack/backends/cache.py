@@ -1,0 +1,74 @@
+"""Exported networks kept on disk, so that a model is exported once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from filelock import FileLock
+
+from rartrack import checkpoints
+from rartrack.backends.onnx_file import FORMAT, export
+from rartrack.checkpoints import Checkpoint
+from rartrack.errors import InputError
+from rartrack.network.rar import RAR
+from rartrack.outputs import replace_file, user_cache
+from rartrack.sources import source_digest
+
+_DIGITS = 32
+
+
+def default_folder() -> Path:
+    """Where exported networks are kept."""
+    return user_cache("onnx")
+
+
+def exported(checkpoint: Checkpoint, model: str | Path, prepared: Callable[[], RAR]) -> bytes:
+    """The content of a model's ONNX file, exported unless it is kept already.
+
+    A file's name says what it was made from (the model's file, the code that exports it, the format) and what it
+    holds; one that does not hold what its name says is made again.
+
+    Args:
+        checkpoint: of the model.
+        model: a built-in name or a path.
+        prepared: gives the network prepared for inference; called only if it has to be exported.
+
+    Raises:
+        InputError: as ``export``, or the cache cannot be written.
+    """
+    fingerprint = checkpoints.fingerprint(model)
+    code = source_digest("checkpoints.py", "network", "backends")
+    key = hashlib.sha256(f"{FORMAT} {code} {fingerprint}".encode()).hexdigest()[:_DIGITS]
+    folder = default_folder()
+    kept = _kept(folder, key)
+    if kept is not None:
+        return kept
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / f"{key}.lock"):  # of several processes that begin at once, one exports
+            kept = _kept(folder, key)
+            if kept is None:
+                kept, _ = export(prepared(), checkpoint, fingerprint)
+                replace_file(folder / f"{key}-{_digest(kept)}.onnx", kept)
+    except OSError as error:
+        raise InputError(
+            f"{folder}: cannot keep the exported network: {error.strerror}; set XDG_CACHE_HOME to another folder"
+        ) from None
+    return kept
+
+
+def _kept(folder: Path, key: str) -> bytes | None:
+    for path in folder.glob(f"{key}-*.onnx"):
+        with suppress(OSError):
+            content = path.read_bytes()
+            if path.name == f"{key}-{_digest(content)}.onnx":
+                return content
+            path.unlink()
+    return None
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:_DIGITS]
