@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rartrack.evaluation.statistics import bootstrap, compare
+from rartrack.evaluation.statistics import bootstrap, chance_of_best, compare
 
 GENERATOR = np.random.default_rng(3)
 FIGURES = np.clip(GENERATOR.normal(0.6, 0.2, 100), 0, 1)
@@ -45,3 +45,24 @@ def test_equal_trackers_differ_in_nothing() -> None:
 def test_different_sequences_cannot_be_compared() -> None:
     with pytest.raises(ValueError, match="same sequences"):
         compare(FIGURES, FIGURES[:-1])
+
+
+def test_the_chance_of_the_best_counts_the_candidates_in() -> None:
+    generator = np.random.default_rng(7)
+    one = generator.normal(0, 0.05, 24)
+    one += 0.02 - one.mean()
+    others = generator.normal(0, 0.05, (63, 24))
+    others -= others.mean(axis=1, keepdims=True)
+    assert chance_of_best(one[None]) < 0.05 < chance_of_best(np.vstack([one, others]))
+
+
+def test_the_chance_of_the_best_is_what_it_says() -> None:
+    """Where no candidate is better, one in twenty best ones has a chance below 0.05."""
+    generator = np.random.default_rng(7)
+    chances = [chance_of_best(generator.normal(0, 0.05, (16, 20)), draws=400) for _ in range(400)]
+    assert np.mean(np.array(chances) <= 0.05) == pytest.approx(0.05, abs=0.03)
+
+
+def test_the_chance_of_the_best_of_equal_and_of_constant_differences() -> None:
+    assert chance_of_best(np.zeros((3, 24))) == 1.0
+    assert chance_of_best(np.full((3, 24), 0.01)) < 0.001
