@@ -22,6 +22,7 @@ COMMANDS = {
     "data": "look through data sets",
     "train": "train a model, or go on with a run",
     "export": "write a model's network as an ONNX file",
+    "tune": "choose tracking settings on validation videos",
     "inspect": "show what the network looks at: features, attention, response",
     "trax": "be a tracker for the VOT toolkit, over the TraX protocol",
     "models": "list the models at hand",

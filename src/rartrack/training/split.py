@@ -33,13 +33,23 @@ def matches(name: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def refuse_tests(dataset: Dataset) -> None:
-    """Refuse a benchmark that trackers are tested on.
-
-    Raises:
-        InputError: the data set has OTB's or VOT's layout, or half of its sequences bear names of OTB.
-    """
+def is_test(dataset: Dataset) -> bool:
+    """Whether it is one that trackers are tested on: OTB's or VOT's layout, or half of its sequences named as OTB's."""
     names = {plain(name) for name in dataset.names}
     known = names & {plain(name) for name in otb.members("otb2015")}
-    if dataset.layout in _TEST_LAYOUTS or 2 * len(known) > len(names):
-        raise InputError(f"{dataset.root}: OTB and VOT are for testing, never for training; take this source out")
+    return dataset.layout in _TEST_LAYOUTS or 2 * len(known) > len(names)
+
+
+def refuse_tests(dataset: Dataset, purpose: str = "training", mend: str = "take this source out") -> None:
+    """Refuse a benchmark that trackers are tested on.
+
+    Args:
+        dataset: what is refused if ``is_test`` says so.
+        purpose: what it was wanted for.
+        mend: what to do instead.
+
+    Raises:
+        InputError: it is for testing.
+    """
+    if is_test(dataset):
+        raise InputError(f"{dataset.root}: OTB and VOT are for testing, never for {purpose}; {mend}")

@@ -1,0 +1,1 @@
+"""Choose tracking settings on validation videos by a seeded search."""

@@ -1,0 +1,89 @@
+"""A trial as a tracker that evaluation runs: a model with some settings changed, loaded once in each worker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from rartrack import checkpoints
+from rartrack.config import ModelConfig, override, to_dict
+from rartrack.evaluation.trackers import RarTracker
+from rartrack.tracking.load import load
+from rartrack.tracking.tracker import Tracker
+
+_WARM_UP = 2
+"""Frames tracked before the first trial."""
+
+
+@dataclass(frozen=True)
+class TrialTracker:
+    """A model with settings of the filter and the loop changed.
+
+    Attributes:
+        number: of the trial; 0 has the model's own settings.
+        model: built-in name or path.
+        device: ``auto``, ``cpu``, ``cuda``, ...
+        settings: dotted names of ``ModelConfig`` and their values.
+    """
+
+    number: int
+    model: str
+    device: str
+    settings: tuple[tuple[str, Any], ...]
+
+    @property
+    def name(self) -> str:
+        """Name of the folder its results go to."""
+        return trial_name(self.number)
+
+    def describe(self) -> dict[str, Any]:
+        """As ``RarTracker.describe`` of a tracker with these settings."""
+        config = override(_config(self.model), dict(self.settings), where="settings")
+        return {**_described(self.model, self.device), "config": to_dict(config)}
+
+    def build(self, threads: int) -> Tracker:
+        """Give the settings to the network that this process holds; torch's threads are set for the whole process."""
+        import torch
+
+        torch.set_num_threads(threads)
+        base = _loaded(self.model, self.device)
+        return Tracker(base.model.network, override(base.config, dict(self.settings), where="settings"))
+
+
+def trial_name(number: int) -> str:
+    """Name of a trial's tracker and of the folder of its results."""
+    return f"trial-{number:03d}"
+
+
+def trial_tracker(number: int, model: str, device: str, settings: Mapping[str, Any]) -> TrialTracker:
+    """The tracker of one trial."""
+    return TrialTracker(number, model, device, tuple(settings.items()))
+
+
+def describe_model(model: str, device: str) -> dict[str, Any]:
+    """What makes the results of a model with its own settings; see ``RarTracker.describe``."""
+    return RarTracker(name="model", model=model, device=device).describe()
+
+
+# A worker lives for one call of ``evaluate``, in which the files of its model are taken not to change.
+_described = cache(describe_model)
+
+
+@cache
+def _config(model: str) -> ModelConfig:
+    return checkpoints.load(model).config
+
+
+@cache
+def _loaded(model: str, device: str) -> Tracker:
+    """A model that has run a little: what libraries set up at first use must not count as the first trial's time."""
+    tracker = load(model, device)
+    frame = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    tracker.init(frame, (24, 24, 16, 16))
+    for _ in range(_WARM_UP):
+        tracker.update(frame)
+    return tracker
