@@ -155,6 +155,16 @@ def test_halvings_give_up_the_worse_half_but_never_the_current_settings(tune, tm
     assert "2 settings beside the current" in capsys.readouterr().out
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("in_this_process")
+def test_another_library_may_run_the_network(tune, tmp_path, monkeypatch) -> None:
+    pytest.importorskip("onnxruntime")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert tune("--sequences", "mine", "--frames", "3", "--trials", "1", "--backend", "onnx") == 0
+    about = json.loads((tmp_path / "out/search.json").read_text())
+    assert about["model"]["backend"].startswith("onnxruntime")
+
+
 @pytest.mark.usefixtures("in_this_process")
 def test_settings_that_fail_are_left_out_and_say_why(tune, tmp_path) -> None:
     assert tune("--sequences", "mine", space="filter.regularization=0,0.01") == 0
@@ -237,6 +247,7 @@ def test_the_time_limit_bounds_the_choice_alone(tune, capsys) -> None:
         (["--data", "nowhere"], "nowhere"),
         (["--device", "nonsense"], "device 'nonsense'"),
         (["--save", "tuned.pt"], "unknown ending '.pt'"),
+        (["--backend", "cuda"], "--backend"),
     ],
 )
 def test_wrong_use_is_one_line_and_status_two(tune, tmp_path, capsys, options, said) -> None:
@@ -245,6 +256,13 @@ def test_wrong_use_is_one_line_and_status_two(tune, tmp_path, capsys, options, s
     assert said in error
     assert error.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_an_exported_network_is_tuned_by_its_checkpoint(tmp_path, capsys) -> None:
+    (tmp_path / "small.onnx").write_bytes(b"")
+    options = ["--data", str(tmp_path), "--space", RATE, "--output", str(tmp_path / "out")]
+    assert main(["tune", str(tmp_path / "small.onnx"), *options]) == 2
+    assert "give the checkpoint it was made from" in capsys.readouterr().err
 
 
 def test_without_held_out_sequences_the_choice_is_the_users(tune, tmp_path, capsys) -> None:

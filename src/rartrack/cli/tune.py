@@ -8,10 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from rartrack import checkpoints
+from rartrack.backends import BACKENDS
 from rartrack.cli.progress import Progress
 from rartrack.datasets import Dataset, load_dataset
 from rartrack.errors import InputError, nearest
 from rartrack.outputs import check_output
+from rartrack.tracking.load import is_exported
 from rartrack.training.split import HELD_OUT, is_test, matches, refuse_tests
 from rartrack.tuning.choice import Limits, choose
 from rartrack.tuning.search import Search, search
@@ -55,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--workers", type=int, default=1, metavar="N", help="processes at once (default: 1; more spoil the times)")
     add("--device", default="auto", help="auto, cpu, cuda or cuda:1 (default: auto)")
+    add("--backend", choices=BACKENDS, default="torch", help="what runs the network (default: torch)")
     add("--allow-test", action="store_true", help="tune on a benchmark's test sequences, which is recorded")
 
 
@@ -65,6 +68,8 @@ def run(options: argparse.Namespace) -> None:
     if options.save is not None:
         check_output(options.save, options.overwrite, {".safetensors", ".xz"})
     model = str(Path(options.model).resolve()) if Path(options.model).is_file() else options.model
+    if is_exported(model):
+        raise InputError(f"{model}: an exported network; give the checkpoint it was made from, and --backend")
     before = checkpoints.load(model)
     whole = load_dataset(options.data)
     _refuse_tests(whole, options)
@@ -81,6 +86,7 @@ def run(options: argparse.Namespace) -> None:
         options.halvings,
         limits,
         options.device,
+        options.backend,
         test=is_test(whole) or is_test(dataset),
     )
     _say_what_is_odd(wanted)

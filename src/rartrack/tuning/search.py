@@ -26,7 +26,7 @@ from rartrack.outputs import replace_file
 from rartrack.tuning.choice import Limits, Standing, ranked, standings
 from rartrack.tuning.runs import RESULTS, Run, check_visible, read_run, write_runs
 from rartrack.tuning.space import Dimension, current, draw
-from rartrack.tuning.trial import TrialTracker, describe_model, trial_name, trial_tracker
+from rartrack.tuning.trial import TrialTracker, describe_model, trial_name
 
 ABOUT, RUNS = "search.json", "runs"
 
@@ -46,6 +46,7 @@ class Search:
         halvings: how often the worse half of the trials is given up; 0: each is tracked on every sequence.
         limits: on the time of a frame.
         device: ``auto``, ``cpu``, ``cuda``, ...
+        backend: which library runs the network, see ``rartrack.backends``.
         test: the sequences are a benchmark's test set.
     """
 
@@ -59,6 +60,7 @@ class Search:
     halvings: int = 0
     limits: Limits = field(default_factory=Limits)
     device: str = "auto"
+    backend: str = "torch"
     test: bool = False
 
     @property
@@ -93,10 +95,13 @@ def search(wanted: Search, output: Path, workers: int = 1, observer: Observer | 
     recorder = _Recorder(wanted, output, observer or Observer())
     going, found = trials, []
     for videos in _stages(wanted):
-        trackers = [trial_tracker(number, wanted.model, wanted.device, going[number]) for number in going]
-        settings = Settings(first=wanted.frames, seed=wanted.seed)
+        trackers = [
+            TrialTracker(number, wanted.model, wanted.device, tuple(settings.items()), wanted.backend)
+            for number, settings in going.items()
+        ]
+        how = Settings(first=wanted.frames, seed=wanted.seed)
         recorder.expected = {(number, video.name): video for number in going for video in videos}
-        evaluate(videos, trackers, output / RUNS, settings, workers=workers, observer=recorder)
+        evaluate(videos, trackers, output / RUNS, how, workers=workers, observer=recorder)
         found = standings(trials, wanted.names, recorder.runs)
         going = {number: trials[number] for number in _better_half(found, going, wanted.limits)}
     return found
@@ -135,7 +140,7 @@ def _claim(output: Path, wanted: Search) -> None:
     halving = {"trials": wanted.trials, "max_ms": wanted.limits.ms, "slower": wanted.limits.slower}
     about = {
         "code": code_version(),
-        "model": describe_model(wanted.model, wanted.device),
+        "model": describe_model(wanted.model, wanted.device, wanted.backend),
         "space": {dimension.key: str(dimension) for dimension in wanted.space},
         "seed": wanted.seed,
         "frames": wanted.frames,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -28,12 +27,14 @@ class TrialTracker:
         model: built-in name or path.
         device: ``auto``, ``cpu``, ``cuda``, ...
         settings: dotted names of ``ModelConfig`` and their values.
+        backend: which library runs the network, see ``rartrack.backends``.
     """
 
     number: int
     model: str
     device: str
     settings: tuple[tuple[str, Any], ...]
+    backend: str = "torch"
 
     @property
     def name(self) -> str:
@@ -43,14 +44,14 @@ class TrialTracker:
     def describe(self) -> dict[str, Any]:
         """As ``RarTracker.describe`` of a tracker with these settings."""
         config = override(_config(self.model), dict(self.settings), where="settings")
-        return {**_described(self.model, self.device), "config": to_dict(config)}
+        return {**_described(self.model, self.device, self.backend), "config": to_dict(config)}
 
     def build(self, threads: int) -> Tracker:
         """Give the settings to the network that this process holds; torch's threads are set for the whole process."""
         import torch
 
         torch.set_num_threads(threads)
-        base = _loaded(self.model, self.device)
+        base = _loaded(self.model, self.device, self.backend)
         return Tracker(base.model.network, override(base.config, dict(self.settings), where="settings"))
 
 
@@ -59,14 +60,9 @@ def trial_name(number: int) -> str:
     return f"trial-{number:03d}"
 
 
-def trial_tracker(number: int, model: str, device: str, settings: Mapping[str, Any]) -> TrialTracker:
-    """The tracker of one trial."""
-    return TrialTracker(number, model, device, tuple(settings.items()))
-
-
-def describe_model(model: str, device: str) -> dict[str, Any]:
+def describe_model(model: str, device: str, backend: str) -> dict[str, Any]:
     """What makes the results of a model with its own settings; see ``RarTracker.describe``."""
-    return RarTracker(name="model", model=model, device=device).describe()
+    return RarTracker(name="model", model=model, device=device, backend=backend).describe()
 
 
 # A worker lives for one call of ``evaluate``, in which the files of its model are taken not to change.
@@ -79,9 +75,9 @@ def _config(model: str) -> ModelConfig:
 
 
 @cache
-def _loaded(model: str, device: str) -> Tracker:
+def _loaded(model: str, device: str, backend: str) -> Tracker:
     """A model that has run a little: what libraries set up at first use must not count as the first trial's time."""
-    tracker = load(model, device)
+    tracker = load(model, device, backend=backend)
     frame = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     tracker.init(frame, (24, 24, 16, 16))
     for _ in range(_WARM_UP):
