@@ -127,7 +127,8 @@ def read(path: str | Path) -> OnnxFile:
 def _converted(network: RAR, crops: CropType) -> Any:
     """The network as an ``onnx.ModelProto``."""
     side = network.config.input_size
-    memory = network.initial_memory(2).tensors()
+    # Copies: levels may share one tensor of zeros, and the exporter takes inputs that are one object for one input.
+    memory = {name: tensor.clone() for name, tensor in network.initial_memory(2).tensors().items()}
     example = torch.zeros(2, 3, side, side, dtype=torch.uint8 if crops == "uint8" else torch.float32)
     batch = {0: torch.export.Dim("batch")}
     shapes: dict[str, Any] = {"crops": batch, "flat": (batch,) * len(memory)} if memory else {"crops": batch}
