@@ -1,0 +1,162 @@
+"""Tracking with the network run by another library: the same boxes, and one line for every mistake."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+import rartrack
+from rartrack.cli import main
+from rartrack.errors import InputError
+from rartrack.evaluation.trackers import parse_tracker
+from rartrack.tracking.load import load, pick_device
+
+OTHERS = [
+    "onnx",
+    pytest.param(
+        "openvino",
+        marks=pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="openvino is not installed"),
+    ),
+]
+BOX = (40.0, 60.0, 30.0, 30.0)
+SETTINGS = {"tracking.scales": 1}
+"""Two scales that fit as well could be told apart by the last bit."""
+
+
+def picture(index: int) -> np.ndarray:
+    """A textured square that slides over a smooth background."""
+    draw = np.random.default_rng(0)
+    image = cv2.GaussianBlur(draw.integers(0, 255, (180, 240, 3), dtype=np.uint8), (0, 0), 5)
+    patch = cv2.resize(draw.integers(0, 255, (6, 6, 3), dtype=np.uint8), (30, 30), interpolation=cv2.INTER_NEAREST)
+    image[60 + index : 90 + index, 40 + 2 * index : 70 + 2 * index] = patch
+    return image
+
+
+def boxes(tracker: rartrack.Tracker, frames: int = 7) -> np.ndarray:
+    """Boxes and scores of two targets in one batch."""
+    tracker.init(picture(0), [BOX, (120.0, 40.0, 40.0, 30.0)])
+    return np.array([[(*each.box, each.score) for each in tracker.update(picture(i))] for i in range(1, frames)])
+
+
+@pytest.fixture
+def frames(tmp_path: Path) -> Path:
+    """The made clip as a folder of images."""
+    folder = tmp_path / "clip"
+    folder.mkdir()
+    for index in range(3):
+        cv2.imwrite(str(folder / f"{index:04d}.png"), picture(index)[:, :, ::-1])
+    return folder
+
+
+@pytest.mark.parametrize("backend", OTHERS)
+@pytest.mark.usefixtures("cache")
+def test_boxes_agree_with_torchs(model: Path, backend: str) -> None:
+    expected = boxes(load(model, settings=SETTINGS))
+    assert_allclose(expected[-1, 0, :2], (52, 66), atol=3)  # the target is followed
+    found = boxes(load(model, settings=SETTINGS, backend=backend))
+    assert_allclose(found, expected, atol=0.02)
+
+
+@pytest.mark.usefixtures("cache")
+def test_a_state_goes_from_one_backend_to_another(model: Path) -> None:
+    torch_tracker, onnx_tracker = load(model, settings=SETTINGS), load(model, settings=SETTINGS, backend="onnx")
+    boxes(torch_tracker, 4)
+    onnx_tracker.state = torch_tracker.state
+    ours, theirs = onnx_tracker.update(picture(4)), torch_tracker.update(picture(4))
+    for one, other in zip(ours.values(), theirs, strict=True):
+        assert_allclose(one.box, other.box, atol=0.02)
+
+
+def test_the_command_exports_a_file_that_can_be_tracked_with(
+    model: Path, frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output, table = tmp_path / "small.onnx", tmp_path / "out.csv"
+    assert main(["export", str(model), "--format", "onnx", "--output", str(output)]) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    line, path = said.out.splitlines()
+    assert float(line.rpartition(" ")[2]) < 1e-4
+    assert path == str(output)
+    words = ["track", str(frames), "--box", "40,60,30,30", "--results", str(table)]
+    assert main([*words, "--model", str(output), "--backend", "onnx"]) == 0
+    last = table.read_text().splitlines()[-1].split(",")
+    with_torch = list(rartrack.track(frames, BOX, model))[-1]
+    assert_allclose([float(number) for number in last[3:7]], with_torch.box, atol=0.02)
+    assert parse_tracker(str(output), backend="onnx").describe()["backend"].startswith("onnxruntime ")
+    capsys.readouterr()
+    assert main([*words, "--model", str(output), "--overwrite"]) == 2
+    assert "run it by the backend onnx or openvino" in capsys.readouterr().err
+    assert main(["export", str(model), "--output", str(output)]) == 2
+    assert "exists already" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("cache")
+def test_evaluates_trackers_take_a_backend(model: Path) -> None:
+    spec = parse_tracker(f"fast={model}", "cpu", backend="onnx")
+    assert spec.describe()["backend"].startswith("onnxruntime ")
+    assert spec.describe()["backend"] != parse_tracker(str(model), "cpu").describe()["backend"]
+    tracker = spec.build(1)
+    tracker.init(picture(0), BOX)
+    assert_allclose(tracker.update(picture(0)).box, BOX, atol=1)
+
+
+def test_an_unknown_backend_names_the_choices(model: Path, frames: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(InputError, match="expected torch, onnx, openvino; did you mean 'onnx'"):
+        load(model, backend="onx")
+    assert main(["track", str(frames), "--box", "1,1,9,9", "--backend", "tvm"]) == 2
+    error = capsys.readouterr().err.splitlines()
+    assert len(error) == 1
+    assert all(name in error[0] for name in ("torch", "onnx", "openvino"))
+
+
+@pytest.mark.parametrize(
+    ("package", "backend", "extra"),
+    [
+        ("onnxruntime", "onnx", "export"),
+        ("onnxscript", "onnx", "export"),
+        ("openvino", "openvino", "openvino"),
+    ],
+)
+def test_a_missing_package_is_one_line(
+    model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    without: Callable[[str], None],
+    package: str,
+    backend: str,
+    extra: str,
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    without(package)
+    with pytest.raises(InputError) as caught:
+        load(model, backend=backend)
+    assert str(caught.value) == f"{package} is not installed; pip install 'rartrack[{extra}]' brings it"
+
+
+@pytest.mark.parametrize("package", ["onnx", "onnxscript", "onnxruntime"])
+def test_export_without_its_extra(
+    model: Path, tmp_path: Path, without: Callable[[str], None], capsys: pytest.CaptureFixture[str], package: str
+) -> None:
+    without(package)
+    assert main(["export", str(model), "--output", str(tmp_path / "out.onnx")]) == 2
+    assert capsys.readouterr().err == (
+        f"rartrack: {package} is not installed; pip install 'rartrack[export]' brings it\n"
+    )
+
+
+def test_other_backends_run_on_the_processor() -> None:
+    assert pick_device("auto", "onnx").type == "cpu"
+    with pytest.raises(InputError, match=r"not on this machine|runs on cpu"):
+        pick_device("cuda", "onnx")
+
+
+@pytest.mark.usefixtures("cache")
+def test_crops_of_two_sizes_need_torch(model: Path) -> None:
+    with pytest.raises(InputError, match=r"tracking\.shared_context"):
+        load(model, settings={"tracking.shared_context": True}, backend="onnx")
