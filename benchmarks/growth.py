@@ -83,11 +83,11 @@ def main() -> None:
                 print(f"{number:8d}{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:10.1f}", flush=True)
 
 
-def places(box: Sequence[float], count: int, shape: tuple[int, ...]) -> list[tuple[float, ...]]:
+def places(box: tuple[float, float, float, float], count: int, shape: tuple[int, ...]) -> list[tuple[float, ...]]:
     """``count`` boxes of one size: the given one, then others spread over the frame."""
     x, y, w, h = box
     columns, rows = (np.linspace(0, side - length, PLACES) for side, length in zip(shape[1::-1], (w, h), strict=True))
-    others = [(float(column), float(row), w, h) for row in rows for column in columns]
+    others: list[tuple[float, ...]] = [(float(column), float(row), w, h) for row in rows for column in columns]
     return [(x, y, w, h), *others][:count]
 
 

@@ -52,7 +52,8 @@ experiments:
       - {{type: average_accuracy, name: accuracy, burnin: 1}}
 """
 
-pytestmark = pytest.mark.slow
+# The toolkit's environment is made and its whole evaluation run inside single tests.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 
 @pytest.fixture(scope="session")
