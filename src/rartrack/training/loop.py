@@ -77,6 +77,14 @@ def train(
         run = _Run(config, processes, say if processes.first else lambda _: None)
         try:
             return run.go(math.inf if minutes is None else 60 * minutes, stopping)
+        except RuntimeError as error:
+            # PyTorch raises it from a signal's handler, wherever this process happens to be.
+            if "DataLoader worker" not in str(error):
+                raise
+            raise InputError(
+                f"a process that cuts clips was ended from outside ({error}); memory may be short: try fewer workers; "
+                "the same command goes on from the last checkpoint"
+            ) from None
         finally:
             run.close()
 
@@ -171,7 +179,7 @@ class _Run:
             loader = batches(self.clips, share, self.config.workers, pin)
         else:
             loader = batches(self.memorised, share, self.config.workers, False, RememberedBatch.stack)
-        for batch in _plainly(loader, self.step):
+        for batch in _plainly(loader):
             pending.append(batch)
             if len(pending) == settings.accumulation:
                 yield pending
@@ -340,16 +348,9 @@ class _Run:
             self.held_out.prepare()
 
 
-def _plainly(loader: Iterable[AnyBatch], step: int) -> Iterator[AnyBatch]:
+def _plainly(loader: Iterable[AnyBatch]) -> Iterator[AnyBatch]:
     """What goes wrong in a worker process, as one line; PyTorch sends its whole traceback."""
     try:
         yield from loader
     except InputError as error:
         raise InputError(str(error).strip().rpartition("\n")[2].rpartition("Error: ")[2]) from None
-    except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
-            raise
-        raise InputError(
-            f"a process that cuts clips, begun at step {step}, was ended from outside ({error}); "
-            "memory may be short: try fewer workers; the same command goes on from the last checkpoint"
-        ) from None
