@@ -195,16 +195,3 @@ def test_ctrl_c_keeps_what_is_done(model: Path, tmp_path: Path) -> None:
     with av.open(str(tmp_path / "out.mp4")) as kept:
         assert abs(len(list(kept.decode(video=0))) - rows) <= 1
     assert rows >= 10
-
-
-def test_help_opens_without_torch() -> None:
-    code = """
-import sys
-from rartrack.cli import main
-try:
-    main(["track", "--help"])
-finally:
-    assert "torch" not in sys.modules
-"""
-    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "--box" in shown.stdout

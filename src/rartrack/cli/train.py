@@ -13,7 +13,6 @@ import yaml
 from rartrack.config import load_yaml
 from rartrack.errors import InputError
 from rartrack.training.config import TrainingConfig
-from rartrack.training.loop import train
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Run the command; SIGTERM stops it as --minutes does."""
+    from rartrack.training.loop import train
+
     config = load_yaml(TrainingConfig, options.config, parse_changes(options.changes))
     asked: list[int] = []
 

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import argparse
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rartrack import checkpoints
 from rartrack.backends import BACKENDS
 from rartrack.cli.progress import Progress
 from rartrack.datasets import Dataset, load_dataset
 from rartrack.errors import InputError, nearest
 from rartrack.outputs import check_output
-from rartrack.tracking.load import is_exported
 from rartrack.training.split import HELD_OUT, is_test, matches, refuse_tests
 from rartrack.tuning.choice import Limits, choose
-from rartrack.tuning.search import Search, search
 from rartrack.tuning.space import parse_space
-from rartrack.tuning.summary import BEST, TRIALS, changes, save_checkpoint, sentences, write_best, write_trials
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,6 +60,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Run the command; stopped at any moment, the same command goes on."""
+    from rartrack import checkpoints
+    from rartrack.tracking.load import is_exported
+    from rartrack.tuning.search import Search, search
+    from rartrack.tuning.summary import BEST, TRIALS, changes, save_checkpoint, sentences, write_best, write_trials
+
     limits = _limits(options)
     space = parse_space(options.space)
     if options.save is not None:
@@ -89,7 +91,7 @@ def run(options: argparse.Namespace) -> None:
         options.backend,
         test=is_test(whole) or is_test(dataset),
     )
-    _say_what_is_odd(wanted)
+    _say_what_is_odd(wanted.names)
     with Progress() as progress:
         found = search(wanted, options.output, options.workers, progress)
     choice = choose(found, len(wanted.videos), limits)
@@ -137,11 +139,11 @@ def _refuse_tests(dataset: Dataset, options: argparse.Namespace) -> None:
         refuse_tests(dataset, "tuning", "give other sequences, or --allow-test, which is recorded")
 
 
-def _say_what_is_odd(wanted: Search) -> None:
-    trained = [name for name in wanted.names if not matches(name, HELD_OUT)]
+def _say_what_is_odd(names: Sequence[str]) -> None:
+    trained = [name for name in names if not matches(name, HELD_OUT)]
     if trained:
         warnings.warn(
-            f"{len(trained)} of {len(wanted.names)} sequences are not on the list held out from training (such as "
+            f"{len(trained)} of {len(names)} sequences are not on the list held out from training (such as "
             f"{trained[0]}); if the model was trained on them, settings chosen there flatter it",
             stacklevel=2,
         )
