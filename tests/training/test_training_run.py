@@ -19,7 +19,6 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-import rartrack.training.files as files
 from rartrack import checkpoints
 from rartrack.config import to_dict
 from rartrack.errors import InputError
@@ -212,7 +211,7 @@ def test_a_full_disk_keeps_the_last_state(config: TrainingConfig, monkeypatch: p
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(files.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(InputError, match="No space left on device"):
         train(config, minutes=0, say=silent)
     monkeypatch.undo()
@@ -237,16 +236,18 @@ def test_data_of_which_nothing_can_be_used_ends_the_run_with_one_line(
     assert "\n" not in str(caught.value)
 
 
-def test_a_worker_that_dies_ends_the_run_with_one_line(config: TrainingConfig, changed: Changed) -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_workers_that_die_end_the_run_with_one_line(config: TrainingConfig, changed: Changed, workers: int) -> None:
     before = multiprocessing.active_children()
 
-    def kill_worker(line: str) -> None:
+    def kill_workers(line: str) -> None:
         if line.startswith("step 1: loss"):
-            (worker,) = [process for process in multiprocessing.active_children() if process not in before]
-            worker.kill()
+            for process in multiprocessing.active_children():
+                if process not in before:
+                    process.kill()
 
     with pytest.raises(InputError, match="was ended from outside"):
-        train(changed(config, optimization={"steps": 40}, workers=1), say=kill_worker)
+        train(changed(config, optimization={"steps": 40}, workers=workers), say=kill_workers)
 
 
 def test_skipped_clips_are_counted(config: TrainingConfig, videos: Path, tmp_path: Path, changed: Changed) -> None:

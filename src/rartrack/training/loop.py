@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -32,6 +32,9 @@ from rartrack.training.validate import clip_scores, held_out_clips, held_out_vid
 from rartrack.training.videos import VideoSource
 
 BEST, LAST = "best.safetensors", "last.safetensors"
+
+_NOTICE = 1.0
+"""Seconds within which the signal of a process's death arrives."""
 """Checkpoints of a run's folder: averaged weights at the best and at the last validation, ready for tracking."""
 
 Say = Callable[[str], None]
@@ -75,18 +78,11 @@ def train(
         torch.set_num_threads(config.threads)
     with join(config.device) as processes:
         run = _Run(config, processes, say if processes.first else lambda _: None)
-        try:
-            return run.go(math.inf if minutes is None else 60 * minutes, stopping)
-        except RuntimeError as error:
-            # PyTorch raises it from a signal's handler, wherever this process happens to be.
-            if "DataLoader worker" not in str(error):
-                raise
-            raise InputError(
-                f"a process that cuts clips was ended from outside ({error}); memory may be short: try fewer workers; "
-                "the same command goes on from the last checkpoint"
-            ) from None
-        finally:
-            run.close()
+        with _dead_workers_in_one_line():
+            try:
+                return run.go(math.inf if minutes is None else 60 * minutes, stopping)
+            finally:
+                run.close()
 
 
 class _Run:
@@ -348,9 +344,31 @@ class _Run:
             self.held_out.prepare()
 
 
+@contextmanager
+def _dead_workers_in_one_line() -> Iterator[None]:
+    """PyTorch tells of a worker's death from a signal's handler, wherever this process happens to be."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise _gone(error) from None
+
+
+def _gone(error: BaseException) -> InputError:
+    return InputError(
+        f"a process that cuts clips was ended from outside ({error}); memory may be short: try fewer workers; "
+        "the same command goes on from the last checkpoint"
+    )
+
+
 def _plainly(loader: Iterable[AnyBatch]) -> Iterator[AnyBatch]:
     """What goes wrong in a worker process, as one line; PyTorch sends its whole traceback."""
     try:
         yield from loader
     except InputError as error:
         raise InputError(str(error).strip().rpartition("\n")[2].rpartition("Error: ")[2]) from None
+    except (ConnectionError, EOFError) as error:
+        # A process that dies closes its connections first; the signal that follows says which one and why.
+        time.sleep(_NOTICE)
+        raise _gone(error) from None
