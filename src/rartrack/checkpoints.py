@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import lzma
-import os
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -24,6 +23,7 @@ from torch import Tensor
 
 from rartrack.config import ModelConfig, from_dict, to_dict
 from rartrack.errors import InputError, nearest
+from rartrack.outputs import replace_file
 
 FORMAT = "1"
 _MANTISSA, _EXPONENT = ".int8", ".exponent"
@@ -61,16 +61,9 @@ def save(path: str | Path, checkpoint: Checkpoint) -> str:
     content = save_tensors(_pack(checkpoint.weights), metadata=metadata)
     if path.suffix == ".xz":
         content = lzma.compress(content, preset=9 | lzma.PRESET_EXTREME)
-    partial = path.with_name(path.name + ".partial")
-    try:
-        with partial.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise InputError(f"{path}: cannot write the checkpoint: {error.strerror}") from None
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: cannot write the checkpoint: {path.parent} is not a folder; make it first")
+    replace_file(path, content)
     return hashlib.sha256(content).hexdigest()
 
 

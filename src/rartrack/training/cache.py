@@ -24,11 +24,10 @@ from rartrack.config import ModelConfig
 from rartrack.datasets import Sequence
 from rartrack.datasets.sequence import Image
 from rartrack.errors import InputError
-from rartrack.outputs import user_cache
+from rartrack.outputs import replace_file, user_cache
 from rartrack.tracking.crops import mean_colour, window_size
 from rartrack.training.clips import ASPECT_SLACK, Shot
 from rartrack.training.config import DataConfig
-from rartrack.training.files import replace_file
 from rartrack.video.images import ImageFrames
 
 _VERSION = 1

@@ -1,4 +1,4 @@
-"""Files: where those named in a config lie, and how a run's own are replaced."""
+"""Where files named in a config lie."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ import os
 from pathlib import Path
 
 from rartrack.datasets.registry import VARIABLE
-from rartrack.outputs import replace_file
-
-__all__ = ["find", "replace_file"]
 
 
 def find(path: str) -> Path:

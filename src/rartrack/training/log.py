@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from rartrack.training.files import replace_file
+from rartrack.outputs import replace_file
 
 TRAINING, VALIDATION, SKIPPED = "training.csv", "validation.csv", "skipped.txt"
 

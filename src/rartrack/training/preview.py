@@ -16,9 +16,9 @@ from rartrack.datasets.sequence import Image
 from rartrack.errors import InputError
 from rartrack.filter.fourier import gaussian_label
 from rartrack.network.base import STRIDE, cells
+from rartrack.outputs import replace_file
 from rartrack.training.clips import Clip
 from rartrack.training.config import TrainingConfig
-from rartrack.training.files import replace_file
 from rartrack.training.objective import label_sigma
 
 _SMALL, _LARGE = 128, 256

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from rartrack.config import to_dict
 from rartrack.errors import InputError
+from rartrack.outputs import replace_file
 from rartrack.training.config import TrainingConfig
-from rartrack.training.files import replace_file
 
 FILE = "state.safetensors"
 
