@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import torch
+from options import machine, tracking_parser, use_threads
 
 from rartrack.boxes import as_box
 from rartrack.results import Record
@@ -59,16 +59,8 @@ class Stopwatch:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("source", type=Path)
-    parser.add_argument("--box", required=True)
-    parser.add_argument("--model", default="rar-fast")
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--frames", type=int, default=150)
-    parser.add_argument("--backend", default="torch")
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
+    options = tracking_parser(__doc__, frames=150).parse_args()
+    use_threads(options.threads)
     watch = Stopwatch()
     watch.wrap("crop", model_module, "cut")
     watch.wrap("filter", model_module, "learn", "respond", "subcell_peak")
@@ -100,12 +92,8 @@ def main() -> None:
 
 def report(rows: list[dict[str, float]], options: argparse.Namespace, size: tuple[int, int]) -> None:
     """Print what was timed and the mean and median of every stage; the first frame, ``init``, is left out."""
-    capability = torch.backends.cpu.get_cpu_capability()
-    print(f"torch {torch.__version__}, {options.threads} threads, {capability}, device {options.device}")
-    print(
-        f"{options.source.name}, {size[0]}x{size[1]}, {len(rows)} frames after the first, one target, "
-        f"{options.model}, backend {options.backend}"
-    )
+    print(machine(options))
+    print(f"{options.source.name}, {size[0]}x{size[1]}, {len(rows)} frames after the first, one target")
     print(f"{'stage':10s}{'mean ms':>10s}{'median ms':>11s}{'share':>8s}")
     whole = [row["frame"] for row in rows]
     parts = {stage: [row.get(stage, 0.0) for row in rows] for stage in STAGES}

@@ -9,17 +9,15 @@ process's largest resident size while the video is played to and fro.
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import resource
 import statistics
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
+from options import machine, tracking_parser, use_threads
 
 from rartrack.boxes import as_box
 from rartrack.tracking.crops import Image
@@ -35,25 +33,15 @@ PLACES = 6
 
 def main() -> None:
     """Print the three tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("source", type=Path)
-    parser.add_argument("--box", required=True)
-    parser.add_argument("--model", default="rar-fast")
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--frames", type=int, default=60, help="timed for every row")
+    parser = tracking_parser(__doc__, frames=60)
     parser.add_argument("--long", type=int, default=10_000, help="frames over which memory is watched; 0 leaves it out")
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    cv2.setNumThreads(options.threads)
-    tracker = load(options.model, options.device)
+    use_threads(options.threads)
+    tracker = load(options.model, options.device, backend=options.backend)
     with open_source(options.source) as source:
         images = [frame.image for frame in itertools.islice(source, options.frames + 1)]
         x, y, w, h = as_box(options.box, source.size)
-    capability = torch.backends.cpu.get_cpu_capability()
-    print(
-        f"torch {torch.__version__}, {options.threads} threads, {capability}, {tracker.model.device}, {options.model}"
-    )
+    print(machine(options))
     print(f"{options.source.name}, {len(images) - 1} frames a row; the tracker alone, means")
 
     print(f"\n{'targets':>8s}{'ms a frame':>12s}{'ms a target':>13s}{'to one target':>15s}")

@@ -8,19 +8,9 @@ import torch
 from torch import nn
 
 from rartrack.checkpoints import Checkpoint
-from rartrack.config import ModelConfig, NetworkConfig
+from rartrack.config import ModelConfig
 from rartrack.network.rar import RAR
-
-SMALL = NetworkConfig(
-    backbone="resnet18",
-    width_divisor=8,
-    deformable=(),
-    levels=(3, 4),
-    input_size=95,
-    hidden_channels=8,
-    refinement_channels=32,
-    feature_channels=32,
-)
+from small_network import SMALL
 
 
 def trained(**changes: object) -> Checkpoint:

@@ -11,7 +11,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from small_models import SMALL, trained, untrained
+from small_models import trained, untrained
 
 from rartrack.backends import onnx_file
 from rartrack.backends.onnx_file import OnnxFile, export, read
@@ -23,6 +23,7 @@ from rartrack.errors import InputError
 from rartrack.network.deformable import DeformableConv2d
 from rartrack.network.memory import Memory
 from rartrack.network.rar import RAR
+from small_network import SMALL
 
 TOLERANCE = 1e-4
 """Largest difference from torch, relative to the largest value; sums in another order make about 1e-6."""

@@ -10,20 +10,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from rartrack.config import FilterConfig, ModelConfig, NetworkConfig, TrackingConfig
+from rartrack.config import FilterConfig, ModelConfig, TrackingConfig
 from rartrack.network.rar import RAR
 from rartrack.tracking.tracker import Tracker
-
-SMALL = NetworkConfig(
-    backbone="resnet18",
-    width_divisor=8,
-    deformable=(),
-    levels=(3, 4),
-    input_size=95,
-    hidden_channels=8,
-    refinement_channels=32,
-    feature_channels=32,
-)
+from small_network import SMALL
 
 
 def _small_tracker(**tracking: object) -> Tracker:
