@@ -188,19 +188,34 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     return _read_yaml(Path(path), ())
 
 
-def _read_yaml(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
+def read_mapping(path: Path, as_text: bool = False) -> dict[str, Any]:
+    """The mapping that a YAML file holds.
+
+    Args:
+        path: the file.
+        as_text: keep every value as the text it is written as; YAML would read 1:5 as a number to the base of 60.
+
+    Raises:
+        InputError: the file is missing, or not a YAML mapping.
+    """
     import yaml
 
-    if path.resolve() in above:
-        raise InputError(f"{path}: is its own base, by way of {above[-1].name}")
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        values = yaml.load(text, Loader=yaml.BaseLoader if as_text else yaml.SafeLoader)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):
         raise InputError(f"{path}: expected a mapping of settings at the top level")
+    return values
+
+
+def _read_yaml(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
+    if path.resolve() in above:
+        raise InputError(f"{path}: is its own base, by way of {above[-1].name}")
+    values = read_mapping(path)
     base = values.pop("base", None)
     if base is None:
         return values

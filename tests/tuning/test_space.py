@@ -111,5 +111,5 @@ def test_a_setting_given_twice_is_refused() -> None:
 def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "space.yaml"
     path.write_text("- 1\n- 2\n")
-    with pytest.raises(InputError, match="expected lines such as"):
+    with pytest.raises(InputError, match="expected a mapping of settings"):
         parse_space([str(path)])

@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 
 import yaml
 
-from rartrack.config import FilterConfig, ModelConfig, TrackingConfig, override, to_dict
+from rartrack.config import FilterConfig, ModelConfig, TrackingConfig, override, read_mapping, to_dict
 from rartrack.errors import InputError, nearest
 
 _EXPECTED = "expected KEY=LOW:HIGH, KEY=LOW:HIGH:log or KEY=A,B,..."
@@ -123,16 +123,7 @@ def draw(space: Sequence[Dimension], start: Mapping[str, Any], trials: int, seed
 def _file(path: Path) -> list[tuple[str, str, str]]:
     if not path.exists() and path.suffix not in (".yaml", ".yml"):
         raise InputError(f"--space {path}: {_EXPECTED}, or a YAML file")
-    try:
-        # All values are kept as text: YAML would read 1:5 as a number to the base of 60.
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: expected lines such as filter.learning_rate: 0.002:0.05:log")
-    return [(str(path), key, values) for key, values in _flat(content)]
+    return [(str(path), key, values) for key, values in _flat(read_mapping(path, as_text=True))]
 
 
 def _flat(content: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
