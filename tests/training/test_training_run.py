@@ -128,6 +128,20 @@ def test_every_round_has_every_remembered_clip_once_in_a_new_order(config: Train
     assert rounds[0] != rounds[1]
 
 
+def test_variants_of_the_attention_share_remembered_features(config: TrainingConfig, changed: Changed) -> None:
+    network = config.model.network
+    without = changed(config, model=replace(config.model, network=replace(network, attention=False)))
+    deeper = changed(config, model=replace(config.model, network=replace(network, levels=(3,))))
+    assert Memorised(without).folder == Memorised(config).folder != Memorised(deeper).folder
+
+
+def test_clips_without_contexts_train_a_filter_that_has_them(config: TrainingConfig, changed: Changed) -> None:
+    config = changed(config, data={"contexts": 0})
+    assert ClipDataset(config)[0].contexts.shape[1] == 0
+    outcome = train(config, say=silent)
+    assert checkpoints.load(outcome.folder / LAST).config.filter.contexts == config.model.filter.contexts == 4
+
+
 def test_features_of_a_backbone_that_learns_cannot_be_remembered(config: TrainingConfig, changed: Changed) -> None:
     with pytest.raises(InputError, match="features can be kept of a frozen backbone only"):
         train(changed(config, optimization={"remembered": 8}), say=silent)

@@ -91,7 +91,7 @@ class ClipDataset:
         raise InputError(f"{_ATTEMPTS} draws in a row could not be used; the last: {skipped[-1]}")
 
     def _cut(self, shots: list[Shot], name: str, still: bool, random: np.random.Generator) -> Clip:
-        data, model = self.config.data, self.config.model
+        data, model = self.config.data, self.config.clip_model
         jitter = Jitter.draw(random, data.shift, data.zoom, model.network.input_size)
         clip = cut_clip(shots, jitter, model, name)
         return augment(clip, data.augment, random, drift=still) if self.split == "train" else clip

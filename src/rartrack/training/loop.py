@@ -112,7 +112,7 @@ class _Run:
         self.step, self.best, self.skipped = 0, {}, 0  # type: ignore[var-annotated]
         if stored is not None:
             self._restore(stored)
-        self.module = processes.wrap(ClipLoss(self.network, config.model))
+        self.module = processes.wrap(ClipLoss(self.network, config.clip_model))
         self.curves = Curves(self.folder, self.step) if processes.first else None
 
     def go(self, seconds: float, stopping: Callable[[], bool]) -> Outcome:
@@ -271,7 +271,9 @@ class _Run:
         network = RAR(self.config.model.network).to(self.processes.device)
         network.load_state_dict(self.average.tensors)
         network.eval()
-        loss, hits = clip_scores(network, self.config.model, self.held_out, range(rank, settings.clips, world))
+        loss, hits = clip_scores(
+            network, self.config.clip_model, self.held_out, range(rank, settings.clips, world)
+        )
         found: dict[str, float] = {}
         if settings.frames:
             videos = held_out_videos(self.held_out, settings.sequences)

@@ -150,7 +150,7 @@ def _start(widths: list[int], data: Cached, channels: int) -> Tensor:
 def _loss(config: TrainingConfig, weight: Tensor, data: Cached, rows: Tensor) -> Tensor:
     """Eq. 8 of the clips ``rows``, (len(rows),)."""
     features = torch.einsum("nbphw,dp->nbdhw", data.features[rows].float(), weight)
-    crops = 1 + config.model.filter.contexts
+    crops = 1 + config.clip_model.filter.contexts
     templates = features[:, :-1].reshape(len(rows), -1, crops, *features.shape[2:])
     network, filtering = config.model.network, config.model.filter
     sigma = filtering.label_sigma * network.input_size / (1 + config.model.tracking.padding) / 8

@@ -26,6 +26,9 @@ from rartrack.training.dataset import Batch, ClipDataset, batches
 _PART = 4
 """Clips that pass the backbone together while the store is filled."""
 
+_OF_BACKBONE = ("backbone", "width_divisor", "stage_stride", "dilate", "deformable", "levels", "input_size")
+"""What of the network's settings the features depend on; variants of the attention share them."""
+
 _NEWS = 30.0
 """Seconds between two lines about how far the filling is."""
 
@@ -162,9 +165,9 @@ def _digest(config: TrainingConfig) -> str:
     """Names everything that a clip's features depend on."""
     tracking = config.model.tracking
     content = {
-        "data": {key: value for key, value in to_dict(config.data).items() if key != "cache"},
-        "network": to_dict(config.model.network),
-        "contexts": config.model.filter.contexts,
+        "data": {key: value for key, value in to_dict(config.data).items() if key not in ("cache", "contexts")},
+        "network": {key: value for key, value in to_dict(config.model.network).items() if key in _OF_BACKBONE},
+        "contexts": config.clip_model.filter.contexts,
         "window": [tracking.padding, tracking.crop],
         "seed": config.seed,
         "weights": [config.backbone, config.start],
