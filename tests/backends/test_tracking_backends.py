@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import subprocess
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,6 +16,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import rartrack
+from rartrack import checkpoints
 from rartrack.cli import main
 from rartrack.errors import InputError
 from rartrack.evaluation.trackers import parse_tracker
@@ -24,6 +29,7 @@ OTHERS = [
         marks=pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="openvino is not installed"),
     ),
 ]
+EXAMPLES = Path(__file__).parents[2] / "examples"
 BOX = (40.0, 60.0, 30.0, 30.0)
 SETTINGS = {"tracking.scales": 1}
 """Two scales that fit as well could be told apart by the last bit."""
@@ -160,3 +166,28 @@ def test_other_backends_run_on_the_processor() -> None:
 def test_crops_of_two_sizes_need_torch(model: Path) -> None:
     with pytest.raises(InputError, match=r"tracking\.shared_context"):
         load(model, settings={"tracking.shared_context": True}, backend="onnx")
+
+
+@pytest.mark.parametrize("scales", [1, 3])
+def test_the_example_without_torch_follows_as_the_tracker_does(model: Path, tmp_path: Path, scales: int) -> None:
+    exported = tmp_path / "small.onnx"
+    settings = tmp_path / "settings.safetensors"
+    checkpoint = checkpoints.load(model)
+    tracking = replace(checkpoint.config.tracking, scales=scales, update_interval=2)
+    checkpoints.save(settings, replace(checkpoint, config=replace(checkpoint.config, tracking=tracking)))
+    assert main(["export", str(settings), "--output", str(exported)]) == 0
+    ours = load(settings)
+    ours.init(picture(0), BOX)
+    expected = [(*found.box, found.score) for found in map(ours.update, map(picture, range(1, 7)))]
+    script = (
+        "import sys, numpy; sys.path.insert(0, sys.argv[1]); import without_torch\n"
+        "tracker, frames = without_torch.Tracker(sys.argv[2]), numpy.load(sys.argv[3])\n"
+        f"tracker.init(frames[0], {BOX})\n"
+        "print([[*map(float, box), score] for box, score in map(tracker.update, frames[1:])])\n"
+        "assert not {'torch', 'rartrack'} & set(sys.modules)\n"
+    )
+    np.save(tmp_path / "frames.npy", np.stack([picture(index) for index in range(7)]))
+    words = [sys.executable, "-c", script, EXAMPLES, exported, tmp_path / "frames.npy"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env={"PATH": "", "OMP_NUM_THREADS": "1"})
+    assert done.returncode == 0, done.stderr
+    assert_allclose(json.loads(done.stdout), expected, atol=0.05)

@@ -271,9 +271,7 @@ class _Run:
         network = RAR(self.config.model.network).to(self.processes.device)
         network.load_state_dict(self.average.tensors)
         network.eval()
-        loss, hits = clip_scores(
-            network, self.config.clip_model, self.held_out, range(rank, settings.clips, world)
-        )
+        loss, hits = clip_scores(network, self.config.clip_model, self.held_out, range(rank, settings.clips, world))
         found: dict[str, float] = {}
         if settings.frames:
             videos = held_out_videos(self.held_out, settings.sequences)

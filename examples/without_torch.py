@@ -1,0 +1,167 @@
+"""Follow one object with an exported network: NumPy, OpenCV and onnxruntime, no torch and no rartrack.
+
+    pip install 'rartrack[export]' && rartrack export rar-fast --format onnx --output rar-fast.onnx  # once, anywhere
+    pip install numpy opencv-python onnxruntime  # where it runs
+    python without_torch.py rar-fast.onnx video.mp4 398,206,88,104 > boxes.csv
+
+All of the tracker but its network is here, for one target, to be copied and to be put into other languages: crops,
+the filter (learned, blended, solved, applied), the peak, scales and the score. What it leaves to rartrack: several
+targets, the search for a lost target, limits of size, and reading difficult video.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import cv2
+import numpy as np
+import onnxruntime
+
+STRIDE = 8  # pixels of a crop between two cells
+AROUND = np.array([[0, 0], [0, -1], [-1, 0], [0, 1], [1, 0]])  # the target, then contexts: above, left, below, right
+
+
+class Tracker:
+    """One target; boxes are x, y, w, h in pixels, frames RGB uint8 (H, W, 3)."""
+
+    def __init__(self, path):
+        self.session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        self.names = [entry.name for entry in self.session.get_outputs()]
+        config = json.loads(self.session.get_modelmeta().custom_metadata_map["config"])
+        self.filter, self.tracking = config["filter"], config["tracking"]
+        if (self.filter["form"], self.tracking["scale_search"]) != ("exact", "pyramid"):
+            sys.exit(f"{path}: only the exact filter with a pyramid of scales is shown here")
+        self.side = config["network"]["input_size"]
+        self.cells = (self.side - 7) // STRIDE
+        hann = np.hanning(self.cells)
+        self.window = (hann[:, None] * hann).astype(np.float32)
+        # The label: a Gaussian on wrapped distances, highest at no motion.
+        sigma = self.filter["label_sigma"] * self.side / (1 + self.tracking["padding"]) / STRIDE
+        distance = (np.arange(self.cells) + self.cells / 2) % self.cells - self.cells / 2
+        line = np.exp(-0.5 * (distance / sigma) ** 2)
+        self.label = np.fft.rfft2(line[:, None] * line)
+
+    def init(self, frame, box):
+        self.size = np.array(box[2:], float)
+        self.centre = np.array(box[:2], float) + self.size / 2
+        self.frame = 0
+        inputs = {entry.name: entry.shape for entry in self.session.get_inputs() if entry.name != "crops"}
+        self.memory = {name: np.zeros((1, *shape[1:]), np.float32) for name, shape in inputs.items()}
+        self.statistics = self.learn(frame)
+        self.solve()
+
+    def update(self, frame):
+        """Returns the box, and the score in [0, 1]."""
+        self.frame += 1
+        count = self.tracking["scales"] if self.frame % self.tracking["scale_interval"] == 0 else 1
+        exponents = np.arange(count) - (count - 1) // 2
+        sizes = self.tracking["scale_step"] ** exponents[:, None] * self.size
+        spectra, _ = self.spectra(frame, np.repeat(self.centre[None], count, 0), sizes)
+        responses = np.fft.irfft2((self.solution * spectra).sum(1), s=(self.cells, self.cells))
+        peaks, shifts = zip(*map(peak, responses), strict=True)
+        best = int(np.argmax(np.array(peaks) * self.tracking["scale_penalty"] ** np.abs(exponents)))
+        self.centre = self.centre + shifts[best] * STRIDE * self.windows(sizes[best]) / self.side
+        self.centre = np.clip(self.centre, 0, frame.shape[1::-1])
+        self.size = self.size + self.tracking["scale_rate"] * (sizes[best] - self.size)
+        score = float(np.clip(peaks[best], 0, 1))
+        # Of a frame that is not sure nothing is learned.
+        if self.frame % self.tracking["update_interval"] == 0 and score >= self.tracking["uncertain_below"]:
+            rate = self.filter["learning_rate"]
+            self.statistics = [
+                (1 - rate) * a + rate * b for a, b in zip(self.statistics, self.learn(frame), strict=True)
+            ]
+            self.solve()
+        return (*(self.centre - self.size / 2), *self.size), score
+
+    def learn(self, frame):
+        """What one frame adds to the filter: A (rows, columns, D, D), r (rows, columns, D), the template's energy.
+
+        The network's memory of the target alone goes on, not that of its contexts.
+        """
+        count = 1 + self.filter["contexts"]
+        centres = self.centre + AROUND[:count] * self.size
+        spectra, after = self.spectra(frame, centres, np.repeat(self.size[None], count, 0))
+        self.memory = {name: after[name.replace("memory", "next")][:1] for name in self.memory}
+        vectors = spectra.astype(complex).transpose(2, 3, 1, 0)  # rows, columns, D, crops
+        weights = np.full(count, self.filter["context_weight"])
+        weights[0] = 1
+        gram = (vectors.conj() * weights) @ vectors.swapaxes(-1, -2)
+        return gram, self.label[..., None] * vectors[..., 0].conj(), self.energy
+
+    def solve(self):
+        """The filter: (A + lambda e I)^-1 r in every frequency."""
+        gram, cross, energy = self.statistics
+        ridge = self.filter["regularization"] * energy * np.eye(gram.shape[-1])
+        self.solution = np.linalg.solve(gram + ridge, cross[..., None])[..., 0].transpose(2, 0, 1)
+
+    def spectra(self, frame, centres, sizes):
+        """Half spectra (B, D, rows, columns) of the windowed features of B crops, and all that the network gave."""
+        crops = np.stack([self.crop(frame, *where) for where in zip(centres, sizes, strict=True)])
+        inputs = {name: np.repeat(value, len(crops), 0) for name, value in self.memory.items()}
+        inputs["crops"] = np.ascontiguousarray(crops.transpose(0, 3, 1, 2))
+        outputs = dict(zip(self.names, self.session.run(self.names, inputs), strict=True))
+        windowed = outputs["features"] * self.window
+        self.energy = np.square(windowed[0], dtype=float).sum()
+        return np.fft.rfft2(windowed), outputs
+
+    def windows(self, size):
+        if self.tracking["crop"] == "stretch":
+            return (1 + self.tracking["padding"]) * size
+        return np.full(2, (1 + self.tracking["padding"]) * np.sqrt(size.prod()))
+
+    def crop(self, frame, centre, size):
+        """A window as a square crop; large windows are averaged first, and what lies outside has the mean colour."""
+        window, height, width = self.windows(size), *frame.shape[:2]
+        colour = frame[:: -(-height // 64), :: -(-width // 64)].reshape(-1, 3).mean(0).tolist()
+        step = window / self.side
+        block = np.maximum(1, step).astype(int)
+        low, source = np.zeros(2), frame
+        if block.max() > 1:
+            low = np.maximum(np.floor(centre - window / 2 - block), 0).astype(int)
+            high = np.minimum(np.ceil(centre + window / 2 + block), (width, height)).astype(int)
+            part = frame[low[1] : high[1], low[0] : high[0]]
+            count = -(-(high - low) // block)
+            more = count * block - (high - low)
+            part = cv2.copyMakeBorder(part, 0, int(more[1]), 0, int(more[0]), cv2.BORDER_CONSTANT, value=colour)
+            source = cv2.resize(part, (int(count[0]), int(count[1])), interpolation=cv2.INTER_AREA)
+        scale = step / block
+        corner = (centre - low) / block - 0.5 - scale * (self.side - 1) / 2
+        matrix = np.array([[scale[0], 0, corner[0]], [0, scale[1], corner[1]]])
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        return cv2.warpAffine(source, matrix, (self.side, self.side), None, flags, cv2.BORDER_CONSTANT, colour)
+
+
+def peak(response):
+    """Height of a response's peak, and where it is: x, y in cells; between cells its Fourier series is searched."""
+    n = len(response)
+    spectrum, rate = np.fft.fft2(response), 2j * np.pi * np.fft.fftfreq(n)
+    place = np.array(np.unravel_index(np.argmax(response), response.shape), float)
+    cell = place
+    for reach in (1, 1 / 8, 1 / 64, 1 / 512):  # cells; each time on a grid of 17 x 17 points
+        steps = np.linspace(-reach, reach, 17)
+        rows, columns = (np.exp((at + steps)[:, None] * rate) / n for at in place)
+        values = (rows @ spectrum @ columns.T).real
+        place = place + steps[np.array(np.unravel_index(np.argmax(values), values.shape))]
+    return values.max(), (place - np.where(cell > (n - 1) // 2, n, 0))[::-1]
+
+
+def main():
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
+    tracker, video = Tracker(sys.argv[1]), cv2.VideoCapture(sys.argv[2])
+    print("frame,x,y,w,h,score")
+    number = 0
+    while (read := video.read())[0]:
+        frame = cv2.cvtColor(read[1], cv2.COLOR_BGR2RGB)
+        box, score = [float(part) for part in sys.argv[3].split(",")], 1.0
+        if number == 0:
+            tracker.init(frame, box)
+        else:
+            box, score = tracker.update(frame)
+        print(number, *(f"{value:.2f}" for value in box), f"{score:.3f}", sep=",")
+        number += 1
+
+
+if __name__ == "__main__":
+    main()
