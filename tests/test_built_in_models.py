@@ -59,6 +59,18 @@ def test_settings_are_changed_by_name_and_the_network_is_not() -> None:
         rartrack.load("rar-fast", settings={"network.dilate": False})
 
 
+def test_a_preset_changes_settings_and_settings_go_before_it() -> None:
+    own = rartrack.load("rar-fast").config
+    assert rartrack.load("rar-fast", preset="balanced").config == own
+    quality = rartrack.load("rar-fast", settings={"tracking.scales": 5}, preset="quality").config.tracking
+    assert (quality.scale_interval, quality.scales) == (1, 5)
+    fast = rartrack.load("rar-fast", settings={"tracking.scale_interval": 2}, preset="fast").config.tracking
+    assert fast.scale_interval == 2
+    assert fast.update_interval > own.tracking.update_interval
+    with pytest.raises(rartrack.InputError, match=r"quality, balanced, fast; did you mean 'fast'"):
+        rartrack.load("rar-fast", preset="fats")
+
+
 def test_devices() -> None:
     assert str(rartrack.load("rar-fast", "cpu").model.device) == "cpu"
     with pytest.raises(rartrack.InputError, match="expected auto, cpu, cuda"):

@@ -129,6 +129,26 @@ class ModelConfig:
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
 
+PRESETS: dict[str, dict[str, Any]] = {
+    "quality": {"tracking.scale_interval": 1, "tracking.update_interval": 5},
+    "balanced": {},
+    "fast": {"tracking.scale_interval": 5, "tracking.update_interval": 20},
+}
+"""Named changes to a model's settings: how often scales are searched and the filter is updated. ``balanced`` is the
+model as it is; what each costs and gives is measured in ``docs/speed.md``."""
+
+
+def preset_settings(preset: str | None, changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The changes that a preset stands for, with further ones, which go before it.
+
+    Raises:
+        InputError: no such preset.
+    """
+    if preset is not None and preset not in PRESETS:
+        raise InputError(f"preset {preset!r}: expected {', '.join(PRESETS)}{nearest(preset, PRESETS)}")
+    return {**PRESETS.get(preset or "", {}), **(changes or {})}
+
+
 def to_dict(config: Any) -> dict[str, Any]:
     """Turn a config dataclass into plain dicts, lists, numbers and strings (what YAML and JSON hold)."""
     return _plain(asdict(config))  # type: ignore[no-any-return]

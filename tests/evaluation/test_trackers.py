@@ -28,6 +28,7 @@ class TestParse:
             ("rar-fast", RarTracker, "rar-fast"),
             ("runs/night-3.safetensors", RarTracker, "night-3"),
             ("ours=rar-fast", RarTracker, "ours"),
+            ("rar-fast@quality", RarTracker, "rar-fast-quality"),
             ("theirs=trax:python tracker.py --x=1", TraxTracker, "theirs"),
         ],
     )
@@ -49,12 +50,17 @@ class TestParse:
             ("trax:", "empty"),
             ("opencv:ksrt", "did you mean 'csrt'"),
             ("opencv:csrt-v2", "OpenCV's are csrt, kcf, mil, nano"),
+            ("rar-fast@best", "preset 'best': expected quality, balanced, fast"),
             ("opencv:nano:/nowhere", r"one \*backbone\*\.onnx"),
         ],
     )
     def test_what_cannot_be_understood_is_said_in_a_line(self, text, said):
         with pytest.raises(InputError, match=said):
             parse_tracker(text)
+
+    def test_settings_go_before_a_preset(self):
+        spec = parse_tracker("rar-fast@quality", settings={"tracking.update_interval": 7})
+        assert dict(spec.settings) == {"tracking.update_interval": 7, "tracking.scale_interval": 1}
 
     def test_a_spec_travels_to_other_processes(self):
         for text in ("opencv:mil", "rar-fast", "a.b:c", "trax:x y"):

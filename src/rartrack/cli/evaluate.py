@@ -29,8 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         required=True,
         metavar="[NAME=]SPEC",
-        help="rar-resnet50, a checkpoint's path, opencv:csrt|kcf|mil|nano-v2:FOLDER, module:callable, "
-        "path/to/file.py:callable or trax:COMMAND; NAME is the folder of its results; may be repeated",
+        help="rar-resnet50, rar-fast@quality, a checkpoint's path, opencv:csrt|kcf|mil|nano-v2:FOLDER, "
+        "module:callable, path/to/file.py:callable or trax:COMMAND; NAME is the folder of its results; may be repeated",
     )
     add("--output", required=True, type=Path, metavar="RESULTS_DIR", help="results go to RESULTS_DIR/NAME/SEQUENCE.txt")
     add("--sequences", metavar="A,B", help="these sequences only")

@@ -11,6 +11,7 @@ from pathlib import Path
 from rartrack.backends import BACKENDS
 from rartrack.boxes import Box, as_box
 from rartrack.cli.pace import Pace
+from rartrack.config import PRESETS
 from rartrack.errors import InputError
 from rartrack.outputs import check_output
 from rartrack.results import Record, Result
@@ -39,6 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Without it a window opens to draw one",
     )
     parser.add_argument("--model", default="rar-fast", metavar="NAME|PATH", help="a built-in model or a checkpoint")
+    parser.add_argument(
+        "--preset", choices=PRESETS, default="balanced", help="accuracy against time (default: balanced; docs/speed.md)"
+    )
     parser.add_argument("--device", default="auto", metavar="DEVICE", help="auto, cpu or cuda (default: auto)")
     parser.add_argument(
         "--backend", choices=BACKENDS, default="torch", help="what runs the network (default: torch; docs/export.md)"
@@ -64,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
 
         from rartrack.tracking.load import load
 
-        tracker = load(options.model, options.device, backend=options.backend)
+        tracker = load(options.model, options.device, backend=options.backend, preset=options.preset)
         tracker.init(first.image, boxes)
         writers = _open(stack, options, frames, list(boxes), video, results)
         pace = stack.enter_context(Pace(None if frames.count is None else frames.count - options.start))

@@ -7,6 +7,7 @@ import os
 import sys
 
 from rartrack.backends import BACKENDS
+from rartrack.config import PRESETS
 from rartrack.errors import InputError
 
 _EXAMPLES = """
@@ -23,6 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's options."""
     parser.epilog, parser.formatter_class = _EXAMPLES, argparse.RawDescriptionHelpFormatter
     parser.add_argument("--model", default="rar-fast", metavar="NAME|PATH", help="a built-in model or a checkpoint")
+    parser.add_argument(
+        "--preset", choices=PRESETS, default="balanced", help="accuracy against time (default: balanced; docs/speed.md)"
+    )
     parser.add_argument("--device", default="auto", metavar="DEVICE", help="auto, cpu or cuda (default: auto)")
     parser.add_argument(
         "--backend", choices=BACKENDS, default="torch", help="what runs the network (default: torch; docs/export.md)"
@@ -46,6 +50,6 @@ def run(options: argparse.Namespace) -> int:
         import torch
 
         torch.set_num_threads(options.threads)
-    tracker = load(options.model, options.device, backend=options.backend)
+    tracker = load(options.model, options.device, backend=options.backend, preset=options.preset)
     serve(tracker, name="rartrack", description=str(options.model))
     return 0

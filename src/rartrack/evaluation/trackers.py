@@ -2,7 +2,8 @@
 
 ``[NAME=]SPEC``, where NAME is the folder its results go to, and SPEC is
 
-- the name of a built-in model (``rar-resnet50``) or the path of a checkpoint;
+- the name of a built-in model (``rar-resnet50``) or the path of a checkpoint, with a preset if wanted
+  (``rar-fast@quality``);
 - ``opencv:csrt``, ``opencv:kcf``, ``opencv:mil``, ``opencv:nano-v2:FOLDER``;
 - ``module:callable`` or ``path/to/file.py:callable``, which gives an object with ``init(frame, box)`` and
   ``update(frame)``: an RGB uint8 frame, four floats x, y, w, h (0-based), and back such a box or an object whose
@@ -28,6 +29,7 @@ from types import ModuleType
 from typing import Any, Protocol
 
 from rartrack.boxes import Box
+from rartrack.config import preset_settings
 from rartrack.datasets.sequence import Image
 from rartrack.errors import InputError
 from rartrack.evaluation.opencv import parse_opencv
@@ -202,9 +204,14 @@ def parse_tracker(
         else:
             stem = module.rpartition(".")[2]
         return CallableTracker(name or _folder_name(f"{stem}.{attribute}"), module, attribute)
-    model = str(Path(spec).resolve()) if Path(spec).is_file() else spec
-    stem = Path(spec).name.removesuffix(".xz").removesuffix(".safetensors").removesuffix(".onnx")
-    return RarTracker(name or _folder_name(stem), model, device, tuple(sorted((settings or {}).items())), backend)
+    path, at, preset = (spec, "", "") if Path(spec).is_file() else spec.rpartition("@")
+    if not at:
+        path, preset = spec, ""
+    changes = preset_settings(preset or None, settings)
+    model = str(Path(path).resolve()) if Path(path).is_file() else path
+    stem = Path(path).name.removesuffix(".xz").removesuffix(".safetensors").removesuffix(".onnx")
+    own_name = _folder_name(f"{stem}-{preset}" if preset else stem)
+    return RarTracker(name or own_name, model, device, tuple(sorted(changes.items())), backend)
 
 
 def parse_settings(texts: list[str]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from rartrack.backends import backend_version, check_backend, onnx_file
 from rartrack.backends.cache import exported
 from rartrack.backends.prepared import prepared_network
 from rartrack.backends.runtimes import open_exported
-from rartrack.config import ModelConfig, override
+from rartrack.config import ModelConfig, override, preset_settings
 from rartrack.errors import InputError
 from rartrack.network.interface import Network
 from rartrack.tracking.tracker import Tracker
@@ -27,6 +27,7 @@ def load(
     device: str = "auto",
     settings: Mapping[str, Any] | None = None,
     backend: str = "torch",
+    preset: str | None = None,
 ) -> Tracker:
     """Make a tracker from a built-in model's name, a checkpoint's path or that of an exported network.
 
@@ -37,12 +38,15 @@ def load(
             the network's own shape cannot be changed.
         backend: what runs the network: ``"torch"``, ``"onnx"`` (onnxruntime) or ``"openvino"``. The last two run on the
             CPU with as many threads as torch has; a model is exported for them once and kept in the user's cache.
+        preset: ``"quality"``, ``"balanced"`` (the model as it is) or ``"fast"``, see ``rartrack.config.PRESETS``;
+            ``settings`` go before it.
 
     Raises:
-        InputError: an unknown model, a damaged checkpoint, a device that is not there, an unknown setting or backend,
-            or a backend whose package is not installed.
+        InputError: an unknown model, a damaged checkpoint, a device that is not there, an unknown setting, preset or
+            backend, or a backend whose package is not installed.
     """
     place = pick_device(device, backend)
+    changes = preset_settings(preset, settings)
     if backend != "torch":
         backend_version(backend)  # says so early where its package is missing
     if is_exported(model):
@@ -59,7 +63,7 @@ def load(
         else:
             content = exported(checkpoint, model, lambda: prepared_network(checkpoint, model))
             network = open_exported(content, backend, model)
-    config = override(own, settings or {}, where="settings")
+    config = override(own, changes, where="settings")
     if config.network != own.network:
         raise InputError("settings: the network's shape is fixed by its weights; change filter.* or tracking.* instead")
     return Tracker(network, config)
@@ -73,6 +77,7 @@ def track(
     start: int = 0,
     settings: Mapping[str, Any] | None = None,
     backend: str = "torch",
+    preset: str | None = None,
 ) -> Iterator[Any]:
     """Follow objects through a video.
 
@@ -80,7 +85,7 @@ def track(
         source: a video file, a folder of images, a camera's number, or a url.
         boxes: (x, y, w, h) in the first frame, or a list of boxes, or a mapping of names to boxes.
         start: the frame, counted from 0, in which the boxes are.
-        model, device, settings, backend: see ``load``.
+        model, device, settings, backend, preset: see ``load``.
 
     Yields:
         For every frame from ``start`` on a ``Result`` (a list or a mapping for several targets); the first is the given
@@ -89,7 +94,7 @@ def track(
     Raises:
         InputError: as ``load``, ``Tracker.init`` and the reader of the source.
     """
-    tracker = load(model, device, settings, backend)
+    tracker = load(model, device, settings, backend, preset)
     with open_source(source, start=start) as frames:
         for number, frame in enumerate(frames):
             if number == 0:
