@@ -95,6 +95,12 @@ def test_a_run_stopped_after_every_step_equals_one_that_never_stopped(
         assert [(row["step"], row["loss"]) for row in one] == [(row["step"], row["loss"]) for row in two]
 
 
+def start(config: TrainingConfig) -> RAR:
+    """The network that a run of this seed starts from."""
+    torch.manual_seed(config.seed)
+    return RAR(config.model.network).eval()
+
+
 def test_remembered_features_train_as_new_crops_do_and_survive_stops(
     config: TrainingConfig, changed: Changed, tmp_path: Path
 ) -> None:
@@ -103,12 +109,13 @@ def test_remembered_features_train_as_new_crops_do_and_survive_stops(
     losses = [row["loss"] for row in read_curve(whole.folder / TRAINING)]
     # A round of eight clips in updates of four: the mean loss of the first round is that of the clips as crops.
     clips = ClipDataset(config)
-    torch.manual_seed(config.seed)
     batch = Batch.stack([clips[index] for index in range(8)])
-    measure = ClipLoss(RAR(config.model.network).eval(), config.model)
+    network = start(config)
+    store = Memorised(config, network)
+    measure = ClipLoss(network, config.model)
     with torch.no_grad():
         assert float(measure(batch.crops, batch.shift).mean()) == pytest.approx(sum(losses[:2]) / 2, rel=0.3)
-        features = RememberedBatch.stack([Memorised(config)[index] for index in range(8)])
+        features = RememberedBatch.stack([store[index] for index in range(8)])
         order = [batch.names.index(name) for name in features.names]
         crops, shift = batch.crops[order], batch.shift[order]
         remembered = measure(features.inputs, features.shift)
@@ -122,17 +129,25 @@ def test_remembered_features_train_as_new_crops_do_and_survive_stops(
 def test_every_round_has_every_remembered_clip_once_in_a_new_order(config: TrainingConfig, changed: Changed) -> None:
     config = changed(config, optimization={"backbone_rate": 0.0, "remembered": 8, "steps": 0})
     train(config, say=silent)
-    store = Memorised(config)
+    store = Memorised(config, start(config))
     rounds = [[store[8 * turn + position].name for position in range(8)] for turn in range(3)]
     assert sorted(rounds[0]) == sorted(rounds[1]) == sorted(rounds[2])
     assert rounds[0] != rounds[1]
 
 
-def test_variants_of_the_attention_share_remembered_features(config: TrainingConfig, changed: Changed) -> None:
-    network = config.model.network
-    without = changed(config, model=replace(config.model, network=replace(network, attention=False)))
-    deeper = changed(config, model=replace(config.model, network=replace(network, levels=(3,))))
-    assert Memorised(without).folder == Memorised(config).folder != Memorised(deeper).folder
+def test_runs_share_remembered_features_if_their_backbones_are_the_same(
+    config: TrainingConfig, changed: Changed
+) -> None:
+    network = start(config)
+    own = Memorised(config, network).folder
+    shape = config.model.network
+    without = changed(config, model=replace(config.model, network=replace(shape, attention=False)))
+    assert Memorised(without, network).folder == own
+    deeper = changed(config, model=replace(config.model, network=replace(shape, levels=(3,))))
+    assert Memorised(deeper, network).folder != own
+    with torch.no_grad():
+        next(network.backbone.parameters()).add_(1e-3)
+    assert Memorised(config, network).folder != own
 
 
 def test_clips_without_contexts_train_a_filter_that_has_them(config: TrainingConfig, changed: Changed) -> None:

@@ -108,7 +108,7 @@ class _Run:
         self.optimizer = build_optimizer(self.network, config.optimization)
         self.precision = pick_precision(config.optimization.precision, processes.device)
         self.scaler = torch.amp.GradScaler(processes.device.type, enabled=self.precision == torch.float16)
-        self.memorised = Memorised(config) if config.optimization.remembered else None
+        self.memorised = Memorised(config, self.network) if config.optimization.remembered else None
         self.step, self.best, self.skipped = 0, {}, 0  # type: ignore[var-annotated]
         if stored is not None:
             self._restore(stored)

@@ -77,13 +77,13 @@ class Memorised:
     """The first ``config.optimization.remembered`` training clips as files of features, in a new order every round.
 
     Args:
-        config: names the folder by everything that the features depend on.
+        config, network: name the folder by everything that the features depend on; the network is not kept.
     """
 
-    def __init__(self, config: TrainingConfig) -> None:
+    def __init__(self, config: TrainingConfig, network: RAR) -> None:
         self.count, self.seed = config.optimization.remembered, config.seed
         base = default_folder() if config.data.cache is None else Path(config.data.cache).expanduser()
-        self.folder = base.parent / "features" / _digest(config)
+        self.folder = base.parent / "features" / _digest(config, network)
 
     def __getitem__(self, index: int) -> RememberedClip:
         """Clip ``index`` of an endless sequence of rounds."""
@@ -161,15 +161,18 @@ class Memorised:
         return self.folder / f"{index:06d}.safetensors"
 
 
-def _digest(config: TrainingConfig) -> str:
+def _digest(config: TrainingConfig, network: RAR) -> str:
     """Names everything that a clip's features depend on."""
     tracking = config.model.tracking
+    weights = hashlib.sha256()
+    for name, values in network.backbone.state_dict().items():
+        weights.update(name.encode() + values.cpu().numpy().tobytes())
     content = {
         "data": {key: value for key, value in to_dict(config.data).items() if key not in ("cache", "contexts")},
         "network": {key: value for key, value in to_dict(config.model.network).items() if key in _OF_BACKBONE},
         "contexts": config.clip_model.filter.contexts,
         "window": [tracking.padding, tracking.crop],
         "seed": config.seed,
-        "weights": [config.backbone, config.start],
+        "weights": weights.hexdigest(),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
