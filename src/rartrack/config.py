@@ -114,6 +114,9 @@ class TrackingConfig:
     """Score at which a lost target counts as found again."""
     search_windows: int = 4
     """Windows searched around in each frame, besides the last place, for a lost target."""
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Of the network, where torch runs it; the filter has single or double precision always. ``auto``: bfloat16 where
+    the device computes in it, float16 on older GPUs, else float32."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 

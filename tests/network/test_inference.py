@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from rartrack.errors import InputError
 from rartrack.network.deformable import DeformableConv2d
-from rartrack.network.inference import prepare_for_inference
+from rartrack.network.inference import frozen_taps, pick_precision, prepare_for_inference
 from rartrack.network.rar import RAR
 from rartrack.network.refinement import ResidualBlock
 
@@ -103,3 +104,29 @@ def test_one_trained_map_keeps_all_attention_and_its_memory(small):
     assert prepared.remembers
     for ours, theirs in zip(outputs(prepared), outputs(network), strict=True):
         assert (ours - theirs).norm() < 1e-5 * theirs.norm()
+
+
+@pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16])
+def test_half_precision_is_near_single(small, perturb, precision):
+    network = perturb(RAR(small(**CASES["basic blocks"]))).eval()
+    prepared = prepare_for_inference(network, precision)
+    assert prepared.initial_memory(1).levels[4][0].dtype == precision
+    ours, theirs = outputs(prepared)[0], outputs(network)[0]
+    assert ours.dtype == torch.float32  # the filter is never solved in less
+    assert 0 < (ours - theirs).norm() < 0.03 * theirs.norm()
+
+
+def test_frozen_taps_are_the_backbone_without_gradients(small, perturb):
+    network = perturb(RAR(small(**CASES["plain"]))).eval()
+    crops = torch.randint(0, 256, (2, 3, 127, 127), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
+    expected = network.taps(crops)
+    for level, tap in frozen_taps(network)(crops).items():
+        assert not tap.requires_grad
+        assert (tap - expected[level]).norm() < 1e-5 * expected[level].norm()
+
+
+def test_the_precision_is_chosen_by_the_device_unless_named():
+    assert pick_precision("float16", torch.device("cpu")) == torch.float16
+    assert pick_precision("auto", torch.device("cpu")) in (torch.bfloat16, torch.float32)
+    with pytest.raises(InputError, match="did you mean 'bfloat16'"):
+        pick_precision("bfloat", torch.device("cpu"))

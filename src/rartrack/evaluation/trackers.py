@@ -86,20 +86,23 @@ class RarTracker:
     backend: str = "torch"
 
     def describe(self) -> dict[str, Any]:
-        """Hash of the weights, all settings, the device, the backend and the code of network, filter and loop."""
+        """Hash of the weights, all settings, device, backend, precision and the code of network, filter and loop."""
         from rartrack import checkpoints
         from rartrack.backends import backend_version
         from rartrack.config import override, to_dict
+        from rartrack.network.inference import pick_precision
         from rartrack.tracking.load import pick_device, settings_of
 
         config = override(settings_of(self.model), dict(self.settings), where="settings")
+        device = pick_device(self.device, self.backend)
         folders = ("network", "filter", "tracking", "backends")
         return {
             "tracker": "rar",
             "weights": checkpoints.fingerprint(self.model),
             "config": to_dict(config),
-            "device": str(pick_device(self.device, self.backend)),
+            "device": str(device),
             "backend": backend_version(self.backend),
+            "precision": str(pick_precision(config.tracking.precision, device)) if self.backend == "torch" else None,
             "code": source_digest("boxes.py", "checkpoints.py", "config.py", *folders),
         }
 

@@ -3,26 +3,70 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import replace
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
+from rartrack.errors import InputError, nearest
 from rartrack.network.attention import LevelAttention
 from rartrack.network.deformable import DeformableConv2d
 from rartrack.network.rar import RAR
 from rartrack.network.refinement import Refinement, ResidualBlock
 
+PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+"""Of the network's weights and maps; the filter has single or double precision always."""
 
-def prepare_for_inference(network: RAR) -> RAR:
+
+def pick_precision(name: str, device: torch.device) -> torch.dtype:
+    """The network's precision; ``auto``: bfloat16 where the device computes in it, float16 on older GPUs, else float32.
+
+    Raises:
+        InputError: no such precision.
+    """
+    if name not in PRECISIONS:
+        raise InputError(f"precision {name!r}: expected {', '.join(PRECISIONS)}{nearest(name, PRECISIONS)}")
+    if name != "auto":
+        return cast(torch.dtype, getattr(torch, name))
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    native = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
+    return torch.bfloat16 if native else torch.float32
+
+
+def frozen_taps(network: RAR, precision: torch.dtype = torch.float32) -> Callable[[Tensor], dict[int, Tensor]]:
+    """``network.taps`` of a backbone that no longer changes, prepared as for tracking: faster, without gradients.
+
+    Args:
+        network: its backbone is copied as it is now.
+        precision: of the copy and of what it returns.
+    """
+    backbone = copy.deepcopy(network.backbone).eval().requires_grad_(False)
+    for module in backbone.modules():
+        _fold_children(module)
+    backbone.to(dtype=precision, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def taps(crops: Tensor) -> dict[int, Tensor]:
+        with torch.no_grad(), torch.autocast(crops.device.type, enabled=False):
+            return cast(dict[int, Tensor], backbone(network.normalised(crops).to(precision)))
+
+    return taps
+
+
+def prepare_for_inference(network: RAR, precision: torch.dtype = torch.float32) -> RAR:
     """Return a copy in evaluation mode, without gradients, whose batch norms are folded into the convolutions.
 
     A deformable convolution whose offsets are exactly zero becomes the plain convolution it equals, and what is not
     trained yet, and so computes nothing, is not computed: attention at its neutral start (with its memory, which is
     then empty), residual blocks that are the identity, the deepest levels where their laterals are zero. Features
-    agree with the network's own in evaluation mode to 1e-5 relative. The copy's state dict has other names; save the
-    original.
+    agree with the network's own in evaluation mode to 1e-5 relative in float32. The copy's state dict has other names;
+    save the original.
+
+    Args:
+        network: left as it is.
+        precision: of the copy's weights, maps and memory; crops are normalised in float32.
     """
     prepared = copy.deepcopy(network).eval().requires_grad_(False)
     for module in prepared.modules():
@@ -31,7 +75,8 @@ def prepare_for_inference(network: RAR) -> RAR:
     _drop_identities(prepared.refinement)
     _drop_silent_levels(prepared)
     # Channels last is a third faster on CPU and takes tensor cores on GPU; kernels in this order pull the maps along.
-    prepared.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    prepared.to(dtype=precision, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    prepared.mean, prepared.std = network.mean, network.std
     return prepared
 
 

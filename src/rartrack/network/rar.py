@@ -50,6 +50,11 @@ class RAR(nn.Module):
         """Where the weights are, and so features and memory."""
         return self.mean.device
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """Precision of the weights, and so of taps and memory; features are float32 all the same."""
+        return next(self.parameters()).dtype
+
     def forward(self, crops: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
         """Features of B crops.
 
@@ -64,7 +69,11 @@ class RAR(nn.Module):
 
     def taps(self, crops: Tensor) -> dict[int, Tensor]:
         """The backbone's part of ``forward``: crops to level -> (B, C_l, n, n); reads no memory."""
-        return cast(dict[int, Tensor], self.backbone((crops.to(self.mean.dtype) - self.mean) / self.std))
+        return cast(dict[int, Tensor], self.backbone(self.normalised(crops).to(self.dtype)))
+
+    def normalised(self, crops: Tensor) -> Tensor:
+        """Crops in 0..255 as the backbone's weights want them, in ``mean``'s precision."""
+        return (crops.to(self.mean.dtype) - self.mean) / self.std
 
     def attend(self, taps: Mapping[int, Tensor], memory: Memory) -> tuple[Tensor, Memory]:
         """The rest of ``forward``: taps and memory of time t - 1 to features and memory of time t."""
@@ -93,7 +102,7 @@ class RAR(nn.Module):
             self.config.hidden_channels,
             side,
             side,
-            dtype=self.mean.dtype,
+            dtype=self.dtype,
             device=self.mean.device if device is None else device,
         )
         return Memory({level: (zeros, zeros.clone()) for level in self.backbone.levels})

@@ -15,6 +15,7 @@ from rartrack.backends.prepared import prepared_network
 from rartrack.backends.runtimes import open_exported
 from rartrack.config import ModelConfig, override, preset_settings
 from rartrack.errors import InputError
+from rartrack.network.inference import pick_precision
 from rartrack.network.interface import Network
 from rartrack.tracking.tracker import Tracker
 from rartrack.video import open_source
@@ -59,14 +60,19 @@ def load(
         checkpoint = checkpoints.load(model)
         own = checkpoint.config
         if backend == "torch":
-            network = prepared_network(checkpoint, model).to(place)
+            precision = pick_precision(_changed(own, changes).tracking.precision, place)
+            network = prepared_network(checkpoint, model, precision).to(place)
         else:
             content = exported(checkpoint, model, lambda: prepared_network(checkpoint, model))
             network = open_exported(content, backend, model)
+    return Tracker(network, _changed(own, changes))
+
+
+def _changed(own: ModelConfig, changes: Mapping[str, Any]) -> ModelConfig:
     config = override(own, changes, where="settings")
     if config.network != own.network:
         raise InputError("settings: the network's shape is fixed by its weights; change filter.* or tracking.* instead")
-    return Tracker(network, config)
+    return config
 
 
 def track(

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
-import torch
-
 from rartrack.errors import InputError
 from rartrack.training.config import TrainingConfig
 
@@ -37,13 +33,3 @@ def check(config: TrainingConfig, world: int) -> None:
     ):
         if value < least:
             raise InputError(f"{name}: must be at least {least}, got {value}")
-
-
-def pick_precision(name: str, device: torch.device) -> torch.dtype:
-    """The network's precision; ``auto`` is bfloat16 where the device computes in it, else float32."""
-    if name != "auto":
-        return cast(torch.dtype, getattr(torch, name))
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
-    native = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
-    return torch.bfloat16 if native else torch.float32

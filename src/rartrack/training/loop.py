@@ -17,9 +17,10 @@ from torch.nn.parallel import DistributedDataParallel
 from rartrack import checkpoints
 from rartrack.config import to_dict
 from rartrack.errors import InputError
+from rartrack.network.inference import pick_precision
 from rartrack.network.rar import RAR
 from rartrack.training import state as states
-from rartrack.training.checks import check, pick_precision
+from rartrack.training.checks import check
 from rartrack.training.config import TrainingConfig
 from rartrack.training.dataset import Batch, ClipDataset, Share, batches
 from rartrack.training.log import TRAINING, VALIDATION, Curves, Pace
@@ -112,7 +113,7 @@ class _Run:
         self.step, self.best, self.skipped = 0, {}, 0  # type: ignore[var-annotated]
         if stored is not None:
             self._restore(stored)
-        self.module = processes.wrap(ClipLoss(self.network, config.clip_model))
+        self.module = processes.wrap(ClipLoss(self.network, config.clip_model, self.precision))
         self.curves = Curves(self.folder, self.step) if processes.first else None
 
     def go(self, seconds: float, stopping: Callable[[], bool]) -> Outcome:
@@ -270,14 +271,18 @@ class _Run:
             return
         network = RAR(self.config.model.network).to(self.processes.device)
         network.load_state_dict(self.average.tensors)
-        network.eval()
-        loss, hits = clip_scores(network, self.config.clip_model, self.held_out, range(rank, settings.clips, world))
+        network.eval().requires_grad_(False)
+        loss, hits = clip_scores(
+            network, self.config.clip_model, self.held_out, range(rank, settings.clips, world), self.precision
+        )
         found: dict[str, float] = {}
         if settings.frames:
             videos = held_out_videos(self.held_out, settings.sequences)
             if not videos:
                 raise InputError(f"validation.sequences: no held-out sequence fits {', '.join(settings.sequences)}")
-            found, reasons = mean_overlaps(network, self.config.model, videos[rank::world], settings.frames)
+            found, reasons = mean_overlaps(
+                network, self.config.model, videos[rank::world], settings.frames, self.precision
+            )
             for reason in reasons:
                 self.say(f"validation: left out: {reason}")
         loss, hits, overlaps, tracked = self.processes.sums(loss, hits, sum(found.values()), len(found))

@@ -11,6 +11,7 @@ from rartrack.config import ModelConfig
 from rartrack.filter.context import respond, solve_training
 from rartrack.filter.fourier import gaussian_label
 from rartrack.network.backbone import cells
+from rartrack.network.inference import frozen_taps
 from rartrack.network.rar import RAR
 from rartrack.tracking.localize import STRIDE
 
@@ -21,10 +22,13 @@ class ClipLoss(nn.Module):
     Args:
         network: trained in place.
         config: the filter's settings and the crops' geometry.
+        precision: of a backbone that is wholly frozen; it then runs as it would for tracking.
     """
 
-    def __init__(self, network: RAR, config: ModelConfig) -> None:
+    def __init__(self, network: RAR, config: ModelConfig, precision: torch.dtype = torch.float32) -> None:
         super().__init__()
+        learns = any(parameter.requires_grad for parameter in network.backbone.parameters())
+        self._taps = network.taps if learns else frozen_taps(network, precision)
         self.network = network
         self.config = config
         self.cells = cells(config.network.input_size)
@@ -44,13 +48,14 @@ class ClipLoss(nn.Module):
     def taps(self, crops: Tensor) -> dict[int, Tensor]:
         """Level -> (N, T (1 + k) + 1, C_l, n, n): all crops of all clips pass the backbone together."""
         clips, count = crops.shape[:2]
-        taps = self.network.taps(crops.flatten(0, 1))
+        taps = self._taps(crops.flatten(0, 1))
         return {level: tap.reshape(clips, count, *tap.shape[1:]) for level, tap in taps.items()}
 
     def respond(self, taps: Mapping[int, Tensor]) -> Tensor:
         """Responses g (N, n, n) float32 in the search crops of filters solved on the exemplars (Eqs. 5 to 7)."""
-        dtype = self.network.mean.dtype
-        taps = {level: tap.to(dtype) if tap.dtype == torch.float16 else tap for level, tap in taps.items()}
+        device = next(iter(taps.values())).device.type
+        dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else self.network.dtype
+        taps = {level: tap.to(dtype) for level, tap in taps.items()}
         any_level = next(iter(taps.values()))
         clips, count = any_level.shape[:2]
         around = 1 + self.config.filter.contexts

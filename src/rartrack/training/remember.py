@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 import time
@@ -18,6 +17,7 @@ from torch import Tensor
 
 from rartrack.config import to_dict
 from rartrack.errors import InputError
+from rartrack.network.inference import frozen_taps, pick_precision
 from rartrack.network.rar import RAR
 from rartrack.training.cache import CacheError, default_folder
 from rartrack.training.config import TrainingConfig
@@ -124,14 +124,11 @@ class Memorised:
             CacheError: the disk refuses.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        runner = copy.deepcopy(network).eval()
-        device = next(network.parameters()).device
+        taps = frozen_taps(network, _precision(network))
         parts = [list(indices[start : start + _PART]) for start in range(0, len(indices), _PART)]
         spoken = time.monotonic()
         for number, (part, batch) in enumerate(zip(parts, batches(clips, parts, workers), strict=True)):
-            with torch.no_grad():
-                taps = runner.taps(batch.crops.to(device).flatten(0, 1))
-            self._write(part, batch, taps)
+            self._write(part, batch, taps(batch.crops.to(network.device).flatten(0, 1)))
             if time.monotonic() - spoken > _NEWS:
                 say(f"features of {min(len(indices), (number + 1) * _PART)} of {len(indices)} clips")
                 spoken = time.monotonic()
@@ -174,5 +171,11 @@ def _digest(config: TrainingConfig, network: RAR) -> str:
         "window": [tracking.padding, tracking.crop],
         "seed": config.seed,
         "weights": weights.hexdigest(),
+        "precision": str(_precision(network)),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _precision(network: RAR) -> torch.dtype:
+    """In which a backbone's features are computed that are kept as half floats anyway."""
+    return pick_precision("auto", network.device)

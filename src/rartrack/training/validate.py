@@ -28,9 +28,18 @@ _HIT = 1.0
 
 
 @torch.no_grad()
-def clip_scores(network: RAR, config: ModelConfig, clips: ClipDataset, indices: Iterable[int]) -> tuple[float, float]:
-    """Sum of the losses of these clips, and how many peaks lie within a cell of the target's centre."""
-    measure = ClipLoss(network, config).eval()
+def clip_scores(
+    network: RAR,
+    config: ModelConfig,
+    clips: ClipDataset,
+    indices: Iterable[int],
+    precision: torch.dtype = torch.float32,
+) -> tuple[float, float]:
+    """Sum of the losses of these clips, and how many peaks lie within a cell of the target's centre.
+
+    ``precision`` is that of a backbone without gradients.
+    """
+    measure = ClipLoss(network, config, precision).eval()
     device = next(network.parameters()).device
     loss, hits = 0.0, 0.0
     for index in indices:
@@ -42,8 +51,14 @@ def clip_scores(network: RAR, config: ModelConfig, clips: ClipDataset, indices: 
     return loss, hits
 
 
-def overlap(network: RAR, config: ModelConfig, video: Video, frames: int) -> float:
+def overlap(prepared: RAR, config: ModelConfig, video: Video, frames: int) -> float:
     """Mean overlap with the annotation over the first ``frames`` frames after the first visible one.
+
+    Args:
+        prepared: see ``prepare_for_inference``.
+        config: of the tracker.
+        video: a held-out sequence.
+        frames: tracked at most.
 
     Raises:
         InputError: a frame cannot be read, or no frame after the first has a box.
@@ -53,7 +68,7 @@ def overlap(network: RAR, config: ModelConfig, video: Video, frames: int) -> flo
     stop = min(len(video), start + 1 + frames)
     if not video.visible[start + 1 : stop].any():
         raise InputError(f"{video.name}: no visible box in frames {start + 1} to {stop - 1}")
-    tracker = Tracker(prepare_for_inference(network), config)
+    tracker = Tracker(prepared, config)
     tracker.init(video.frames[start], tuple(video.boxes[start]))
     overlaps = []
     for index in range(start + 1, stop):
@@ -64,13 +79,18 @@ def overlap(network: RAR, config: ModelConfig, video: Video, frames: int) -> flo
 
 
 def mean_overlaps(
-    network: RAR, config: ModelConfig, videos: Sequence[Video], frames: int
+    network: RAR,
+    config: ModelConfig,
+    videos: Sequence[Video],
+    frames: int,
+    precision: torch.dtype = torch.float32,
 ) -> tuple[dict[str, float], list[str]]:
-    """Overlap by sequence, and why some have none."""
+    """Overlap by sequence, tracked in the given precision, and why some have none."""
+    prepared = prepare_for_inference(network, precision)
     found, reasons = {}, []
     for video in videos:
         try:
-            found[video.name] = overlap(network, config, video, frames)
+            found[video.name] = overlap(prepared, config, video, frames)
         except InputError as error:
             reasons.append(str(error))
     return found, reasons

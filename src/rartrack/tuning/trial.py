@@ -51,7 +51,8 @@ class TrialTracker:
         import torch
 
         torch.set_num_threads(threads)
-        base = _loaded(self.model, self.device, self.backend)
+        precision = dict(self.settings).get("tracking.precision", _config(self.model).tracking.precision)
+        base = _loaded(self.model, self.device, self.backend, precision)
         return Tracker(base.model.network, override(base.config, dict(self.settings), where="settings"))
 
 
@@ -75,9 +76,9 @@ def _config(model: str) -> ModelConfig:
 
 
 @cache
-def _loaded(model: str, device: str, backend: str) -> Tracker:
+def _loaded(model: str, device: str, backend: str, precision: str) -> Tracker:
     """A model that has run a little: what libraries set up at first use must not count as the first trial's time."""
-    tracker = load(model, device, backend=backend)
+    tracker = load(model, device, {"tracking.precision": precision}, backend)
     frame = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     tracker.init(frame, (24, 24, 16, 16))
     for _ in range(_WARM_UP):
