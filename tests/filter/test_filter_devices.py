@@ -10,7 +10,7 @@ from torch import Tensor
 
 from rartrack.config import FilterConfig
 from rartrack.filter.context import blend, learn, respond, solve, solve_training
-from rartrack.filter.fourier import displacement_window, gaussian_label, hann_window, subcell_peak
+from rartrack.filter.fourier import displacement_window, gaussian_label, hann_window
 from rartrack.filter.scale import ScaleConfig, best_scale, learn_scale, respond_scale
 
 
@@ -24,9 +24,9 @@ def test_contextual_filter(form: Literal["exact", "shared"]) -> None:
     template, around, label = empty(2, 3, 9, 9), empty(2, 4, 3, 9, 9), gaussian_label(9, 1.0, empty(2, 2))
     statistics = learn(template, around, label, config)
     statistics = blend(blend(statistics, statistics, 0.1), statistics, empty(2))
-    value, shift = subcell_peak(respond(solve(statistics, config), template[:, None]))
+    response = respond(solve(statistics, config), template[:, None])
     trained = solve_training(template[:, None], around[:, None], label, config, torch.ones(1))
-    made = [value, shift, trained, hann_window(9, device="meta"), displacement_window(9, device="meta")]
+    made = [response, trained, hann_window(9, device="meta"), displacement_window(9, device="meta")]
     assert {tensor.device.type for tensor in made} == {"meta"}
 
 

@@ -41,7 +41,7 @@ class TestHannWindow:
 
     def test_is_the_raised_cosine(self) -> None:
         expected = [math.sin(math.pi * i / 4) ** 2 for i in range(5)]
-        torch.testing.assert_close(hann_window(5)[2], torch.tensor(expected))
+        torch.testing.assert_close(hann_window(5)[2], torch.tensor(expected, dtype=torch.float64))
 
     def test_may_be_rectangular(self) -> None:
         assert hann_window(5, 6).shape == (5, 6)

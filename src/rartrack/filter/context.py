@@ -3,8 +3,8 @@
 Convention: F is the unnormalised transform, h = conj(F w) is stored as "the filter", and the response is
 F^-1(sum_d h_d F x_d) (SPEC Sec. 1). Everything is done per frequency of the half spectrum ``rfft2`` gives. Dimensions:
 N targets, D channels, n rows, m columns, k contexts, T exemplars, S searches. All features are given *without* window:
-``_spectrum`` alone applies it, to templates, contexts and searches alike. Labels lie on the features' device. Under
-autocast nothing here drops below single precision: matrix products are complex, which autocast leaves alone.
+``windowed_spectrum`` alone applies it, to templates, contexts and searches alike. Labels lie on the features' device.
+Under autocast nothing here drops below single precision.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ from torch import Tensor
 
 from rartrack.config import FilterConfig
 from rartrack.errors import InputError
-from rartrack.filter.fourier import hann_window
+from rartrack.filter.fourier import hann_window, windowed_spectrum
+
+_AT_ONCE = 32
+"""Frequencies solved together on a processor: 32 systems of 32 channels take half a megabyte."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ def learn(template: Tensor, contexts: Tensor, label: Tensor, config: FilterConfi
         config: ``form`` and ``context_weight`` (lambda2) are read.
     """
     crops = torch.cat([template[:, None], contexts], 1)
-    windowed, spectrum = _spectrum(crops)  # (N, 1 + k, D, n, F)
+    spectrum = windowed_spectrum(crops)  # (N, 1 + k, D, n, F)
     vectors = spectrum.movedim((1, 2), (-1, -2)).to(torch.complex128).contiguous()  # (N, n, F, D, 1 + k)
     weights = _crop_weights(crops.shape[1], config.context_weight, vectors)
     cross = _label_spectrum(label, vectors.dtype)[..., None] * vectors[..., 0].conj()
@@ -90,7 +93,7 @@ def learn(template: Tensor, contexts: Tensor, label: Tensor, config: FilterConfi
         gram = scaled.conj().resolve_conj() @ scaled.mT
     else:
         gram = (_power(vectors).sum(-2) * weights).sum(-1)
-    return Statistics(gram, cross.expand_as(vectors[..., 0]), windowed[:, 0].double().square().sum((1, 2, 3)))
+    return Statistics(gram, cross.expand_as(vectors[..., 0]), _energy(template.double()))
 
 
 def blend(old: Statistics, new: Statistics, rate: float | Tensor) -> Statistics:
@@ -126,14 +129,25 @@ def solve(statistics: Statistics, config: FilterConfig, dtype: torch.dtype = tor
     ridge = ridge.reshape(-1, *[1] * (cross.ndim - 2))
     if statistics.gram.ndim < cross.ndim:
         return (cross / (statistics.gram + ridge)[..., None]).movedim(-1, 1).to(dtype).contiguous()
-    system = statistics.gram.clone()
-    system.diagonal(dim1=-2, dim2=-1).add_(ridge[..., None])
+    gram, right = statistics.gram.flatten(1, -3), cross.flatten(1, -2)  # (N, frequencies, ...)
+    diagonal = torch.diag_embed(ridge.reshape(-1, 1, 1).to(gram.dtype).expand(-1, 1, gram.shape[-1]))
+    # On a processor a few at a time, which stay in its cache; as one batch they take twice as long.
+    count = _AT_ONCE if gram.device.type == "cpu" else gram.shape[1]
+    parts = [
+        _solve(gram[:, first : first + count] + diagonal, right[:, first : first + count]).to(dtype)
+        for first in range(0, gram.shape[1], count)
+    ]
+    return torch.cat(parts, 1).reshape(cross.shape).movedim(-1, 1).contiguous()
+
+
+def _solve(system: Tensor, right: Tensor) -> Tensor:
+    """Hermitian positive definite systems (..., D, D) with right sides (..., D)."""
     factor = torch.linalg.cholesky_ex(system)[0]  # L, A = L L^H
-    half = torch.linalg.solve_triangular(factor, cross[..., None], upper=False)
+    half = torch.linalg.solve_triangular(factor, right[..., None], upper=False)
     # L^H h = half, written as h^H L = half^H, spares a conjugated copy of L.
     full = torch.linalg.solve_triangular(factor, half.mH, upper=False, left=False)
-    filter: Tensor = full[..., 0, :].conj().movedim(-1, 1)
-    return filter.to(dtype).resolve_conj().contiguous()
+    solution: Tensor = full[..., 0, :].conj().resolve_conj()
+    return solution
 
 
 def respond(filter: Tensor, search: Tensor) -> Tensor:
@@ -146,8 +160,7 @@ def respond(filter: Tensor, search: Tensor) -> Tensor:
     Returns:
         (N, S, n, m) float32 (float64 for float64 features); the peak at index s says motion by +s cells.
     """
-    _, spectrum = _spectrum(search)
-    product = (filter[:, None] * spectrum).sum(2)
+    product = (filter[:, None] * windowed_spectrum(search)).sum(2)
     if product.numel() == 0:
         return search.new_zeros(*search.shape[:2], *search.shape[3:])
     # The size is given because irfft2 would drop the last column of an odd width.
@@ -179,9 +192,10 @@ def solve_training(
         InputError: ``regularization`` is not above 0.
     """
     count = templates.shape[1]
-    windowed, spectrum = _spectrum(torch.cat([templates[:, :, None], contexts], 2))  # (N, T, 1 + k, D, n, F)
-    beta = windowed.new_ones(count) if weights is None else weights.to(windowed)
-    energy = (windowed[:, :, 0].square().sum((2, 3, 4)) * beta).sum(1)
+    spectrum = windowed_spectrum(torch.cat([templates[:, :, None], contexts], 2))  # (N, T, 1 + k, D, n, F)
+    power = _energy(templates)  # (N, T)
+    beta = power.new_ones(count) if weights is None else weights.to(power)
+    energy = (power * beta).sum(1)
     ridge = relative_ridge(energy, config.regularization)[:, None, None, None]  # (N, 1, 1, 1)
     vectors = spectrum.movedim((1, 2, 3), (-2, -1, -3))  # (N, n, F, D, T, 1 + k)
     scale = beta[:, None] * _crop_weights(spectrum.shape[2], config.context_weight, vectors)  # (T, 1 + k)
@@ -200,16 +214,11 @@ def solve_training(
     return filter[..., 0].movedim(-1, 1)
 
 
-def _spectrum(features: Tensor) -> tuple[Tensor, Tensor]:
-    """Windowed features (..., n, m), at least float32, and their half spectrum (..., n, m // 2 + 1)."""
-    if features.dtype not in (torch.float32, torch.float64):
-        features = features.float()
-    n, m = features.shape[-2:]
-    windowed = features * hann_window(n, m, device=features.device).to(features.dtype)
-    if features.numel() == 0:  # The CPU transform refuses an empty batch.
-        empty = windowed.new_zeros(*features.shape[:-1], m // 2 + 1, dtype=features.dtype.to_complex())
-        return windowed, empty
-    return windowed, torch.fft.rfft2(windowed)
+def _energy(features: Tensor) -> Tensor:
+    """(...,) sum of squares of windowed features (..., D, n, m), in at least single precision."""
+    features = features if features.dtype == torch.float64 else features.float()
+    window = hann_window(*features.shape[-2:], device=features.device).to(features.dtype)
+    return (features * window).square().sum((-3, -2, -1))
 
 
 def _label_spectrum(label: Tensor, dtype: torch.dtype) -> Tensor:

@@ -7,30 +7,22 @@ Convention: cells are counted from 0; a response at index s says that the target
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
+from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
-_REACH = 1.0
-"""Cells a sub-cell peak may lie from the largest cell, on either axis."""
-
-_GRID = 4
-"""Points a cell tried before Newton's method: a corner of four cells is out of its reach for narrow labels."""
-
-_ROUNDING = 1e-12
-"""Relative gain in height that does not count as one; without it a flat response would move."""
-
-_NEWTON_STEPS = 3
-"""From an eighth of a cell away; each step at least squares the error."""
+from rartrack.filter.peak import highest
 
 
 def hann_window(n: int, m: int | None = None, *, device: torch.device | str | None = None) -> Tensor:
-    """Hann window (n, m) float32 for features of n rows and m columns (m = n unless given), centred, 0 at the border.
+    """Hann window (n, m) float64 for features of n rows and m columns (m = n unless given), centred, 0 at the border.
 
     Source: KCF, DCFNet (SPEC Sec. 6).
     """
-    rows, columns = (torch.hann_window(k, periodic=False, device=device) for k in (n, n if m is None else m))
-    return rows[:, None] * columns
+    return _hann(n, device)[:, None] * _hann(n if m is None else m, device)
 
 
 def displacement_window(n: int, *, device: torch.device | str | None = None) -> Tensor:
@@ -60,12 +52,27 @@ def gaussian_label(n: int, sigma: float, shift: Tensor | None = None) -> Tensor:
     return y[..., :, None] * x[..., None, :]
 
 
-@torch.no_grad()
+def windowed_spectrum(features: Tensor) -> Tensor:
+    """Half spectrum (..., n, m // 2 + 1) of features (..., n, m) under the Hann window, at least complex64.
+
+    By two products with the transform's matrices, which hold the window: on grids this small, of odd sizes, faster than
+    a fast transform, and as precise. Autocast, which would round the real product to 16 bits, is off.
+    """
+    if features.dtype not in (torch.float32, torch.float64):
+        features = features.float()
+    rows, columns = _windowed_transforms(*features.shape[-2:], features.dtype, features.device)
+    with nullcontext() if features.is_meta else torch.autocast(features.device.type, enabled=False):
+        half = features @ columns  # (..., n, 2 F): real and imaginary parts in turn
+    spectrum: Tensor = rows @ torch.view_as_complex(half.reshape(*half.shape[:-1], -1, 2))
+    return spectrum
+
+
 def subcell_peak(response: Tensor) -> tuple[Tensor, Tensor]:
     """Height and place of the highest peak of the trigonometric interpolation of a response.
 
     From the largest cell to the best point of a grid of quarter cells around it, then by Newton's method; what does
-    not climb is not taken, and the peak stays within one cell of the largest cell on either axis.
+    not climb is not taken, and the peak stays within one cell of the largest cell on either axis. Computed on the host,
+    whatever device the response is on; without gradients.
 
     Args:
         response: (..., n, n) real.
@@ -77,55 +84,24 @@ def subcell_peak(response: Tensor) -> tuple[Tensor, Tensor]:
     *batch, n, _ = response.shape
     if response.numel() == 0:
         return response.new_zeros(batch), response.new_zeros(*batch, 2)
-    flat = response.reshape(-1, n * n).double()
-    finite = flat.isfinite().all(1)
-    flat = torch.where(finite[:, None], flat, 0.0)
-    top, index = flat.max(1)
-    cell = torch.stack([index // n, index % n], 1)  # (B, 2) as (row, column)
-    interpolant = _Interpolant(flat.reshape(-1, n, n))
-
-    steps = torch.arange(-_GRID, _GRID + 1, dtype=flat.dtype, device=flat.device) * (_REACH / _GRID)
-    best, index = interpolant.values(cell[..., None] + steps).flatten(1).max(1)
-    nearest = steps[torch.stack([index // len(steps), index % len(steps)], 1)]
-    start = cell + torch.where((best > top + _ROUNDING * top.abs())[:, None], nearest, 0.0)
-    place = start
-    for _ in range(_NEWTON_STEPS):
-        place = torch.clamp(place + interpolant.newton_step(place), cell - _REACH, cell + _REACH)
-    value = interpolant.values(place[..., None])[:, 0, 0]
-    climbs = value > best + _ROUNDING * best.abs()
-    place, value = torch.where(climbs[:, None], place, start), torch.where(climbs, value, best)
-
-    signed = place - torch.where(cell > (n - 1) // 2, n, 0)
-    value = torch.where(finite, value, torch.nan)
-    return value.to(response.dtype).reshape(batch), signed.flip(1).to(response.dtype).reshape(*batch, 2)
+    cells = response.detach().reshape(-1, n, n).double().cpu().numpy()
+    finite = np.isfinite(cells).all((1, 2))
+    if not finite.all():
+        cells = np.where(finite[:, None, None], cells, 0.0)
+    value, place = highest(cells)
+    if not finite.all():
+        value, place = np.where(finite, value, np.nan), np.where(finite[:, None], place, 0.0)
+    values, shifts = torch.from_numpy(value), torch.from_numpy(np.ascontiguousarray(place[:, ::-1]))
+    return values.to(response).reshape(batch), shifts.to(response).reshape(*batch, 2)
 
 
-class _Interpolant:
-    """The trigonometric polynomials through the cells of responses (B, n, n) float64."""
+@lru_cache(maxsize=16)
+@torch.inference_mode(False)  # what is kept for tracking must serve training too
+def _windowed_transforms(n: int, m: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+    """The unnormalised transform of the Hann window times a map: rows (n, n) complex, columns (m, 2 (m // 2 + 1))."""
+    rows, columns = torch.fft.fft(_hann(n).diag(), dim=0), torch.fft.rfft(_hann(m).diag(), dim=1)
+    return rows.to(device, dtype.to_complex()), torch.view_as_real(columns).flatten(1).to(device, dtype)
 
-    def __init__(self, cells: Tensor) -> None:
-        n = cells.shape[-1]
-        # An even grid's highest frequency is +n/2 and -n/2, half of it each: so the interpolant is real between cells.
-        harmonics = torch.arange(-(n // 2), n // 2 + 1, device=cells.device)
-        weight = torch.full((len(harmonics),), 1 / n, dtype=cells.dtype, device=cells.device)
-        if n % 2 == 0:
-            weight[[0, -1]] /= 2
-        self.spectrum = torch.fft.fft2(cells)[:, harmonics % n][:, :, harmonics % n] * (weight[:, None] * weight)
-        self.rate = 2j * math.pi / n * harmonics.to(self.spectrum.dtype)  # (K,)
-        self.orders = torch.stack([torch.ones_like(self.rate), self.rate, self.rate**2])
 
-    def values(self, places: Tensor) -> Tensor:
-        """Values (B, P, P) on the grid of rows ``places[:, 0]`` and columns ``places[:, 1]``, (B, 2, P), in cells."""
-        waves = torch.exp(places[..., None] * self.rate)  # (B, 2, P, K)
-        values: Tensor = waves[:, 0] @ self.spectrum @ waves[:, 1].mT
-        return values.real
-
-    def newton_step(self, place: Tensor) -> Tensor:
-        """-H^-1 g at ``place`` (B, 2) as (row, column) where the Hessian is negative definite, else 0."""
-        waves = torch.exp(place[..., None] * self.rate)[:, :, None] * self.orders  # (B, 2, 3, K)
-        derivatives = (waves[:, 0] @ self.spectrum @ waves[:, 1].mT).real  # orders along (rows, columns)
-        down, across = derivatives[:, 1, 0], derivatives[:, 0, 1]
-        a, b, c = derivatives[:, 2, 0], derivatives[:, 1, 1], derivatives[:, 0, 2]
-        determinant = a * c - b * b
-        step = torch.stack([b * across - c * down, b * down - a * across], 1) / determinant[:, None]
-        return torch.where(((determinant > 0) & (a < 0))[:, None], step, 0.0)
+def _hann(n: int, device: torch.device | str | None = None) -> Tensor:
+    return torch.hann_window(n, periodic=False, dtype=torch.float64, device=device)
