@@ -21,8 +21,8 @@ def mean_colour(image: Image) -> tuple[float, float, float]:
     """Mean RGB of a frame, from a regular grid of at most 64x64 of its pixels."""
     height, width = image.shape[:2]
     rows, columns = -(-height // _MEAN_SAMPLES), -(-width // _MEAN_SAMPLES)
-    red, green, blue = image[::rows, ::columns].reshape(-1, 3).mean(axis=0)
-    return float(red), float(green), float(blue)
+    red, green, blue, _ = cv2.mean(np.ascontiguousarray(image[::rows, ::columns]))
+    return red, green, blue
 
 
 def window_size(size: Boxes, padding: float, shape: str) -> Boxes:
@@ -92,10 +92,11 @@ def _reduce(
     high = np.minimum(np.ceil(centre + window / 2 + block), (width, height)).astype(int)
     if (high <= low).any():
         return image, np.zeros(2), np.ones(2, dtype=int)
-    part = image[low[1] : high[1], low[0] : high[0]]
     cells = -(-(high - low) // block)
+    high = np.minimum(low + cells * block, (width, height))  # whole blocks, where the frame has the pixels
+    part = image[low[1] : high[1], low[0] : high[0]]
     missing = cells * block - (high - low)
-    if missing.any():  # whole blocks at the frame's border
+    if missing.any():
         part = cv2.copyMakeBorder(part, 0, int(missing[1]), 0, int(missing[0]), cv2.BORDER_CONSTANT, value=colour)
     reduced = cv2.resize(part, (int(cells[0]), int(cells[1])), interpolation=cv2.INTER_AREA)
     return np.asarray(reduced, dtype=np.uint8), low.astype(np.float64), block

@@ -41,9 +41,10 @@ class Model:
         self.cells = cells(self.side)
         target_cells = self.side / (1 + config.tracking.padding) / STRIDE
         self.label = gaussian_label(self.cells, config.filter.label_sigma * target_cells).to(self.device)
-        # Weight of displacements; 1 everywhere unless a displacement window is asked for.
-        weight = config.tracking.displacement_window
-        self.prior = (1 - weight) + weight * displacement_window(self.cells, device=self.device)
+        self.prior: Tensor | None = None
+        """Weight of displacements; None is 1 everywhere."""
+        if weight := config.tracking.displacement_window:
+            self.prior = (1 - weight) + weight * displacement_window(self.cells, device=self.device)
 
     def windows(self, size: Boxes) -> Boxes:
         """(B, 2) windows in pixels around targets of (B, 2) width and height."""
@@ -57,9 +58,15 @@ class Model:
             centre, size: (B, 2) of the targets sought there, in pixels.
             memory: of the B crops.
         """
-        crops = torch.from_numpy(cut(image, centre, self.windows(size), self.side))
-        features, after = self.network(crops.to(self.device).permute(0, 3, 1, 2), memory)
+        features, after = self.network(self._upload(cut(image, centre, self.windows(size), self.side)), memory)
         return features, after
+
+    def _upload(self, crops: Image) -> Tensor:
+        """Crops (B, S, S, 3) as (B, 3, S, S) on the device, where there is one without waiting for it."""
+        found = torch.from_numpy(crops)
+        if self.device.type == "cuda":
+            found = found.pin_memory().to(self.device, non_blocking=True)
+        return found.permute(0, 3, 1, 2)
 
     def learn(self, image: Image, centre: Boxes, size: Boxes, memory: Memory) -> tuple[Statistics, Memory]:
         """The template step for N targets: statistics of this frame, and the memory that the templates alone leave.
@@ -75,7 +82,9 @@ class Model:
             features, after = self.features(image, centres.reshape(-1, 2), sizes, memory.repeat(crops))
         per_target = features.reshape(len(centre), crops, *features.shape[1:])
         statistics = learn(per_target[:, 0], per_target[:, 1:], self.label, self.config.filter)
-        return statistics, after[torch.arange(0, len(centre) * crops, crops, device=self.device)]
+        if crops > 1:
+            after = after[torch.arange(0, len(centre) * crops, crops, device=self.device)]
+        return statistics, after
 
     def _share(self, image: Image, centre: Boxes, size: Boxes, memory: Memory) -> tuple[Tensor, Memory]:
         """Template and contexts as parts of one crop that holds them all (SPEC Sec. 5.1): 431 pixels for 255.
@@ -85,10 +94,9 @@ class Model:
         """
         apart = round(self.side / (1 + self.config.tracking.padding) / STRIDE)
         side = self.side + 2 * apart * STRIDE
-        crops = torch.from_numpy(cut(image, centre, self.windows(size) * side / self.side, side))
         network = self.network
         assert isinstance(network, RAR)
-        whole = network.taps(crops.to(self.device).permute(0, 3, 1, 2))
+        whole = network.taps(self._upload(cut(image, centre, self.windows(size) * side / self.side, side)))
         starts = [(apart * (1 + int(x)), apart * (1 + int(y))) for x, y in AROUND]
         n = self.cells
         parts = {
@@ -111,5 +119,6 @@ class Model:
         """
         features, _ = self.features(image, centre, size, memory)
         response = respond(filter, features[:, None])[:, 0]
-        value, shift = subcell_peak(response * self.prior)
-        return value.double().cpu().numpy(), shift.double().cpu().numpy(), response
+        # The one place in a frame where the host waits for the device.
+        value, shift = subcell_peak((response if self.prior is None else response * self.prior).double().cpu())
+        return value.numpy(), shift.numpy(), response

@@ -8,6 +8,8 @@ window on the features fades out towards the border.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from rartrack.boxes import Boxes
@@ -20,7 +22,7 @@ _STEP = 0.5
 
 def score_of(peak: float) -> float:
     """Score in [0, 1] of a response's peak; 0 where the response is not a number."""
-    return float(np.clip(np.nan_to_num(peak), 0.0, 1.0))
+    return 0.0 if math.isnan(peak) else float(min(max(peak, 0.0), 1.0))
 
 
 def next_status(status: Status, unseen: int, score: float, config: TrackingConfig) -> tuple[Status, int]:

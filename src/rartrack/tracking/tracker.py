@@ -137,11 +137,12 @@ class Tracker:
         """All windows of all targets in one batch; then each target's best."""
         tracking, model = self.config.tracking, self.model
         candidates = self._candidates(state, frame_size)
-        owner = torch.as_tensor(candidates.target, device=model.device)
-        peaks, shifts, _ = model.search(
-            frame, candidates.centre, candidates.size, state.filter[owner], state.memory[owner]
-        )
-        best = best_of(candidates, np.nan_to_num(peaks), len(state))
+        filter, memory = state.filter, state.memory
+        if not np.array_equal(candidates.target, np.arange(len(state))):  # else each target has one window
+            owner = torch.as_tensor(candidates.target, device=model.device)
+            filter, memory = filter[owner], memory[owner]
+        peaks, shifts, _ = model.search(frame, candidates.centre, candidates.size, filter, memory)
+        best = best_of(candidates, np.where(np.isnan(peaks), 0.0, peaks), len(state))
         windows = model.windows(candidates.size[best])
         centre = moved(candidates.centre[best], windows, shifts[best], model.side)
         size = (1 - tracking.scale_rate) * state.size + tracking.scale_rate * candidates.size[best]
