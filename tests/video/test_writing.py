@@ -95,6 +95,16 @@ def test_an_odd_side_gets_its_last_row_or_column_twice(
     assert written.shape[:2] == even[::-1]
 
 
+def test_an_image_may_be_changed_after_it_was_written(tmp_path: Path) -> None:
+    image = picture(0, SIZE)
+    with VideoWriter(tmp_path / "a.mp4", 25, SIZE) as writer:
+        for number in range(6):
+            image[:] = picture(number, SIZE)
+            writer.write(image)
+    with open_source(tmp_path / "a.mp4") as source:
+        assert [number_of(frame.image) for frame in source] == list(range(6))
+
+
 class TestWholeOrNotAtAll:
     def test_until_the_end_the_name_is_free(self, tmp_path: Path) -> None:
         with VideoWriter(tmp_path / "a.mp4", 25, SIZE) as writer:
@@ -117,6 +127,20 @@ class TestWholeOrNotAtAll:
             write_and_stop(VideoWriter(tmp_path / "a.mp4", 25, SIZE, overwrite=True), ZeroDivisionError())
         assert names(tmp_path) == ["a.mp4"]
         assert (tmp_path / "a.mp4").read_text(encoding="utf-8") == "mine"
+
+    def test_an_error_of_the_last_frame_is_told_when_the_video_is_closed(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        writer = VideoWriter(tmp_path / "a.mp4", 25, SIZE)
+
+        def full(_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(writer, "_mux", full)
+        writer.write(picture(0, SIZE))
+        with pytest.raises(InputError, match="No space left"), writer:
+            pass
+        assert names(tmp_path) == []
 
     def test_no_frame_leaves_nothing(self, tmp_path: Path) -> None:
         with VideoWriter(tmp_path / "a.mp4", 25, SIZE):

@@ -14,6 +14,7 @@ import numpy as np
 
 from rartrack.errors import InputError
 from rartrack.outputs import check_output
+from rartrack.video.behind import WorkBehind
 from rartrack.video.images import Image
 
 VIDEO_SUFFIXES = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
@@ -23,10 +24,11 @@ _TICKS_PER_SECOND = 10_000
 _LARGEST_TERM = 1_000_000
 _QUALITY = {"crf": "20", "preset": "veryfast"}
 _BT709, _LIMITED = 1, 1
+_BEHIND_BYTES, _BEHIND_FRAMES = 64 << 20, 8
 
 
 class VideoWriter:
-    """Writes frames as H.264 (yuv420p, BT.709); a context manager.
+    """Writes frames as H.264 (yuv420p, BT.709), in a thread of its own, a few frames behind; a context manager.
 
     The video grows under a temporary name beside ``path`` and takes its own name when the block ends, also when it
     ends by Ctrl-C or bad input: what was written by then is kept, as a whole video. Any other exception, or no frame at
@@ -40,7 +42,7 @@ class VideoWriter:
         overwrite: replace a file of that name.
 
     Raises:
-        InputError: as ``check_output``; the encoder refuses the size; or (when writing) the disk does.
+        InputError: as ``check_output``; the encoder refuses the size; or (when writing or closing) the disk does.
     """
 
     def __init__(
@@ -65,17 +67,19 @@ class VideoWriter:
         except (av.error.FFmpegError, OSError) as error:
             self._part.unlink(missing_ok=True)
             raise self._failure(error) from None
+        depth = max(1, min(_BEHIND_FRAMES, _BEHIND_BYTES // (3 * size[0] * size[1])))
+        self._behind: WorkBehind[Any] = WorkBehind(self._encode, depth)
 
     def write(self, image: Image, time: float | None = None) -> None:
         """Append a frame.
 
         Args:
-            image: RGB, uint8, (height, width, 3) of the writer's size.
+            image: RGB, uint8, (height, width, 3) of the writer's size; free to be changed afterwards.
             time: seconds on any clock that rises from frame to frame, kept relative to the first frame; without it
                 the frames follow each other at ``rate``.
 
         Raises:
-            InputError: another size, or the disk is full.
+            InputError: another size, or the disk is full: then for a frame written before.
         """
         width, height = self.size
         if image.shape != (height, width, 3):
@@ -83,9 +87,8 @@ class VideoWriter:
         if width % 2 or height % 2:
             image = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
         frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-        frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709")
         frame.pts, frame.time_base = self._place(time), self._tick
-        self._encode(frame)
+        self._behind.put(frame)
         self.count += 1
 
     def __enter__(self) -> Self:
@@ -106,15 +109,20 @@ class VideoWriter:
             InputError: the disk is full.
         """
         try:
-            self._encode(None)
+            self._behind.close()
+            self._mux(None)
             self._container.close()
             self._part.replace(self.path)
+        except InputError:  # of the last frames
+            self.discard()
+            raise
         except (av.error.FFmpegError, OSError) as error:
             self._part.unlink(missing_ok=True)
             raise self._failure(error) from None
 
     def discard(self) -> None:
         """Stop, and remove what was written."""
+        self._behind.stop()
         try:
             self._container.close()
         except (av.error.FFmpegError, OSError):
@@ -143,9 +151,12 @@ class VideoWriter:
 
     def _encode(self, frame: Any) -> None:
         try:
-            self._container.mux(self._stream.encode(frame))
+            self._mux(frame.reformat(format="yuv420p", dst_colorspace="ITU709"))
         except (av.error.FFmpegError, OSError) as error:
             raise self._failure(error) from None
+
+    def _mux(self, frame: Any) -> None:
+        self._container.mux(self._stream.encode(frame))
 
     def _failure(self, error: Exception) -> InputError:
         width, height = self.size
