@@ -10,6 +10,7 @@ import math
 from typing import cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rartrack.config import NetworkConfig
@@ -72,11 +73,20 @@ class ChannelAttention(nn.Module):
 
     def forward(self, features: Tensor, hidden: Tensor | None) -> Tensor:
         """features (B, C, n, n), hidden (B, C_h, n, n) or None; returns Psi^c (B, C, 1, 1) in (0, 1)."""
-        pooled = features.mean(dim=(2, 3), keepdim=True) + features.amax(dim=(2, 3), keepdim=True)
-        theta = self.features(pooled)
-        if self.head is not None and self.memory is not None and hidden is not None:
-            theta = theta + self.memory(self.head(hidden.mean(dim=(2, 3), keepdim=True)))
-        return torch.sigmoid(self.out(torch.tanh(theta)))
+        theta = _on_vector(self.features, features.mean(dim=(2, 3)) + features.amax(dim=(2, 3)))
+        if self.memory is not None and hidden is not None:
+            pooled = hidden.mean(dim=(2, 3))
+            theta = theta + _on_vector(self.memory, pooled if self.head is None else _on_vector(self.head, pooled))
+        return torch.sigmoid(_on_vector(self.out, torch.tanh(theta)))[..., None, None]
+
+    @torch.no_grad()
+    def join_memory(self) -> None:
+        """Make one linear map of the two that lead from the memory to theta."""
+        if self.head is None or self.memory is None:
+            return
+        weight = self.memory.weight.flatten(1).double() @ self.head.weight.flatten(1).double()
+        self.memory.weight = nn.Parameter(weight[..., None, None].to(self.memory.weight), requires_grad=False)
+        self.head = None
 
 
 class SpatialAttention(nn.Module):
@@ -142,6 +152,11 @@ class LevelAttention(nn.Module):
         if any(bool(out.weight.any()) or bool(cast(Tensor, out.bias).any()) for out in maps):
             return None
         return 1 + 0.5 ** len(maps)
+
+
+def _on_vector(conv: nn.Conv2d, values: Tensor) -> Tensor:
+    """A 1x1 convolution of maps of one cell, (B, C) to (B, C_out), without a convolution's overhead."""
+    return F.linear(values, conv.weight.flatten(1), conv.bias)
 
 
 def _zero(conv: nn.Conv2d) -> nn.Conv2d:

@@ -73,7 +73,7 @@ class RAR(nn.Module):
 
     def normalised(self, crops: Tensor) -> Tensor:
         """Crops in 0..255 as the backbone's weights want them, in ``mean``'s precision."""
-        return (crops.to(self.mean.dtype) - self.mean) / self.std
+        return (crops - self.mean).div_(self.std)
 
     def attend(self, taps: Mapping[int, Tensor], memory: Memory) -> tuple[Tensor, Memory]:
         """The rest of ``forward``: taps and memory of time t - 1 to features and memory of time t."""
