@@ -54,7 +54,8 @@ class InterFrame(nn.Module):
         self.cell = ConvLSTMCell(hidden, hidden)
 
     def forward(self, features: Tensor, state: State) -> State:
-        return cast(State, self.cell(self.norm(self.reduce(features)), state))
+        # Group norm takes several times as long on maps with channels last.
+        return cast(State, self.cell(self.norm(self.reduce(features).contiguous()), state))
 
 
 class ChannelAttention(nn.Module):
@@ -104,10 +105,25 @@ class SpatialAttention(nn.Module):
 
     def forward(self, features: Tensor, hidden: Tensor | None) -> Tensor:
         """features (B, C, n, n), hidden (B, C_h, n, n) or None; returns Psi^s (B, 1, n, n) in (0, 1)."""
-        theta = self.features(features.mean(dim=1, keepdim=True) + features.amax(dim=1, keepdim=True))
-        if self.head is not None and self.memory is not None and hidden is not None:
-            theta = theta + self.memory(self.head(hidden))
+        maps = features.mean(dim=1, keepdim=True) + features.amax(dim=1, keepdim=True)
+        if self.head is None or hidden is None:
+            theta = self.features(maps)
+        elif self.memory is None:
+            theta = self.features(torch.cat([maps, self.head(hidden)], 1))
+        else:
+            theta = self.features(maps) + self.memory(self.head(hidden))
         return torch.sigmoid(self.out(torch.tanh(theta)))
+
+    @torch.no_grad()
+    def join_memory(self) -> None:
+        """Make one convolution of two maps of the two convolutions that are added."""
+        if self.memory is None:
+            return
+        weight = torch.cat([self.features.weight, self.memory.weight], 1)
+        joined = nn.Conv2d(2, len(weight), 7, padding=3).requires_grad_(False).to(weight)
+        joined.weight.copy_(weight)
+        cast(Tensor, joined.bias).copy_(cast(Tensor, self.features.bias))
+        self.features, self.memory = joined, None
 
 
 class LevelAttention(nn.Module):
@@ -136,15 +152,14 @@ class LevelAttention(nn.Module):
                 raise ValueError("inter-frame attention needs a memory; start from RAR.initial_memory")
             before = state
             after = cast(State, self.inter_frame(features, state))
-        psi: Tensor | None = None
-        if self.spatial is not None:
-            psi = self.spatial(features, after[0] if after else None)
+        weighted, spatial = features, None
         if self.channel is not None:
             read = before if self.channel_memory == "previous" else after
-            channel = self.channel(features, read[0] if read else None)
-            psi = channel if psi is None else psi * channel
-        gain = features if psi is None else features * psi
-        return gain + features, after  # Eq. 4
+            weighted = features * self.channel(features, read[0] if read else None)
+        if self.spatial is not None:
+            spatial = self.spatial(features, after[0] if after else None)
+        # Eq. 4; the product of both Psi, a map of all channels of its own, is never made.
+        return features + weighted if spatial is None else torch.addcmul(features, weighted, spatial), after
 
     def neutral_gain(self) -> float | None:
         """The one factor Eq. 4 comes to while no Psi is trained, 1.25 with both; None once one is."""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from rartrack.errors import InputError, nearest
-from rartrack.network.attention import ChannelAttention, LevelAttention
+from rartrack.network.attention import ChannelAttention, LevelAttention, SpatialAttention
 from rartrack.network.deformable import DeformableConv2d
 from rartrack.network.rar import RAR
 from rartrack.network.refinement import Refinement, ResidualBlock
@@ -72,9 +72,9 @@ def prepare_for_inference(network: RAR, precision: torch.dtype = torch.float32) 
     for module in prepared.modules():
         _fold_children(module)
     _drop_neutral_attention(prepared)
-    for part in prepared.attention.values():
-        if isinstance(channel := part.channel, ChannelAttention):
-            channel.join_memory()
+    for part in prepared.attention.modules():
+        if isinstance(part, (ChannelAttention, SpatialAttention)):
+            part.join_memory()
     _drop_identities(prepared.refinement)
     _drop_silent_levels(prepared)
     # Channels last is a third faster on CPU and takes tensor cores on GPU; kernels in this order pull the maps along.
