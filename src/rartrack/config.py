@@ -99,6 +99,9 @@ class TrackingConfig:
     """Cut template and contexts out of one larger crop's features: cheaper; train the network that way too."""
     update_interval: int = 1
     """Update filter and memory every so many frames (paper: incrementally, every frame)."""
+    delayed_update: bool = False
+    """Run the crops that a frame is learned from through the backbone together with the next frame's search: one pass a
+    frame instead of two. Nothing else changes (SPEC Sec. 5.1)."""
     size_limits: tuple[float, float] = (0.2, 5.0)
     """Smallest and largest size relative to the first (DCFNet, CFNet)."""
     displacement_window: float = 0.0

@@ -148,7 +148,8 @@ def test_the_memory_comes_from_the_template_alone(small_tracker: Make, scene) ->
     tracker.init(scene.frame(0), scene.box(0))
     model, state = tracker.model, tracker.state
     with torch.inference_mode():
-        _, alone = model.features(scene.frame(0), state.centre, state.size, model.network.initial_memory(1))
+        (template,) = model.passes(model.search_crops(scene.frame(0), state.centre, state.size))
+        _, alone = template(model.network.initial_memory(1))
     for name, value in state.memory.tensors().items():
         assert_allclose(value.numpy(), alone.tensors()[name].numpy(), atol=1e-5)
 

@@ -73,11 +73,11 @@ def update_with_maps(tracker: Tracker, image: Image, frame: int) -> FrameMaps:
         image: RGB uint8, the next frame.
         frame: its number, kept in the result.
     """
-    model, before = tracker.model, tracker.state
-    centre, size = before.centre[:1], before.size[:1]
+    model, before = tracker.model, tracker.settle()
+    crop = model.search_crops(image, before.centre[:1], before.size[:1])
     with _watched(tracker) as seen:
-        _, _, response = model.search(image, centre, size, before.filter[:1], before.memory[:1])
-    crop = cut(image, centre, model.windows(size), model.side)[0]
+        (search,) = model.passes(crop)
+        _, _, response = model.search(search, before.filter[:1], before.memory[:1])
     found = tracker.update(image)
     result = found if isinstance(found, Result) else next(iter(found.values() if isinstance(found, dict) else found))
     after = tracker.state
@@ -88,7 +88,7 @@ def update_with_maps(tracker: Tracker, image: Image, frame: int) -> FrameMaps:
         frame,
         image,
         result,
-        crop,
+        crop[0],
         seen,
         torch.roll(response[0].float(), (half, half), (0, 1)).cpu().numpy(),
         around[0],

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -19,6 +22,9 @@ from rartrack.network.rar import RAR
 from rartrack.tracking.crops import AROUND, Image, cut, window_size
 from rartrack.tracking.localize import STRIDE
 
+Pass = Callable[[Memory], tuple[Tensor, Memory]]
+"""Crops that went through the backbone: B memories to features (B, D, n, n) and new memories."""
+
 
 class Model:
     """A network and its settings, ready to run on one device.
@@ -34,6 +40,14 @@ class Model:
     def __init__(self, network: Network, config: ModelConfig) -> None:
         if config.tracking.shared_context and not isinstance(network, RAR):
             raise InputError("tracking.shared_context: only the backend torch takes crops of two sizes")
+        if config.tracking.delayed_update and not isinstance(network, RAR) and network.initial_memory(1).levels:
+            raise InputError("tracking.delayed_update: of networks with a memory only the backend torch can do it")
+        self.crops = 1 + config.filter.contexts
+        """Crops that one target is learned from."""
+        self._shares = config.tracking.shared_context and self.crops > 1
+        if self._shares and config.tracking.delayed_update:
+            raise InputError("tracking.delayed_update, tracking.shared_context: crops of two sizes are not one batch")
+        self._apart = round(config.network.input_size / (1 + config.tracking.padding) / STRIDE)
         self.network = network
         self.config = config
         self.device = network.device
@@ -50,75 +64,98 @@ class Model:
         """(B, 2) windows in pixels around targets of (B, 2) width and height."""
         return window_size(size, self.config.tracking.padding, self.config.tracking.crop)
 
-    def features(self, image: Image, centre: Boxes, size: Boxes, memory: Memory) -> tuple[Tensor, Memory]:
-        """Features (B, D, n, n) and new memory of the windows around B places of a frame.
+    def search_crops(self, image: Image, centre: Boxes, size: Boxes) -> Image:
+        """Crops (B, S, S, 3) of the windows around B places, (B, 2) centres and sizes of targets in pixels."""
+        return cut(image, centre, self.windows(size), self.side)
+
+    def template_crops(self, image: Image, centre: Boxes, size: Boxes) -> Image:
+        """What a frame is learned from, (N c, S, S, 3): the template and contexts of each of N targets in turn.
+
+        With ``shared_context`` one larger crop a target, which holds them all (SPEC Sec. 5.1): 431 pixels for 255.
+        """
+        if self._shares:
+            side = self.side + 2 * self._apart * STRIDE
+            return cut(image, centre, self.windows(size) * side / self.side, side)
+        centres = centre[:, None] + AROUND[: self.crops] * size[:, None]
+        return self.search_crops(image, centres.reshape(-1, 2), np.repeat(size, self.crops, axis=0))
+
+    def passes(self, *batches: Image) -> list[Pass]:
+        """Run batches of crops through the backbone together; each then meets a memory of its own.
 
         Args:
-            image: RGB uint8 (H, W, 3).
-            centre, size: (B, 2) of the targets sought there, in pixels.
-            memory: of the B crops.
+            batches: (B, S, S, 3) RGB uint8, B of each its own.
+
+        Returns:
+            for each batch what takes its B memories and gives features (B, D, n, n) and new memories; where the network
+            is not torch's, that runs it whole.
         """
-        features, after = self.network(self._upload(cut(image, centre, self.windows(size), self.side)), memory)
-        return features, after
+        counts = [len(batch) for batch in batches]
+        crops = torch.from_numpy(batches[0] if len(batches) == 1 else np.concatenate(batches))
+        if self.device.type == "cuda":  # no waiting for the device
+            crops = crops.pin_memory().to(self.device, non_blocking=True)
+        crops, network = crops.permute(0, 3, 1, 2), self.network
+        if not isinstance(network, RAR):
+            if len(batches) == 1:
+                return [partial(network, crops)]
+            features, _ = network(crops, Memory())
+            return [partial(_known, part) for part in torch.split(features, counts)]
+        taps = network.taps(crops)
+        parts = {level: torch.split(tap, counts) for level, tap in taps.items()}
+        return [
+            partial(network.attend, {level: part[number] for level, part in parts.items()})
+            for number in range(len(batches))
+        ]
 
-    def _upload(self, crops: Image) -> Tensor:
-        """Crops (B, S, S, 3) as (B, 3, S, S) on the device, where there is one without waiting for it."""
-        found = torch.from_numpy(crops)
-        if self.device.type == "cuda":
-            found = found.pin_memory().to(self.device, non_blocking=True)
-        return found.permute(0, 3, 1, 2)
+    def learn(self, template: Pass, memory: Memory) -> tuple[Statistics, Memory]:
+        """Statistics of a frame for N targets, and the memory that the templates alone leave.
 
-    def learn(self, image: Image, centre: Boxes, size: Boxes, memory: Memory) -> tuple[Statistics, Memory]:
-        """The template step for N targets: statistics of this frame, and the memory that the templates alone leave.
+        Template and contexts read the same memory (SPEC Sec. 7, state rules i and ii).
 
-        Template and contexts are one batch and read the same memory (SPEC Sec. 7, state rules i and ii).
+        Args:
+            template: of ``template_crops``.
+            memory: of the N targets.
         """
-        crops = 1 + self.config.filter.contexts
-        if self.config.tracking.shared_context and crops > 1:
-            features, after = self._share(image, centre, size, memory.repeat(crops))
-        else:
-            centres = centre[:, None] + AROUND[:crops] * size[:, None]
-            sizes = np.repeat(size, crops, axis=0)
-            features, after = self.features(image, centres.reshape(-1, 2), sizes, memory.repeat(crops))
-        per_target = features.reshape(len(centre), crops, *features.shape[1:])
+        if self._shares:
+            template = self._parted(template)
+        features, after = template(memory.repeat(self.crops))
+        per_target = features.reshape(-1, self.crops, *features.shape[1:])
         statistics = learn(per_target[:, 0], per_target[:, 1:], self.label, self.config.filter)
-        if crops > 1:
-            after = after[torch.arange(0, len(centre) * crops, crops, device=self.device)]
+        if self.crops > 1:
+            after = after[torch.arange(0, len(features), self.crops, device=self.device)]
         return statistics, after
 
-    def _share(self, image: Image, centre: Boxes, size: Boxes, memory: Memory) -> tuple[Tensor, Memory]:
-        """Template and contexts as parts of one crop that holds them all (SPEC Sec. 5.1): 431 pixels for 255.
+    def _parted(self, whole: Pass) -> Pass:
+        """Template and contexts as parts of the one crop that holds them.
 
         The parts lie a whole number of cells apart, so they are the same windows but for a rounded distance; their
         borders see what lies beyond instead of padding.
         """
-        apart = round(self.side / (1 + self.config.tracking.padding) / STRIDE)
-        side = self.side + 2 * apart * STRIDE
-        network = self.network
-        assert isinstance(network, RAR)
-        whole = network.taps(self._upload(cut(image, centre, self.windows(size) * side / self.side, side)))
-        starts = [(apart * (1 + int(x)), apart * (1 + int(y))) for x, y in AROUND]
-        n = self.cells
+        assert isinstance(whole, partial)
+        n, starts = self.cells, [(self._apart * (1 + int(x)), self._apart * (1 + int(y))) for x, y in AROUND]
         parts = {
             level: torch.stack([tap[:, :, y : y + n, x : x + n] for x, y in starts], 1).flatten(0, 1)
-            for level, tap in whole.items()
+            for level, tap in whole.args[0].items()
         }
-        features, after = network.attend(parts, memory)
-        return features, after
+        return partial(whole.func, parts)
 
-    def search(
-        self, image: Image, centre: Boxes, size: Boxes, filter: Tensor, memory: Memory
-    ) -> tuple[NDArray[np.float64], Boxes, Tensor]:
+    def search(self, crops: Pass, filter: Tensor, memory: Memory) -> tuple[NDArray[np.float64], Boxes, Tensor]:
         """Height and place of the response's peak in each of B windows.
 
         Args:
+            crops: of ``search_crops``.
             filter: (B, D, n, n // 2 + 1), the filter applied in each window.
+            memory: of the B windows.
 
         Returns:
             peaks (B,), shifts (B, 2) as (x, y) in cells, and the responses (B, n, n) on the device.
         """
-        features, _ = self.features(image, centre, size, memory)
+        features, _ = crops(memory)
         response = respond(filter, features[:, None])[:, 0]
         # The one place in a frame where the host waits for the device.
         value, shift = subcell_peak((response if self.prior is None else response * self.prior).double().cpu())
         return value.numpy(), shift.numpy(), response
+
+
+def _known(features: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
+    """A pass of a network without memory that was run already."""
+    return features, memory

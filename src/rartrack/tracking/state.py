@@ -22,6 +22,39 @@ from rartrack.results import Status
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """Crops that are to be learned with the next frame's search (``tracking.delayed_update``).
+
+    Attributes:
+        crops: (M c, S, S, 3) RGB uint8, c in turn for each of the M targets that wait; see ``Model.template_crops``.
+        targets: (N,) which targets they are of.
+    """
+
+    crops: NDArray[np.uint8]
+    targets: tuple[bool, ...]
+
+    def select(self, index: Sequence[int]) -> Waiting | None:
+        """What waits of some of the targets, by position, in the given order; None where nothing does."""
+        if not any(self.targets[i] for i in index):
+            return None
+        place = np.cumsum(self.targets) - 1  # of each target's crops among those that wait
+        each = np.stack(np.split(self.crops, sum(self.targets)))
+        crops = np.concatenate(each[[place[i] for i in index if self.targets[i]]])
+        return Waiting(crops, tuple(self.targets[i] for i in index))
+
+    @staticmethod
+    def stack(parts: Sequence[Waiting | None], counts: Sequence[int]) -> Waiting | None:
+        """What waits of all targets of several states, ``counts`` of each."""
+        crops = [part.crops for part in parts if part is not None]
+        if not crops:
+            return None
+        targets = (
+            (False,) * count if part is None else part.targets for part, count in zip(parts, counts, strict=True)
+        )
+        return Waiting(np.concatenate(crops), tuple(found for some in targets for found in some))
+
+
+@dataclass(frozen=True)
 class TrackerState:
     """Everything that changes from frame to frame, for N targets. Its parts are never changed in place.
 
@@ -38,6 +71,7 @@ class TrackerState:
         filter: (N, D, n, n // 2 + 1) complex64, the filter solved from them.
         memory: the ConvLSTM's memory per level (Eq. 1).
         scale: DSST's running statistics; None with the scale pyramid.
+        waiting: crops not learned yet; None where there are none.
     """
 
     names: tuple[str, ...]
@@ -52,6 +86,7 @@ class TrackerState:
     filter: Tensor
     memory: Memory
     scale: Statistics | None = None
+    waiting: Waiting | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -72,6 +107,7 @@ class TrackerState:
             filter=self.filter[index],
             memory=self.memory[index],
             scale=None if self.scale is None else self.scale[index],
+            waiting=None if self.waiting is None else self.waiting.select(index),
         )
 
     @staticmethod
@@ -99,6 +135,7 @@ class TrackerState:
             filter=torch.cat([state.filter for state in states]),
             memory=Memory.stack([state.memory for state in states]),
             scale=_stacked([state.scale for state in states]),
+            waiting=Waiting.stack([state.waiting for state in states], [len(state) for state in states]),
         )
 
     def save(self, path: str | Path) -> None:
@@ -121,6 +158,8 @@ class TrackerState:
         }
         if self.scale is not None:
             tensors |= {f"scale.{name}": getattr(self.scale, name) for name in _STATISTICS}
+        if self.waiting is not None:
+            tensors["waiting"] = torch.from_numpy(self.waiting.crops)
         # safetensors knows no complex128: complex tensors travel as pairs of reals.
         plain = {
             name + ("#complex" if tensor.is_complex() else ""): (
@@ -130,7 +169,9 @@ class TrackerState:
             .contiguous()
             for name, tensor in tensors.items()
         }
-        about = {"names": self.names, "frame": self.frame, "status": self.status}
+        about: dict[str, object] = {"names": self.names, "frame": self.frame, "status": self.status}
+        if self.waiting is not None:
+            about["waiting"] = self.waiting.targets
         try:
             save_file(plain, str(path), metadata={"state": json.dumps(about)})
         except (OSError, SafetensorError) as error:
@@ -169,6 +210,7 @@ class TrackerState:
             filter=found["filter"],
             memory=Memory.from_tensors(memory),
             scale=Statistics(*(found[f"scale.{name}"] for name in _STATISTICS)) if "scale.gram" in found else None,
+            waiting=Waiting(found["waiting"].cpu().numpy(), tuple(about["waiting"])) if "waiting" in found else None,
         )
 
 

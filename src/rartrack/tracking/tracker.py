@@ -16,7 +16,6 @@ from rartrack.errors import InputError
 from rartrack.filter.context import Statistics, blend, solve
 from rartrack.filter.scale import best_scale, learn_scale, respond_scale
 from rartrack.network.interface import Network
-from rartrack.network.memory import Memory
 from rartrack.results import Result, Status
 from rartrack.tracking.crops import Image
 from rartrack.tracking.localize import Candidates, at_scales, best_of, limited, moved
@@ -24,6 +23,7 @@ from rartrack.tracking.model import Model
 from rartrack.tracking.scale import SETTINGS, scale_samples
 from rartrack.tracking.state import TrackerState
 from rartrack.tracking.status import next_status, score_of, search_places
+from rartrack.tracking.template import learn_waiting, learned, wait
 
 Boxes = Any
 """One box, a list of boxes, or a mapping of names to boxes; a box is four numbers x, y, w, h."""
@@ -80,7 +80,8 @@ class Tracker:
         shape, named = _named(boxes)
         checked = np.array([as_box(box, frame_size) for box in named.values()], dtype=np.float64)
         centre, size = centre_size(checked)
-        statistics, memory = self.model.learn(frame, centre, size, self.model.network.initial_memory(len(named)))
+        (template,) = self.model.passes(self.model.template_crops(frame, centre, size))
+        statistics, memory = self.model.learn(template, self.model.network.initial_memory(len(named)))
         self._shape = shape
         self._state = TrackerState(
             names=tuple(named),
@@ -113,8 +114,15 @@ class Tracker:
         frame_size = _frame_size(frame)
         state, scores = self._localize(frame, frame_size, self.state)
         state = self._resize(frame, frame_size, state)
-        self._state = self._learn(frame, state)
+        state = wait(self.model, state, frame)
+        self._state = state if self.config.tracking.delayed_update else learn_waiting(self.model, state)
         return self._results(scores)
+
+    @torch.inference_mode()
+    def settle(self) -> TrackerState:
+        """Learn what ``delayed_update`` has put off; returns the state, which the next ``update`` would reach too."""
+        self._state = learn_waiting(self.model, self.state)
+        return self._state
 
     def given(self) -> Any:
         """Results for the frame of ``init``: the given boxes with score 1, in the form ``update`` gives them."""
@@ -137,11 +145,17 @@ class Tracker:
         """All windows of all targets in one batch; then each target's best."""
         tracking, model = self.config.tracking, self.model
         candidates = self._candidates(state, frame_size)
+        crops = model.search_crops(frame, candidates.centre, candidates.size)
+        if state.waiting is None:
+            (search,) = model.passes(crops)
+        else:
+            template, search = model.passes(state.waiting.crops, crops)
+            state = learned(model, state, template)
         filter, memory = state.filter, state.memory
         if not np.array_equal(candidates.target, np.arange(len(state))):  # else each target has one window
             owner = torch.as_tensor(candidates.target, device=model.device)
             filter, memory = filter[owner], memory[owner]
-        peaks, shifts, _ = model.search(frame, candidates.centre, candidates.size, filter, memory)
+        peaks, shifts, _ = model.search(search, filter, memory)
         best = best_of(candidates, np.where(np.isnan(peaks), 0.0, peaks), len(state))
         windows = model.windows(candidates.size[best])
         centre = moved(candidates.centre[best], windows, shifts[best], model.side)
@@ -202,33 +216,6 @@ class Tracker:
         new = learn_scale(scale_samples(frame, centre, size), SETTINGS)
         rate = torch.from_numpy(tracked * SETTINGS.learning_rate)
         return replace(state, centre=centre, size=size, scale=blend(state.scale, new, rate))
-
-    def _learn(self, frame: Image, state: TrackerState) -> TrackerState:
-        """The template step, for the targets that are tracked, when it is due."""
-        if state.frame % self.config.tracking.update_interval:
-            return state
-        tracked = [i for i, status in enumerate(state.status) if status is Status.TRACKED]
-        if not tracked:
-            return state
-        part = state if len(tracked) == len(state) else state.select(tracked)
-        new, memory = self.model.learn(frame, part.centre, part.size, part.memory)
-        statistics = blend(part.statistics, new, self.config.filter.learning_rate)
-        learned = replace(part, statistics=statistics, filter=solve(statistics, self.config.filter), memory=memory)
-        return learned if part is state else _put(state, learned, tracked)
-
-
-def _put(state: TrackerState, part: TrackerState, targets: list[int]) -> TrackerState:
-    """``state`` with what some of its targets learned replaced."""
-    index = list(range(len(state)))
-    for position, target in enumerate(targets):
-        index[target] = len(state) + position
-
-    return replace(
-        state,
-        statistics=Statistics.stack([state.statistics, part.statistics])[index],
-        filter=torch.cat([state.filter, part.filter])[index],
-        memory=Memory.stack([state.memory, part.memory])[index],
-    )
 
 
 def _frame_size(frame: Any) -> tuple[int, int]:

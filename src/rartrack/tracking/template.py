@@ -1,0 +1,58 @@
+"""The template step: what the tracker learns of a frame, at once or together with the next frame's search."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from rartrack.filter.context import Statistics, blend, solve
+from rartrack.network.memory import Memory
+from rartrack.results import Status
+from rartrack.tracking.crops import Image
+from rartrack.tracking.model import Model, Pass
+from rartrack.tracking.state import TrackerState, Waiting
+
+
+def wait(model: Model, state: TrackerState, image: Image) -> TrackerState:
+    """Cut what is to be learned of a frame, where it is time to learn: of the targets that are tracked."""
+    tracked = tuple(status is Status.TRACKED for status in state.status)
+    if state.frame % model.config.tracking.update_interval or not any(tracked):
+        return state
+    chosen = [number for number, found in enumerate(tracked) if found]
+    crops = model.template_crops(image, state.centre[chosen], state.size[chosen])
+    return replace(state, waiting=Waiting(crops, tracked))
+
+
+def learn_waiting(model: Model, state: TrackerState) -> TrackerState:
+    """The state after learning what waits, if anything does."""
+    if state.waiting is None:
+        return state
+    (template,) = model.passes(state.waiting.crops)
+    return learned(model, state, template)
+
+
+def learned(model: Model, state: TrackerState, template: Pass) -> TrackerState:
+    """The state after learning the crops that wait, by their pass: filter and memory of the targets they are of."""
+    assert state.waiting is not None
+    targets = [number for number, found in enumerate(state.waiting.targets) if found]
+    state = replace(state, waiting=None)
+    part = state if len(targets) == len(state) else state.select(targets)
+    new, memory = model.learn(template, part.memory)
+    statistics = blend(part.statistics, new, model.config.filter.learning_rate)
+    part = replace(part, statistics=statistics, filter=solve(statistics, model.config.filter), memory=memory)
+    return part if len(part) == len(state) else _put(state, part, targets)
+
+
+def _put(state: TrackerState, part: TrackerState, targets: list[int]) -> TrackerState:
+    """``state`` with what some of its targets learned replaced."""
+    index = list(range(len(state)))
+    for position, target in enumerate(targets):
+        index[target] = len(state) + position
+
+    return replace(
+        state,
+        statistics=Statistics.stack([state.statistics, part.statistics])[index],
+        filter=torch.cat([state.filter, part.filter])[index],
+        memory=Memory.stack([state.memory, part.memory])[index],
+    )
