@@ -47,6 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--backend", choices=BACKENDS, default="torch", help="what runs the network (default: torch; docs/export.md)"
     )
+    parser.add_argument(
+        "--threads", type=int, metavar="N", help="processor threads (default: one a core, 4 at most; docs/speed.md)"
+    )
     parser.add_argument("--start", type=int, default=0, metavar="FRAME", help="the frame the boxes are in (default: 0)")
     parser.add_argument("--video", type=Path, metavar="OUT.mp4", help="write the video with the targets drawn on it")
     parser.add_argument("--results", type=Path, metavar="OUT.csv", help="write the boxes: .csv, .json or .txt")
@@ -67,7 +70,9 @@ def run(options: argparse.Namespace) -> int:
         boxes = {name: as_box(box, frames.size) for name, box in named.items()} or _draw_box(first.image)
 
         from rartrack.tracking.load import load
+        from rartrack.tracking.threads import use_threads
 
+        use_threads(options.threads)
         tracker = load(options.model, options.device, backend=options.backend, preset=options.preset)
         tracker.init(first.image, boxes)
         writers = _open(stack, options, frames, list(boxes), video, results)

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--backend", choices=BACKENDS, default="torch", help="what runs the network (default: torch; docs/export.md)"
     )
-    parser.add_argument("--threads", type=int, metavar="N", help="processor threads (default: as many as there are)")
+    parser.add_argument("--threads", type=int, metavar="N", help="processor threads (default: one a core, 4 at most)")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -43,13 +43,9 @@ def run(options: argparse.Namespace) -> int:
     library()  # says so early where it is missing
     from rartrack.evaluation.trax_server import serve
     from rartrack.tracking.load import load
+    from rartrack.tracking.threads import use_threads
 
-    if options.threads is not None:
-        if options.threads < 1:
-            raise InputError(f"--threads {options.threads}: must be 1 or more")
-        import torch
-
-        torch.set_num_threads(options.threads)
+    use_threads(options.threads)
     tracker = load(options.model, options.device, backend=options.backend, preset=options.preset)
     serve(tracker, name="rartrack", description=str(options.model))
     return 0
