@@ -1,39 +1,73 @@
-"""What the benchmarks that track a video have in common: their options, and a line on the machine."""
+"""What the benchmarks that track have in common: their options, their trackers, and a line on the machine."""
 
 from __future__ import annotations
 
 import argparse
+import os
+import platform
+from importlib import metadata
 from pathlib import Path
 
 import cv2
 import torch
 
-from rartrack.backends import BACKENDS
+from rartrack import __version__
+from rartrack.backends import BACKENDS, backend_version
+from rartrack.evaluation.trackers import Tracker, parse_settings, parse_tracker
+from rartrack.tracking.threads import usual_threads
+
+PACKAGES = ("numpy", "av", "onnxruntime", "openvino")
 
 
-def tracking_parser(description: str | None, frames: int) -> argparse.ArgumentParser:
-    """Options of a benchmark that tracks; ``frames`` are timed unless the user says otherwise."""
+def tracker_parser(description: str | None) -> argparse.ArgumentParser:
+    """Options of a benchmark that runs trackers."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("source", type=Path)
-    parser.add_argument("--box", required=True)
-    parser.add_argument("--model", default="rar-fast")
+    parser.add_argument("--threads", type=int, default=usual_threads(), help="default: as rartrack track")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--backend", choices=BACKENDS, default="torch")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--frames", type=int, default=frames)
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of our models, filter.contexts=0"
+    )
     return parser
 
 
-def use_threads(count: int) -> None:
-    """Let torch and OpenCV have so many."""
-    torch.set_num_threads(count)
-    cv2.setNumThreads(count)
+def build(text: str, options: argparse.Namespace) -> Tracker:
+    """A tracker from its words, as of ``rartrack evaluate``; ``onnx=`` or ``openvino=`` before a model is its backend.
+
+    Raises:
+        InputError: it cannot be understood or found, or its package is not installed.
+    """
+    backend, sign, rest = text.partition("=")
+    if not sign or backend not in BACKENDS:
+        backend, rest = "torch", text
+    backend_version(backend)
+    spec = parse_tracker(rest, options.device, parse_settings(options.set), backend=backend)
+    return spec.build(options.threads)
 
 
 def machine(options: argparse.Namespace) -> str:
-    """What ran, on what."""
-    capability = torch.backends.cpu.get_cpu_capability()
+    """What runs, on what, with how many threads."""
+    versions = [f"rartrack {__version__}", f"torch {torch.__version__}", f"OpenCV {cv2.__version__}"]
+    for package in PACKAGES:
+        try:
+            versions.append(f"{package} {metadata.version(package)}")
+        except metadata.PackageNotFoundError:
+            continue
+    load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+    gpu = f"; {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
     return (
-        f"torch {torch.__version__}, {options.threads} threads, {capability}, device {options.device}, "
-        f"{options.model}, backend {options.backend}"
+        f"{_processor()}, {os.cpu_count()} cores{load}, {torch.backends.cpu.get_cpu_capability()}{gpu}\n"
+        f"{', '.join(versions)}; Python {platform.python_version()}\n"
+        f"{options.threads} threads, device {options.device}{', ' + ', '.join(options.set) if options.set else ''}"
     )
+
+
+def _processor() -> str:
+    """The processor's name and model number, where the system tells: names alone are shared by generations."""
+    known: dict[str, str] = {}
+    if (listing := Path("/proc/cpuinfo")).is_file():
+        for line in listing.read_text(encoding="utf-8").splitlines():
+            key, _, value = line.partition(":")
+            known.setdefault(key.strip(), value.strip())
+    if "model name" not in known:
+        return platform.processor() or platform.machine()
+    return f"{known['model name']} (family {known.get('cpu family', '?')}, model {known.get('model', '?')})"

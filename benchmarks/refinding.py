@@ -17,13 +17,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from options import use_threads
 
 from rartrack.boxes import Box, iou
 from rartrack.datasets import load_dataset
 from rartrack.datasets.sequence import Sequence
 from rartrack.evaluation.trackers import Tracker, parse_tracker
 from rartrack.results import Result, Status
+from rartrack.tracking.threads import use_threads
 
 HELD, BEFORE = 0.5, 5
 """Overlap that counts as holding the target, and the frames before an absence that are looked at."""

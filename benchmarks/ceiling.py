@@ -1,0 +1,71 @@
+"""The network's time against the time its arithmetic would take at the speed of one large matrix product."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from rartrack.evaluation.trackers import Tracker
+from rartrack.network.rar import RAR
+from rartrack.tracking.tracker import Tracker as OurTracker
+
+SIDE = 1536
+"""Of the square matrices that are multiplied; at a quarter of it the speed is the same within a few percent."""
+CROPS = (1, 3)
+
+
+@torch.inference_mode()
+def against_ceiling(trackers: dict[str, Tracker], repeats: int = 30) -> None:
+    """Print, for every tracker of ours, a pass over one crop and over three, best of several.
+
+    The operations are those of the whole network, counted by torch on its own; the precision of the product is that of
+    torch's network, and single for the other backends.
+    """
+    ours = {name: tracker for name, tracker in trackers.items() if isinstance(tracker, OurTracker)}
+    width = max(map(len, ours), default=8)
+    print(f"\n{'network':{width}s}{'crops':>7s}{'GFLOP':>8s}{'ms':>8s}{'GFLOP/s':>9s}{'ceiling':>9s}{'ratio':>7s}")
+    counted: dict[int, int] = {}
+    for name, tracker in ours.items():
+        network, side = tracker.model.network, tracker.model.side
+        precision = network.dtype if isinstance(network, RAR) else torch.float32
+        for count in CROPS:
+            crops = torch.zeros(count, 3, side, side, dtype=torch.uint8, device=network.device)
+            crops = crops.contiguous(memory_format=torch.channels_last)
+            memory = network.initial_memory(count)
+            if isinstance(network, RAR) and side not in counted:
+                with FlopCounterMode(display=False) as counter:
+                    network(crops, memory)
+                counted[side] = counter.get_total_flops() // count
+            if side not in counted:
+                continue
+            best = fastest(lambda network=network, given=(crops, memory): network(*given), repeats)
+            speed = counted[side] * count / best / 1e9
+            limit = product_speed(network.device, precision) / 1e9
+            print(
+                f"{name:{width}s}{count:7d}{counted[side] * count / 1e9:8.2f}{best * 1e3:8.1f}{speed:9.0f}{limit:9.0f}"
+                f"{speed / limit:7.2f}",
+                flush=True,
+            )
+
+
+def product_speed(device: torch.device, precision: torch.dtype) -> float:
+    """Operations a second of a square matrix product, best of ten."""
+    matrix = torch.randn(SIDE, SIDE, device=device).to(precision)
+    return 2 * SIDE**3 / fastest(lambda: matrix @ matrix, 10)
+
+
+def fastest(function: Callable[[], object], repeats: int) -> float:
+    """Seconds of the fastest of several calls, after two that are not counted."""
+    taken: Sequence[float] = [_seconds(function) for _ in range(repeats + 2)]
+    return min(taken[2:])
+
+
+def _seconds(function: Callable[[], object]) -> float:
+    begin = time.perf_counter()
+    function()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter() - begin
