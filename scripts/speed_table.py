@@ -1,0 +1,201 @@
+"""Accuracy against time of a model under named settings, on the held-out videos, in one run.
+
+    python scripts/speed_table.py DIR/train --model rar-fast --output speed
+    python scripts/speed_table.py DIR/train --model rar-fast --output speed --only float32,balanced,fast \\
+        --setting "scales 4=tracking.scale_interval=4,tracking.update_interval=10"
+
+Every setting tracks the first ``--first`` frames after the first visible one of each sequence held out from training
+(``rartrack.training.split``; test sequences are refused); on each sequence the settings take turns, so that what else
+the machine does meets all alike. Overlap is the mean over sequences of the mean overlap with the annotation; time is
+that of the tracker alone (crops, network, filter), the mean of all frames, and the slowest twentieth. ``from`` and
+``to`` bound the difference in overlap from the first setting, by bootstrap over sequences.
+
+``--output`` gets ``speed.csv``, ``speed.md`` and ``speed.svg``, ``speed.png``. A setting names changes to the model's
+own; ``backend`` is one of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+
+from rartrack.boxes import iou
+from rartrack.config import PRESETS
+from rartrack.datasets import load_dataset
+from rartrack.datasets.sequence import Sequence as Video
+from rartrack.errors import InputError
+from rartrack.evaluation.statistics import bootstrap, compare
+from rartrack.report.drawing import COLOURS, INK, MUTED, new_figure, save, styled
+from rartrack.tracking.load import load
+from rartrack.tracking.threads import use_threads
+from rartrack.tracking.tracker import Tracker
+from rartrack.training.split import HELD_OUT, matches, refuse_tests
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "float32": {"tracking.precision": "float32"},
+    **PRESETS,
+    "scales 1": {"tracking.scale_interval": 1},
+    "scales 2": {"tracking.scale_interval": 2},
+    "scales 3": {"tracking.scale_interval": 3},
+    "scales 5": {"tracking.scale_interval": 5},
+    "no scales": {"tracking.scales": 1},
+    "update 1": {"tracking.update_interval": 1},
+    "update 2": {"tracking.update_interval": 2},
+    "update 5": {"tracking.update_interval": 5},
+    "update 10": {"tracking.update_interval": 10},
+    "update 20": {"tracking.update_interval": 20},
+    "delayed": {"tracking.delayed_update": True},
+    "update 1 delayed": {"tracking.update_interval": 1, "tracking.delayed_update": True},
+    "no contexts": {"filter.contexts": 0},
+    "contexts": {"filter.contexts": 4},
+    "contexts shared": {"filter.contexts": 4, "tracking.shared_context": True},
+    "onnx": {"backend": "onnx"},
+    "openvino": {"backend": "openvino"},
+}
+"""Name -> changes; ``balanced`` is the model as it is. The first that is asked for is what the others are held to."""
+
+COLUMNS = ("setting", "overlap", "low", "high", "difference", "from", "to", "ms", "slow ms", "frames/s")
+
+
+def main() -> None:
+    """Track, time, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("videos", type=Path, help="folder of the training videos; the held-out ones are taken")
+    parser.add_argument("--model", default="rar-fast", metavar="NAME|PATH")
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--first", type=int, default=150, metavar="N", help="frames of each sequence")
+    parser.add_argument("--only", metavar="A,B", help=f"of {', '.join(SETTINGS)}")
+    parser.add_argument("--setting", action="append", default=[], metavar="NAME=KEY=VALUE,...", help="one more")
+    parser.add_argument("--threads", type=int)
+    options = parser.parse_args()
+    try:
+        use_threads(options.threads)
+        videos, trackers = held_out(options.videos), _trackers(options)
+        rows = measured(videos, trackers, options.first)
+        options.output.mkdir(parents=True, exist_ok=True)
+        write(rows, options.output)
+        drawn = accuracy_against_time(rows, f"{Path(options.model).stem}, {len(videos)} held-out videos")
+        save(drawn, options.output, "speed")
+    except InputError as error:
+        sys.exit(str(error))
+    print((options.output / "speed.md").read_text(encoding="utf-8"))
+    print(f"{len(videos)} videos, {torch.get_num_threads()} threads, torch {torch.__version__}")
+
+
+def held_out(folder: Path) -> list[Video]:
+    """The folder's held-out sequences.
+
+    Raises:
+        InputError: it holds a benchmark for testing, or none that is held out.
+    """
+    dataset = load_dataset(folder)
+    refuse_tests(dataset, "choosing settings", "give the folder of training videos")
+    found = [video for video in dataset.sequences if matches(video.name, HELD_OUT) and video.visible[1:].any()]
+    if not found:
+        raise InputError(f"{folder}: none of its sequences is held out from training ({', '.join(HELD_OUT)})")
+    return found
+
+
+def _trackers(options: argparse.Namespace) -> dict[str, Tracker]:
+    """A tracker for each setting; one the model or the machine cannot have is left out, and that is said."""
+    names = options.only.split(",") if options.only else list(SETTINGS)
+    if unknown := [name for name in names if name not in SETTINGS]:
+        raise InputError(f"--only: unknown {', '.join(unknown)}; known are {', '.join(SETTINGS)}")
+    chosen = {name: SETTINGS[name] for name in names}
+    for text in options.setting:
+        name, _, changes = text.partition("=")
+        chosen[name] = {key: yaml.safe_load(value) for key, _, value in (c.partition("=") for c in changes.split(","))}
+    trackers = {}
+    for name, changes in chosen.items():
+        settings = {key: value for key, value in changes.items() if key != "backend"}
+        try:
+            trackers[name] = load(options.model, settings=settings, backend=changes.get("backend", "torch"))
+        except InputError as error:
+            print(f"left out: {name} ({error})", file=sys.stderr)
+    return trackers
+
+
+def measured(videos: Sequence[Video], trackers: Mapping[str, Tracker], first: int) -> list[dict[str, Any]]:
+    """A row of ``COLUMNS`` for each tracker."""
+    overlaps: dict[str, list[float]] = {name: [] for name in trackers}
+    seconds: dict[str, list[float]] = {name: [] for name in trackers}
+    for number, video in enumerate(videos, start=1):
+        print(f"{number}/{len(videos)} {video.name}", file=sys.stderr, flush=True)
+        for name, tracker in trackers.items():
+            overlap, taken = followed(tracker, video, first)
+            overlaps[name].append(overlap)
+            seconds[name] += taken
+    reference, rows = next(iter(overlaps.values())), []
+    for name, values in overlaps.items():
+        interval, against, times = bootstrap(values), compare(values, reference), np.array(seconds[name]) * 1e3
+        slow = float(np.sort(times)[-max(1, len(times) // 20) :].mean())
+        bounds = (float(np.mean(values)), interval.low, interval.high)
+        difference = (against.difference, against.interval.low, against.interval.high)
+        row = (name, *bounds, *difference, float(times.mean()), slow, 1e3 / float(times.mean()))
+        rows.append(dict(zip(COLUMNS, row, strict=True)))
+    return rows
+
+
+def followed(tracker: Tracker, video: Video, first: int) -> tuple[float, list[float]]:
+    """Mean overlap with the annotation over the first frames, and the seconds that each took."""
+    assert video.frames is not None
+    start = int(np.flatnonzero(video.visible)[0])
+    tracker.init(video.frames[start], tuple(video.boxes[start]))
+    overlaps, seconds = [], []
+    for index in range(start + 1, min(len(video), start + 1 + first)):
+        frame = video.frames[index]
+        begin = time.perf_counter()
+        result = tracker.update(frame)
+        seconds.append(time.perf_counter() - begin)
+        if video.visible[index]:
+            overlaps.append(float(iou(result.box, video.boxes[index])))
+    return (float(np.mean(overlaps)) if overlaps else float("nan")), seconds
+
+
+def write(rows: Sequence[Mapping[str, Any]], folder: Path) -> None:
+    """``speed.csv`` in full precision, and ``speed.md`` for reading."""
+    with (folder / "speed.csv").open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, COLUMNS)
+        table.writeheader()
+        table.writerows(rows)
+    lines = [f"| {' | '.join(COLUMNS)} |", f"|{'---|' * len(COLUMNS)}"]
+    for row in rows:
+        cells = [row[key] if key == "setting" else f"{row[key]:.{1 if _is_time(key) else 3}f}" for key in COLUMNS]
+        lines.append(f"| {' | '.join(cells)} |")
+    (folder / "speed.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _is_time(column: str) -> bool:
+    return column in ("ms", "slow ms", "frames/s")
+
+
+@styled
+def accuracy_against_time(rows: Sequence[Mapping[str, Any]], title: str) -> Any:
+    """Overlap against ms a frame; the line joins those that none beats in both."""
+    figure, axes = new_figure(1, 1, width=7.0, height=4.6)
+    axis = axes[0][0]
+    ranked = sorted(rows, key=lambda row: (row["ms"], -row["overlap"]))
+    best = np.maximum.accumulate([0.0, *(row["overlap"] for row in ranked)])
+    front = [row for row, before in zip(ranked, best, strict=False) if row["overlap"] > before]
+    axis.plot([row["ms"] for row in front], [row["overlap"] for row in front], color=MUTED, linewidth=1.2, zorder=1)
+    for row in rows:
+        colour = COLOURS[1] if row["setting"] in PRESETS else COLOURS[0]
+        axis.plot(row["ms"], row["overlap"], "o", color=colour, markersize=7, zorder=2)
+        place = (row["ms"], row["overlap"])
+        axis.annotate(row["setting"], place, (6, 3), textcoords="offset points", fontsize=7.5, color=INK)
+    axis.margins(x=0.15, y=0.12)
+    axis.set(xlabel="ms a frame (mean, the tracker alone)", ylabel="mean overlap", title=title)
+    return figure
+
+
+if __name__ == "__main__":
+    main()
