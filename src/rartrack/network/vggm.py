@@ -62,6 +62,13 @@ class VGGM(Backbone):
         return taps
 
 
+class _Normalisation(nn.LocalResponseNorm):
+    """In float32: processors have no 16-bit kernel for it."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input.float()).to(input.dtype)
+
+
 def _normalisation() -> nn.LocalResponseNorm:
     """Over five neighbouring channels, with the constants the network was published with."""
-    return nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2.0)
+    return _Normalisation(5, alpha=5e-4, beta=0.75, k=2.0)
