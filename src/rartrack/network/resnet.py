@@ -117,7 +117,7 @@ class Bottleneck(nn.Module):
         self.downsample = _shortcut(channels, out, stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        inner = _without_border(x) if self.stride > 1 else x
+        inner = without_border(x) if self.stride > 1 else x
         y = inner if self.early_stride else x
         y = F.relu(self.bn1(self.conv1(y)), inplace=True)
         y = F.relu(self.bn2(self.conv2(y)), inplace=True)
@@ -150,7 +150,7 @@ class BasicBlock(nn.Module):
         self.downsample = _shortcut(channels, mid, stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        inner = _without_border(x) if self.stride > 1 else x
+        inner = without_border(x) if self.stride > 1 else x
         y = F.relu(self.bn1(self.conv1(x)), inplace=True)
         y = self.bn2(self.conv2(y))
         shortcut = inner if self.downsample is None else self.downsample(inner)
@@ -185,7 +185,7 @@ def _shortcut(channels: int, out: int, stride: int) -> nn.Sequential | None:
     return nn.Sequential(nn.Conv2d(channels, out, 1, stride=stride, bias=False), nn.BatchNorm2d(out))
 
 
-def _without_border(x: Tensor) -> Tensor:
+def without_border(x: Tensor) -> Tensor:
     """Drop one cell a side, so that a strided 1x1 samples the centres 1, 3, 5, ... that an unpadded 3x3 has."""
     return x[:, :, 1:-1, 1:-1]
 

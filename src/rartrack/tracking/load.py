@@ -17,6 +17,7 @@ from rartrack.config import ModelConfig, override, preset_settings
 from rartrack.errors import InputError
 from rartrack.network.inference import pick_precision
 from rartrack.network.interface import Network
+from rartrack.network.packed import packed
 from rartrack.tracking.tracker import Tracker
 from rartrack.video import open_source
 
@@ -61,7 +62,7 @@ def load(
         own = checkpoint.config
         if backend == "torch":
             precision = pick_precision(_changed(own, changes).tracking.precision, place)
-            network = prepared_network(checkpoint, model, precision).to(place)
+            network = packed(prepared_network(checkpoint, model, precision).to(place))
         else:
             content = exported(checkpoint, model, lambda: prepared_network(checkpoint, model))
             network = open_exported(content, backend, model)

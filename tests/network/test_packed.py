@@ -1,0 +1,69 @@
+"""The network laid out for a processor computes what the prepared one does."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from rartrack.network.inference import prepare_for_inference
+from rartrack.network.packed import PackedConv2d, packed
+from rartrack.network.rar import RAR
+
+CASES = {
+    "bottlenecks": {"deformable": ()},
+    "deformable": {},
+    "Caffe strides": {"stage_stride": "1x1"},
+    "basic blocks": {"backbone": "resnet18", "levels": (3, 4)},
+    "deformable basic block": {"backbone": "resnet18", "levels": (3, 4), "deformable": ("layer2.1",)},
+    "no blocks": {"backbone": "vggm"},
+    "without attention": {"attention": False},
+}
+
+
+def two_steps(network: RAR) -> list[torch.Tensor]:
+    """Features of two steps, and the memory after them, in float32."""
+    crops = torch.randint(0, 256, (3, 3, 127, 127), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
+    with torch.inference_mode():
+        first, memory = network(crops, network.initial_memory(3))
+        second, memory = network(crops.flip(3), memory)
+    return [value.float() for value in (first, second, *memory.tensors().values())]
+
+
+def differences(found: list[torch.Tensor], wanted: list[torch.Tensor]) -> list[float]:
+    return [float((a - b).norm() / b.norm()) for a, b in zip(found, wanted, strict=True)]
+
+
+@pytest.mark.parametrize("changes", CASES.values(), ids=CASES)
+def test_same_features_and_memory(small, perturb, changes):
+    prepared = prepare_for_inference(perturb(RAR(small(**changes))).eval())
+    ours = packed(prepared)
+    assert ours is not prepared
+    assert max(differences(two_steps(ours), two_steps(prepared))) < 1e-5
+
+
+@pytest.mark.parametrize("changes", CASES.values(), ids=CASES)
+def test_in_16_bits_no_further_from_single_precision_than_the_prepared_one(small, perturb, changes):
+    network = perturb(RAR(small(**changes))).eval()
+    prepared = prepare_for_inference(network, torch.bfloat16)
+    ours, exact = packed(prepared), two_steps(prepare_for_inference(network))
+    assert ours is not prepared
+    pairs = zip(differences(two_steps(ours), exact), differences(two_steps(prepared), exact), strict=True)
+    assert all(found < 1.3 * expected for found, expected in pairs)
+
+
+def test_the_prepared_network_is_left_alone(small):
+    prepared = prepare_for_inference(RAR(small()).eval())
+    packed(prepared)
+    assert not any(isinstance(module, PackedConv2d) for module in prepared.modules())
+    assert not any(type(module) is nn.Conv2d for module in packed(prepared).backbone.modules())
+
+
+def test_where_torch_cannot_the_network_stays_as_it_is(small, monkeypatch):
+    prepared = prepare_for_inference(RAR(small()).eval())
+
+    def refuse(*_: object) -> None:
+        raise RuntimeError("not on this processor")
+
+    monkeypatch.setattr(torch._C._nn, "mkldnn_reorder_conv2d_weight", refuse)
+    assert packed(prepared) is prepared
