@@ -6,7 +6,7 @@ import numpy as np
 from numpy.testing import assert_allclose
 
 from rartrack.config import TrackingConfig
-from rartrack.tracking.localize import Candidates, at_scales, best_of, limited, moved, scale_exponents
+from rartrack.tracking.localize import Candidates, at_scales, best_of, limited, look_again, moved, scale_exponents
 
 FRAME = (320, 240)
 
@@ -27,7 +27,23 @@ def test_windows_of_one_target() -> None:
 
 def test_each_target_takes_its_own_best_weighted_window() -> None:
     candidates = Candidates(np.array([0, 0, 1, 1]), np.zeros((4, 2)), np.ones((4, 2)), np.array([1.0, 0.5, 1.0, 1.0]))
-    assert best_of(candidates, np.array([0.5, 0.9, 0.1, 0.2]), 2).tolist() == [0, 3]
+    assert best_of(candidates, np.array([0.5, 0.9, 0.1, 0.2])).tolist() == [0, 3]
+
+
+def test_targets_without_windows_are_passed_over() -> None:
+    candidates = Candidates(np.array([1, 3, 3]), np.zeros((3, 2)), np.ones((3, 2)), np.ones(3))
+    assert best_of(candidates, np.array([0.5, 0.1, 0.2])).tolist() == [0, 2]
+
+
+def test_a_second_look_is_where_the_target_seems_to_be_and_one_target_around() -> None:
+    last, found = np.array([[0.0, 0.0], [50.0, 40.0]]), np.array([[0.0, 0.0], [58.0, 41.0]])
+    size = np.array([[1.0, 1.0], [20.0, 10.0]])
+    again = look_again([1], last, found, size, 3 * size)
+    assert set(again.target) == {1}
+    assert_allclose(again.centre[0], [58, 41])
+    around = {(50.0 + x, 40.0 + y) for x in (-20, 0, 20) for y in (-10, 0, 10)} - {(50.0, 40.0)}
+    assert {tuple(centre) for centre in np.round(again.centre[1:], 9)} == around
+    assert_allclose(again.size, np.tile(size[1], (9, 1)))
 
 
 def test_an_image_displacement_survives_crop_and_cells() -> None:

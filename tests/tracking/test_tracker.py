@@ -47,6 +47,28 @@ def test_it_follows_a_moving_square(small_tracker: Make, scene) -> None:
     assert 0 <= result.score <= 1
 
 
+def test_a_second_look_finds_a_target_that_jumps_by_its_size(small_tracker: Make, scene) -> None:
+    jump = scene.side // 2  # each frame of the scene moves it by two pixels
+    found = []
+    for below in (0.0, 1.0):
+        tracker = small_tracker(scales=1, look_again_below=below)
+        tracker.init(scene.frame(0), scene.box(0))
+        found.append(iou(tracker.update(scene.frame(jump)).box, scene.box(jump)))
+    assert found[0] < 0.5 < 0.7 < found[1]
+
+
+def test_a_second_look_of_one_target_leaves_the_others_alone(small_tracker: Make, scene) -> None:
+    other = (150.0, 90.0, 24.0, 20.0)
+    jump = scene.side // 2
+    alone = small_tracker(scales=1)
+    alone.init(scene.frame(0), other)
+    expected = alone.update(scene.frame(jump))
+    both = small_tracker(scales=1, look_again_below=expected.score * 0.99)
+    both.init(scene.frame(0), {"jumps": scene.box(0), "stays": other})
+    found = both.update(scene.frame(jump))
+    assert_allclose(found["stays"].box, expected.box, atol=1e-3)
+
+
 def test_the_first_frame_finds_the_given_box_again(small_tracker: Make, scene) -> None:
     tracker = small_tracker(scales=1)
     tracker.init(scene.frame(0), scene.box(0))

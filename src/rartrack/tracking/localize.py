@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,9 @@ from rartrack.config import TrackingConfig
 
 STRIDE = 8
 """Pixels of a crop between neighbouring cells (paper, Table 1)."""
+
+_AGAIN = np.array([(x, y) for y in (-1, 0, 1) for x in (-1, 0, 1) if x or y]) / 3
+"""Where a second look is taken, in windows from the last place: a third, which is one target with the usual padding."""
 
 _SMALLEST = 1.0
 """Smallest side of a target in pixels."""
@@ -58,14 +62,32 @@ def at_scales(target: int, centre: Boxes, size: Boxes, config: TrackingConfig, s
     return Candidates(np.full(len(exponents), target), centres, factor[:, None] * size, weight)
 
 
-def best_of(candidates: Candidates, peaks: NDArray[np.float64], targets: int) -> NDArray[np.int_]:
-    """Index into the batch of each target's best window: the highest weighted peak."""
+def look_again(targets: Sequence[int], last: Boxes, found: Boxes, size: Boxes, window: Boxes) -> Candidates:
+    """Windows for a second look at targets hardly seen: one where each seems to be, eight around its last place.
+
+    What lies far off the middle of a window is faded by the window on the features; seen in full its peak says whether
+    it is the target.
+
+    Args:
+        targets: their positions.
+        last: (N, 2) x, y of every target's last place in pixels.
+        found: (N, 2) where each one's response was highest.
+        size: (N, 2) width and height.
+        window: (N, 2) of the search window.
+    """
+    places = [np.concatenate([found[target][None], last[target] + _AGAIN * window[target]]) for target in targets]
+    owner = np.repeat(targets, 1 + len(_AGAIN))
+    return Candidates(owner, np.concatenate(places), size[owner], np.ones(len(owner)))
+
+
+def best_of(candidates: Candidates, peaks: NDArray[np.float64]) -> NDArray[np.int_]:
+    """Index into the batch of the best window, that of the highest weighted peak, of each target that has windows."""
     weighted = candidates.weight * peaks
-    best = np.empty(targets, dtype=int)
-    for target in range(targets):
+    best = []
+    for target in np.unique(candidates.target):
         own = np.flatnonzero(candidates.target == target)
-        best[target] = own[np.argmax(weighted[own])]
-    return best
+        best.append(own[np.argmax(weighted[own])])
+    return np.array(best, dtype=int)
 
 
 def moved(centre: Boxes, window: Boxes, shift: Boxes, side: int) -> Boxes:

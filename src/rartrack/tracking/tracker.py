@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from rartrack.boxes import Box, as_box, centre_size, from_centre_size
 from rartrack.boxes import Boxes as BoxArray
@@ -18,8 +19,8 @@ from rartrack.filter.scale import best_scale, learn_scale, respond_scale
 from rartrack.network.interface import Network
 from rartrack.results import Result, Status
 from rartrack.tracking.crops import Image
-from rartrack.tracking.localize import Candidates, at_scales, best_of, limited, moved
-from rartrack.tracking.model import Model
+from rartrack.tracking.localize import Candidates, at_scales, best_of, limited, look_again, moved
+from rartrack.tracking.model import Model, Pass
 from rartrack.tracking.scale import SETTINGS, scale_samples
 from rartrack.tracking.state import TrackerState
 from rartrack.tracking.status import next_status, score_of, search_places
@@ -142,7 +143,7 @@ class Tracker:
     def _localize(
         self, frame: Image, frame_size: tuple[int, int], state: TrackerState
     ) -> tuple[TrackerState, list[float]]:
-        """All windows of all targets in one batch; then each target's best."""
+        """All windows of all targets in one batch; then each target's best, after a second look where that is poor."""
         tracking, model = self.config.tracking, self.model
         candidates = self._candidates(state, frame_size)
         crops = model.search_crops(frame, candidates.centre, candidates.size)
@@ -151,17 +152,22 @@ class Tracker:
         else:
             template, search = model.passes(state.waiting.crops, crops)
             state = learned(model, state, template)
-        filter, memory = state.filter, state.memory
-        if not np.array_equal(candidates.target, np.arange(len(state))):  # else each target has one window
-            owner = torch.as_tensor(candidates.target, device=model.device)
-            filter, memory = filter[owner], memory[owner]
-        peaks, shifts, _ = model.search(search, filter, memory)
-        best = best_of(candidates, np.where(np.isnan(peaks), 0.0, peaks), len(state))
-        windows = model.windows(candidates.size[best])
-        centre = moved(candidates.centre[best], windows, shifts[best], model.side)
-        size = (1 - tracking.scale_rate) * state.size + tracking.scale_rate * candidates.size[best]
+        peaks, centre, found_size = self._best(search, candidates, state)
+        poor = [
+            target
+            for target, status in enumerate(state.status)
+            if status is not Status.LOST and score_of(peaks[target]) < tracking.look_again_below
+        ]
+        if poor:
+            again = look_again(poor, state.centre, centre, state.size, model.windows(state.size))
+            (search,) = model.passes(model.search_crops(frame, again.centre, again.size))
+            second, centres, sizes = self._best(search, again, state)
+            for row, target in enumerate(poor):
+                if second[row] > peaks[target]:
+                    peaks[target], centre[target], found_size[target] = second[row], centres[row], sizes[row]
+        size = (1 - tracking.scale_rate) * state.size + tracking.scale_rate * found_size
         centre, size = limited(centre, size, state.first_size, frame_size, tracking)
-        scores = [score_of(peak) for peak in peaks[best]]
+        scores = [score_of(peak) for peak in peaks]
         judged = [
             next_status(status, int(unseen), score, tracking)
             for status, unseen, score in zip(state.status, state.unseen, scores, strict=True)
@@ -177,6 +183,20 @@ class Tracker:
             hint=centre,
         )
         return after, scores
+
+    def _best(
+        self, search: Pass, candidates: Candidates, state: TrackerState
+    ) -> tuple[NDArray[np.float64], BoxArray, BoxArray]:
+        """Of each target that is sought, in order: its highest peak (M,), and centre and size (M, 2) there."""
+        filter, memory, model = state.filter, state.memory, self.model
+        if not np.array_equal(candidates.target, np.arange(len(state))):  # else each target has one window
+            owner = torch.as_tensor(candidates.target, device=model.device)
+            filter, memory = filter[owner], memory[owner]
+        peaks, shifts, _ = model.search(search, filter, memory)
+        peaks = np.where(np.isnan(peaks), 0.0, peaks)
+        best = best_of(candidates, peaks)
+        windows = model.windows(candidates.size[best])
+        return peaks[best], moved(candidates.centre[best], windows, shifts[best], model.side), candidates.size[best]
 
     def _candidates(self, state: TrackerState, frame_size: tuple[int, int]) -> Candidates:
         tracking = self.config.tracking
