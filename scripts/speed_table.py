@@ -47,6 +47,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "scales 2": {"tracking.scale_interval": 2},
     "scales 3": {"tracking.scale_interval": 3},
     "scales 5": {"tracking.scale_interval": 5},
+    "alternate scales": {"tracking.alternate_scales": True},
+    "scales 1 alternate": {"tracking.scale_interval": 1, "tracking.alternate_scales": True},
     "no scales": {"tracking.scales": 1},
     "update 1": {"tracking.update_interval": 1},
     "update 2": {"tracking.update_interval": 2},

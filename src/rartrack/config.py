@@ -93,6 +93,8 @@ class TrackingConfig:
     """How much of the best scale's change is taken over (DCFNet)."""
     scale_interval: int = 1
     """Search the other scales every so many frames; between, the current scale alone."""
+    alternate_scales: bool = False
+    """Where scales are searched, search the smaller ones and the larger ones in turn: two crops instead of three."""
     scale_search: Literal["pyramid", "dsst"] = "pyramid"
     """Scales by the correlation filter itself, or by DSST's one-dimensional filter (the ablation)."""
     shared_context: bool = False

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import pytest
 from numpy.testing import assert_allclose
 
 from rartrack.config import TrackingConfig
-from rartrack.tracking.localize import Candidates, at_scales, best_of, limited, look_again, moved, scale_exponents
+from rartrack.tracking.localize import (
+    Candidates,
+    at_scales,
+    best_of,
+    exponents_searched,
+    limited,
+    look_again,
+    moved,
+    scale_exponents,
+)
 
 FRAME = (320, 240)
 
@@ -17,9 +29,25 @@ def test_scale_exponents_are_centred_and_hold_zero() -> None:
     assert scale_exponents(1).tolist() == [0]
 
 
+@pytest.mark.parametrize(
+    ("settings", "searched"),
+    [
+        ({}, [[-1, 0, 1]] * 6),
+        ({"scale_interval": 3}, [[0], [0], [-1, 0, 1], [0], [0], [-1, 0, 1]]),
+        ({"alternate_scales": True}, [[0, 1], [-1, 0], [0, 1], [-1, 0], [0, 1], [-1, 0]]),
+        ({"alternate_scales": True, "scale_interval": 2}, [[0], [0, 1], [0], [-1, 0], [0], [0, 1]]),
+        ({"alternate_scales": True, "scales": 5, "scale_interval": 3}, [[0], [0], [0, 1, 2], [0], [0], [-2, -1, 0]]),
+        ({"scale_search": "dsst"}, [[0]] * 6),
+    ],
+)
+def test_scales_searched_in_the_first_six_frames(settings: dict[str, Any], searched: list[list[int]]) -> None:
+    config = TrackingConfig(**settings)
+    assert [exponents_searched(frame, config).tolist() for frame in range(1, 7)] == searched
+
+
 def test_windows_of_one_target() -> None:
     config = TrackingConfig(scale_step=1.1, scale_penalty=0.9)
-    found = at_scales(2, np.array([50.0, 40.0]), np.array([20.0, 10.0]), config, search_scales=True)
+    found = at_scales(2, np.array([50.0, 40.0]), np.array([20.0, 10.0]), config, scale_exponents(3))
     assert_allclose(found.size, [[20 / 1.1, 10 / 1.1], [20, 10], [22, 11]])
     assert_allclose(found.weight, [0.9, 1, 0.9])
     assert found.target.tolist() == [2, 2, 2]

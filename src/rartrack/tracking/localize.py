@@ -53,9 +53,21 @@ def scale_exponents(scales: int) -> NDArray[np.int_]:
     return np.arange(scales) - (scales - 1) // 2
 
 
-def at_scales(target: int, centre: Boxes, size: Boxes, config: TrackingConfig, search_scales: bool) -> Candidates:
-    """Windows for one target at its last place, one per scale (the current one alone unless ``search_scales``)."""
-    exponents = scale_exponents(config.scales if search_scales else 1)
+def exponents_searched(frame: int, config: TrackingConfig) -> NDArray[np.int_]:
+    """Exponents of the scales that are searched in a frame, counted from 0 at ``init``: 0 alone where none is due."""
+    if config.scale_search != "pyramid" or frame % config.scale_interval:
+        return scale_exponents(1)
+    exponents = scale_exponents(config.scales)
+    if config.alternate_scales:
+        sign = 1 if frame // config.scale_interval % 2 else -1
+        exponents = exponents[sign * exponents >= 0]
+    return exponents
+
+
+def at_scales(
+    target: int, centre: Boxes, size: Boxes, config: TrackingConfig, exponents: NDArray[np.int_]
+) -> Candidates:
+    """Windows for one target at its last place, one for each exponent of a scale."""
     factor = config.scale_step ** exponents.astype(np.float64)
     weight = config.scale_penalty ** np.abs(exponents).astype(np.float64)
     centres = np.repeat(centre[None], len(exponents), axis=0)

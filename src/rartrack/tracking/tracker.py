@@ -19,7 +19,7 @@ from rartrack.filter.scale import best_scale, learn_scale, respond_scale
 from rartrack.network.interface import Network
 from rartrack.results import Result, Status
 from rartrack.tracking.crops import Image
-from rartrack.tracking.localize import Candidates, at_scales, best_of, limited, look_again, moved
+from rartrack.tracking.localize import Candidates, at_scales, best_of, exponents_searched, limited, look_again, moved
 from rartrack.tracking.model import Model, Pass
 from rartrack.tracking.scale import SETTINGS, scale_samples
 from rartrack.tracking.state import TrackerState
@@ -200,14 +200,13 @@ class Tracker:
 
     def _candidates(self, state: TrackerState, frame_size: tuple[int, int]) -> Candidates:
         tracking = self.config.tracking
-        pyramid = tracking.scale_search == "pyramid"
-        search_scales = pyramid and (state.frame + 1) % tracking.scale_interval == 0
+        exponents = exponents_searched(state.frame + 1, tracking)
         windows = self.model.windows(state.size)
         parts = []
         for target, status in enumerate(state.status):
             centre, size = state.centre[target], state.size[target]
             if status is not Status.LOST:
-                parts.append(at_scales(target, centre, size, tracking, search_scales))
+                parts.append(at_scales(target, centre, size, tracking, exponents))
                 continue
             # The hint first: a target seen off-centre, faded by the window, is looked at again in full.
             step = int(state.unseen[target]) - tracking.lost_after
