@@ -13,13 +13,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_allclose
 
 import rartrack
 from rartrack import checkpoints
+from rartrack.backends.runtimes import backend_precision
 from rartrack.cli import main
 from rartrack.errors import InputError
 from rartrack.evaluation.trackers import parse_tracker
+from rartrack.network.inference import pick_precision
 from rartrack.tracking.load import load, pick_device
 
 OTHERS = [
@@ -31,8 +34,8 @@ OTHERS = [
 ]
 EXAMPLES = Path(__file__).parents[2] / "examples"
 BOX = (40.0, 60.0, 30.0, 30.0)
-SETTINGS = {"tracking.scales": 1}
-"""Two scales that fit as well could be told apart by the last bit."""
+SETTINGS = {"tracking.scales": 1, "tracking.precision": "float32"}
+"""Two scales that fit as well could be told apart by the last bit, and ``auto`` is another precision per backend."""
 
 
 def picture(index: int) -> np.ndarray:
@@ -92,7 +95,7 @@ def test_the_command_exports_a_file_that_can_be_tracked_with(
     words = ["track", str(frames), "--box", "40,60,30,30", "--results", str(table)]
     assert main([*words, "--model", str(output), "--backend", "onnx"]) == 0
     last = table.read_text().splitlines()[-1].split(",")
-    with_torch = list(rartrack.track(frames, BOX, model))[-1]
+    with_torch = list(rartrack.track(frames, BOX, model, settings={"tracking.precision": "float32"}))[-1]
     assert_allclose([float(number) for number in last[3:7]], with_torch.box, atol=0.02)
     assert parse_tracker(str(output), backend="onnx").describe()["backend"].startswith("onnxruntime ")
     capsys.readouterr()
@@ -110,6 +113,42 @@ def test_evaluates_trackers_take_a_backend(model: Path) -> None:
     tracker = spec.build(1)
     tracker.init(picture(0), BOX)
     assert_allclose(tracker.update(picture(0)).box, BOX, atol=1)
+
+
+@pytest.mark.parametrize(
+    ("backend", "wanted", "found"),
+    [
+        ("onnx", "auto", "float32"),
+        ("onnx", "float32", "float32"),
+        ("openvino", "float32", "float32"),
+        ("openvino", "bfloat16", "bfloat16"),
+    ],
+)
+def test_results_say_the_precision(model: Path, backend: str, wanted: str, found: str) -> None:
+    pytest.importorskip("onnxruntime" if backend == "onnx" else backend)
+    spec = parse_tracker(str(model), "cpu", {"tracking.precision": wanted}, backend=backend)
+    assert spec.describe()["precision"] == found
+
+
+def test_auto_is_in_openvino_what_it_is_in_torch() -> None:
+    processor = torch.device("cpu")
+    assert backend_precision("auto", "openvino", processor) == pick_precision("auto", processor)
+
+
+@pytest.mark.parametrize(
+    ("backend", "wanted", "choices"),
+    [
+        ("onnx", "bfloat16", "auto, float32;"),
+        ("onnx", "float16", "auto, float32;"),
+        ("openvino", "float16", "auto, float32, bfloat16;"),
+    ],
+)
+@pytest.mark.usefixtures("cache")
+def test_a_precision_that_a_backend_has_not_is_one_line(model: Path, backend: str, wanted: str, choices: str) -> None:
+    pytest.importorskip("onnxruntime" if backend == "onnx" else backend)
+    with pytest.raises(InputError, match=f"the backend {backend} computes in {choices}") as caught:
+        load(model, settings={"tracking.precision": wanted}, backend=backend)
+    assert "\n" not in str(caught.value)
 
 
 def test_an_unknown_backend_names_the_choices(model: Path, frames: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -176,7 +215,7 @@ def test_the_example_without_torch_follows_as_the_tracker_does(model: Path, tmp_
     tracking = replace(checkpoint.config.tracking, scales=scales, update_interval=2)
     checkpoints.save(settings, replace(checkpoint, config=replace(checkpoint.config, tracking=tracking)))
     assert main(["export", str(settings), "--output", str(exported)]) == 0
-    ours = load(settings)
+    ours = load(settings, settings={"tracking.precision": "float32"})
     ours.init(picture(0), BOX)
     expected = [(*found.box, found.score) for found in map(ours.update, map(picture, range(1, 7)))]
     script = (
