@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-import json
-import subprocess
-import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -15,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
+from small_models import BOX, picture
 
 import rartrack
-from rartrack import checkpoints
 from rartrack.backends.runtimes import backend_precision
 from rartrack.cli import main
 from rartrack.errors import InputError
@@ -32,19 +28,8 @@ OTHERS = [
         marks=pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="openvino is not installed"),
     ),
 ]
-EXAMPLES = Path(__file__).parents[2] / "examples"
-BOX = (40.0, 60.0, 30.0, 30.0)
 SETTINGS = {"tracking.scales": 1, "tracking.precision": "float32"}
 """Two scales that fit as well could be told apart by the last bit, and ``auto`` is another precision per backend."""
-
-
-def picture(index: int) -> np.ndarray:
-    """A textured square that slides over a smooth background."""
-    draw = np.random.default_rng(0)
-    image = cv2.GaussianBlur(draw.integers(0, 255, (180, 240, 3), dtype=np.uint8), (0, 0), 5)
-    patch = cv2.resize(draw.integers(0, 255, (6, 6, 3), dtype=np.uint8), (30, 30), interpolation=cv2.INTER_NEAREST)
-    image[60 + index : 90 + index, 40 + 2 * index : 70 + 2 * index] = patch
-    return image
 
 
 def boxes(tracker: rartrack.Tracker, frames: int = 7) -> np.ndarray:
@@ -205,28 +190,3 @@ def test_other_backends_run_on_the_processor() -> None:
 def test_crops_of_two_sizes_need_torch(model: Path) -> None:
     with pytest.raises(InputError, match=r"tracking\.shared_context"):
         load(model, settings={"tracking.shared_context": True}, backend="onnx")
-
-
-@pytest.mark.parametrize("scales", [1, 3])
-def test_the_example_without_torch_follows_as_the_tracker_does(model: Path, tmp_path: Path, scales: int) -> None:
-    exported = tmp_path / "small.onnx"
-    settings = tmp_path / "settings.safetensors"
-    checkpoint = checkpoints.load(model)
-    tracking = replace(checkpoint.config.tracking, scales=scales, update_interval=2)
-    checkpoints.save(settings, replace(checkpoint, config=replace(checkpoint.config, tracking=tracking)))
-    assert main(["export", str(settings), "--output", str(exported)]) == 0
-    ours = load(settings, settings={"tracking.precision": "float32"})
-    ours.init(picture(0), BOX)
-    expected = [(*found.box, found.score) for found in map(ours.update, map(picture, range(1, 7)))]
-    script = (
-        "import sys, numpy; sys.path.insert(0, sys.argv[1]); import without_torch\n"
-        "tracker, frames = without_torch.Tracker(sys.argv[2]), numpy.load(sys.argv[3])\n"
-        f"tracker.init(frames[0], {BOX})\n"
-        "print([[*map(float, box), score] for box, score in map(tracker.update, frames[1:])])\n"
-        "assert not {'torch', 'rartrack'} & set(sys.modules)\n"
-    )
-    np.save(tmp_path / "frames.npy", np.stack([picture(index) for index in range(7)]))
-    words = [sys.executable, "-c", script, EXAMPLES, exported, tmp_path / "frames.npy"]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, env={"PATH": "", "OMP_NUM_THREADS": "1"})
-    assert done.returncode == 0, done.stderr
-    assert_allclose(json.loads(done.stdout), expected, atol=0.05)
