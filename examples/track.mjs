@@ -20,8 +20,9 @@ class Tracker {
     tracker.session = await ort.InferenceSession.create(file);
     const config = JSON.parse(metadata(fs.readFileSync(file)).config);
     Object.assign(tracker, { filter: config.filter, tracking: config.tracking, side: config.network.input_size });
-    if (config.filter.form !== "exact" || config.tracking.scale_search !== "pyramid")
-      throw new Error(`${file}: only the exact filter with a pyramid of scales is shown here`);
+    const { scale_search, displacement_window } = config.tracking;
+    if (config.filter.form !== "exact" || scale_search !== "pyramid" || displacement_window)
+      throw new Error(`${file}: only the exact filter, a pyramid of scales and no displacement window are shown here`);
     const n = (tracker.n = Math.floor((tracker.side - 7) / STRIDE));
     tracker.D = config.network.feature_channels;
     const hann = range(n).map((i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / (n - 1)));
