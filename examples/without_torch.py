@@ -30,8 +30,9 @@ class Tracker:
         self.names = [entry.name for entry in self.session.get_outputs()]
         config = json.loads(self.session.get_modelmeta().custom_metadata_map["config"])
         self.filter, self.tracking = config["filter"], config["tracking"]
-        if (self.filter["form"], self.tracking["scale_search"]) != ("exact", "pyramid"):
-            sys.exit(f"{path}: only the exact filter with a pyramid of scales is shown here")
+        found = self.filter["form"], self.tracking["scale_search"], self.tracking["displacement_window"]
+        if found != ("exact", "pyramid", 0):
+            sys.exit(f"{path}: only the exact filter, a pyramid of scales and no displacement window are shown here")
         self.side = config["network"]["input_size"]
         self.cells = (self.side - 7) // STRIDE
         hann = np.hanning(self.cells)

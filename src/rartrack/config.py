@@ -123,8 +123,8 @@ class TrackingConfig:
     search_windows: int = 4
     """Windows searched around in each frame, besides the last place, for a lost target."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """Of the network, where torch runs it; the filter has single or double precision always. ``auto``: bfloat16 where
-    the device computes in it, float16 on older GPUs, else float32."""
+    """Of the network; the filter has single or double precision always. ``auto``: bfloat16 where the device computes in
+    it, float16 on older GPUs, else float32; the backend onnx has float32 alone, openvino that and bfloat16."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 

@@ -1,9 +1,11 @@
-"""Networks small enough to be exported in a test."""
+"""Networks small enough to be exported in a test, and something to track with them."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
+import numpy as np
 import torch
 from torch import nn
 
@@ -11,6 +13,18 @@ from rartrack.checkpoints import Checkpoint
 from rartrack.config import ModelConfig
 from rartrack.network.rar import RAR
 from small_network import SMALL
+
+BOX = (40.0, 60.0, 30.0, 30.0)
+"""Of the square in the first ``picture``."""
+
+
+def picture(index: int) -> np.ndarray:
+    """A textured square that slides over a smooth background."""
+    draw = np.random.default_rng(0)
+    image = cv2.GaussianBlur(draw.integers(0, 255, (180, 240, 3), dtype=np.uint8), (0, 0), 5)
+    patch = cv2.resize(draw.integers(0, 255, (6, 6, 3), dtype=np.uint8), (30, 30), interpolation=cv2.INTER_NEAREST)
+    image[60 + index : 90 + index, 40 + 2 * index : 70 + 2 * index] = patch
+    return image
 
 
 def trained(**changes: object) -> Checkpoint:

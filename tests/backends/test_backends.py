@@ -21,6 +21,7 @@ from rartrack.checkpoints import Checkpoint
 from rartrack.config import to_dict
 from rartrack.errors import InputError
 from rartrack.network.deformable import DeformableConv2d
+from rartrack.network.inference import pick_precision
 from rartrack.network.memory import Memory
 from rartrack.network.rar import RAR
 from small_network import SMALL
@@ -104,6 +105,28 @@ def test_a_network_without_memory(without_memory: Pair, backend: str) -> None:
     runtime = open_exported(content, backend, "small")
     assert not runtime.initial_memory(2).levels
     assert_agree(network, runtime, 2)
+
+
+def test_openvino_in_bfloat16_differs_by_rounding(with_memory: Pair) -> None:
+    pytest.importorskip("openvino")
+    _, content = with_memory
+    exact = open_exported(content, "openvino", "small", torch.float32)
+    rounded = open_exported(content, "openvino", "small", torch.bfloat16)
+    expected, _ = exact(crops(2), exact.initial_memory(2))
+    found, after = rounded(crops(2), rounded.initial_memory(2))
+    assert not torch.equal(found, expected) or pick_precision("auto", torch.device("cpu")) == torch.float32
+    assert found.dtype == next(iter(after.tensors().values())).dtype == torch.float32
+    assert (found - expected).norm() < 0.05 * expected.norm()
+
+
+def test_a_memory_in_bfloat16_is_taken(with_memory: Pair) -> None:
+    """A state goes on in another backend than the one that made it."""
+    network, content = with_memory
+    runtime = open_exported(content, "onnx", "small")
+    _, memory = network(crops(1), network.initial_memory(1))
+    rounded = Memory.from_tensors({name: tensor.bfloat16() for name, tensor in memory.tensors().items()})
+    expected, _ = runtime(crops(1, seed=1), memory)
+    assert (runtime(crops(1, seed=1), rounded)[0] - expected).norm() < 0.05 * expected.norm()
 
 
 @pytest.mark.parametrize("backend", OTHERS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -70,6 +71,27 @@ def test_another_model_or_other_code_is_exported_anew(
     exports()
     assert exports.count == 2
     assert len(kept(tmp_path)) == 3
+
+
+def test_the_networks_used_last_are_kept(exports: Exports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rartrack.backends.cache.KEPT", 2)
+
+    def by_code(version: str) -> None:
+        monkeypatch.setattr("rartrack.backends.cache.source_digest", lambda *_: version)
+        exports()
+
+    for version in ("first", "second"):
+        by_code(version)
+    for age, path in enumerate(kept(tmp_path)):
+        os.utime(path, (1000 + age, 1000 + age))
+    by_code("first")  # used again, so the second is the one that goes
+    by_code("third")
+    assert exports.count == 3
+    assert len(kept(tmp_path)) == 2
+    by_code("first")
+    assert exports.count == 3
+    by_code("second")
+    assert exports.count == 4
 
 
 def test_a_cache_that_cannot_be_written_is_one_line(

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import importlib.util
-import json
-import subprocess
-import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_allclose
+from small_models import BOX, picture
 
 import rartrack
-from rartrack import checkpoints
+from rartrack.backends.runtimes import backend_precision
 from rartrack.cli import main
 from rartrack.errors import InputError
 from rartrack.evaluation.trackers import parse_tracker
+from rartrack.network.inference import pick_precision
 from rartrack.tracking.load import load, pick_device
 
 OTHERS = [
@@ -29,19 +28,8 @@ OTHERS = [
         marks=pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="openvino is not installed"),
     ),
 ]
-EXAMPLES = Path(__file__).parents[2] / "examples"
-BOX = (40.0, 60.0, 30.0, 30.0)
-SETTINGS = {"tracking.scales": 1}
-"""Two scales that fit as well could be told apart by the last bit."""
-
-
-def picture(index: int) -> np.ndarray:
-    """A textured square that slides over a smooth background."""
-    draw = np.random.default_rng(0)
-    image = cv2.GaussianBlur(draw.integers(0, 255, (180, 240, 3), dtype=np.uint8), (0, 0), 5)
-    patch = cv2.resize(draw.integers(0, 255, (6, 6, 3), dtype=np.uint8), (30, 30), interpolation=cv2.INTER_NEAREST)
-    image[60 + index : 90 + index, 40 + 2 * index : 70 + 2 * index] = patch
-    return image
+SETTINGS = {"tracking.scales": 1, "tracking.precision": "float32"}
+"""Two scales that fit as well could be told apart by the last bit, and ``auto`` is another precision per backend."""
 
 
 def boxes(tracker: rartrack.Tracker, frames: int = 7) -> np.ndarray:
@@ -92,7 +80,7 @@ def test_the_command_exports_a_file_that_can_be_tracked_with(
     words = ["track", str(frames), "--box", "40,60,30,30", "--results", str(table)]
     assert main([*words, "--model", str(output), "--backend", "onnx"]) == 0
     last = table.read_text().splitlines()[-1].split(",")
-    with_torch = list(rartrack.track(frames, BOX, model))[-1]
+    with_torch = list(rartrack.track(frames, BOX, model, settings={"tracking.precision": "float32"}))[-1]
     assert_allclose([float(number) for number in last[3:7]], with_torch.box, atol=0.02)
     assert parse_tracker(str(output), backend="onnx").describe()["backend"].startswith("onnxruntime ")
     capsys.readouterr()
@@ -110,6 +98,42 @@ def test_evaluates_trackers_take_a_backend(model: Path) -> None:
     tracker = spec.build(1)
     tracker.init(picture(0), BOX)
     assert_allclose(tracker.update(picture(0)).box, BOX, atol=1)
+
+
+@pytest.mark.parametrize(
+    ("backend", "wanted", "found"),
+    [
+        ("onnx", "auto", "float32"),
+        ("onnx", "float32", "float32"),
+        ("openvino", "float32", "float32"),
+        ("openvino", "bfloat16", "bfloat16"),
+    ],
+)
+def test_results_say_the_precision(model: Path, backend: str, wanted: str, found: str) -> None:
+    pytest.importorskip("onnxruntime" if backend == "onnx" else backend)
+    spec = parse_tracker(str(model), "cpu", {"tracking.precision": wanted}, backend=backend)
+    assert spec.describe()["precision"] == found
+
+
+def test_auto_is_in_openvino_what_it_is_in_torch() -> None:
+    processor = torch.device("cpu")
+    assert backend_precision("auto", "openvino", processor) == pick_precision("auto", processor)
+
+
+@pytest.mark.parametrize(
+    ("backend", "wanted", "choices"),
+    [
+        ("onnx", "bfloat16", "auto, float32;"),
+        ("onnx", "float16", "auto, float32;"),
+        ("openvino", "float16", "auto, float32, bfloat16;"),
+    ],
+)
+@pytest.mark.usefixtures("cache")
+def test_a_precision_that_a_backend_has_not_is_one_line(model: Path, backend: str, wanted: str, choices: str) -> None:
+    pytest.importorskip("onnxruntime" if backend == "onnx" else backend)
+    with pytest.raises(InputError, match=f"the backend {backend} computes in {choices}") as caught:
+        load(model, settings={"tracking.precision": wanted}, backend=backend)
+    assert "\n" not in str(caught.value)
 
 
 def test_an_unknown_backend_names_the_choices(model: Path, frames: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -166,28 +190,3 @@ def test_other_backends_run_on_the_processor() -> None:
 def test_crops_of_two_sizes_need_torch(model: Path) -> None:
     with pytest.raises(InputError, match=r"tracking\.shared_context"):
         load(model, settings={"tracking.shared_context": True}, backend="onnx")
-
-
-@pytest.mark.parametrize("scales", [1, 3])
-def test_the_example_without_torch_follows_as_the_tracker_does(model: Path, tmp_path: Path, scales: int) -> None:
-    exported = tmp_path / "small.onnx"
-    settings = tmp_path / "settings.safetensors"
-    checkpoint = checkpoints.load(model)
-    tracking = replace(checkpoint.config.tracking, scales=scales, update_interval=2)
-    checkpoints.save(settings, replace(checkpoint, config=replace(checkpoint.config, tracking=tracking)))
-    assert main(["export", str(settings), "--output", str(exported)]) == 0
-    ours = load(settings)
-    ours.init(picture(0), BOX)
-    expected = [(*found.box, found.score) for found in map(ours.update, map(picture, range(1, 7)))]
-    script = (
-        "import sys, numpy; sys.path.insert(0, sys.argv[1]); import without_torch\n"
-        "tracker, frames = without_torch.Tracker(sys.argv[2]), numpy.load(sys.argv[3])\n"
-        f"tracker.init(frames[0], {BOX})\n"
-        "print([[*map(float, box), score] for box, score in map(tracker.update, frames[1:])])\n"
-        "assert not {'torch', 'rartrack'} & set(sys.modules)\n"
-    )
-    np.save(tmp_path / "frames.npy", np.stack([picture(index) for index in range(7)]))
-    words = [sys.executable, "-c", script, EXAMPLES, exported, tmp_path / "frames.npy"]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, env={"PATH": "", "OMP_NUM_THREADS": "1"})
-    assert done.returncode == 0, done.stderr
-    assert_allclose(json.loads(done.stdout), expected, atol=0.05)

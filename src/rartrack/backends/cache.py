@@ -18,6 +18,8 @@ from rartrack.outputs import replace_file, user_cache
 from rartrack.sources import source_digest
 
 _DIGITS = 32
+KEPT = 8
+"""Networks kept: the ones used last. More than one works with at a time, and a few hundred MB at most."""
 
 
 def default_folder() -> Path:
@@ -48,11 +50,12 @@ def exported(checkpoint: Checkpoint, model: str | Path, prepared: Callable[[], R
         return kept
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / f"{key}.lock"):  # of several processes that begin at once, one exports
+        with FileLock(folder / "lock"):  # of several processes that begin at once, one exports
             kept = _kept(folder, key)
             if kept is None:
                 kept, _ = export(prepared(), checkpoint, fingerprint)
                 replace_file(folder / f"{key}-{_digest(kept)}.onnx", kept)
+                _remove_all_but_newest(folder)
     except OSError as error:
         raise InputError(
             f"{folder}: cannot keep the exported network: {error.strerror}; set XDG_CACHE_HOME to another folder"
@@ -65,9 +68,22 @@ def _kept(folder: Path, key: str) -> bytes | None:
         with suppress(OSError):
             content = path.read_bytes()
             if path.name == f"{key}-{_digest(content)}.onnx":
+                with suppress(OSError):  # a folder that can only be read serves too
+                    path.touch()
                 return content
             path.unlink()
     return None
+
+
+def _remove_all_but_newest(folder: Path) -> None:
+    """Keep the ``KEPT`` networks that were used last."""
+    used = []
+    for path in folder.glob("*.onnx"):
+        with suppress(OSError):
+            used.append((path.stat().st_mtime_ns, path))
+    for _, path in sorted(used, reverse=True)[KEPT:]:
+        with suppress(OSError):
+            path.unlink()
 
 
 def _digest(content: bytes) -> str:

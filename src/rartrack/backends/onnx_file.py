@@ -32,6 +32,8 @@ from rartrack.network.rar import RAR
 FORMAT = "1"
 SUFFIX = ".onnx"
 OPSET = 20
+QUANTIZED = "quantized"
+"""Key of the metadata that says what a quantised file was calibrated on, and its error, JSON."""
 TOLERANCE = 1e-3
 """Largest difference from torch, relative to the largest value, at which an export is accepted; 1e-6 is usual."""
 CropType = Literal["uint8", "float32"]
@@ -39,11 +41,16 @@ CropType = Literal["uint8", "float32"]
 
 @dataclass(frozen=True)
 class OnnxFile:
-    """An exported network: the file's content and what its metadata say."""
+    """An exported network: the file's content and what its metadata say.
+
+    Attributes:
+        quantized: what a file in eight-bit integers was calibrated on, see ``rartrack.backends.quantize``; else None.
+    """
 
     content: bytes
     config: ModelConfig
     fingerprint: str
+    quantized: dict[str, Any] | None = None
 
 
 def export(network: RAR, checkpoint: Checkpoint, fingerprint: str, crops: CropType = "uint8") -> tuple[bytes, float]:
@@ -121,7 +128,8 @@ def read(path: str | Path) -> OnnxFile:
     if about["rartrack"] != FORMAT:
         raise InputError(f"{path}: export format {about['rartrack']}, this version reads {FORMAT}; update rartrack")
     config = from_dict(ModelConfig, json.loads(about["config"]), where=f"{path}: config")
-    return OnnxFile(content, config, about["fingerprint"])
+    quantized = json.loads(about[QUANTIZED]) if QUANTIZED in about else None
+    return OnnxFile(content, config, about["fingerprint"], quantized)
 
 
 def _converted(network: RAR, crops: CropType) -> Any:

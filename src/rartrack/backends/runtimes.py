@@ -14,9 +14,12 @@ from torch import Tensor
 
 from rartrack.backends import backend_version, check_backend, need
 from rartrack.errors import InputError
+from rartrack.network.inference import pick_precision
 from rartrack.network.memory import Memory
 
 Arrays = dict[str, NDArray[Any]]
+_PRECISIONS = {"onnx": (torch.float32,), "openvino": (torch.float32, torch.bfloat16)}
+"""What the backends but torch compute floats in, on the processor."""
 
 
 class Runtime(ABC):
@@ -45,12 +48,15 @@ class Runtime(ABC):
 
     def forward(self, crops: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
         """See ``__call__``."""
-        known = memory.tensors()
-        inputs = {"crops": np.ascontiguousarray(crops.numpy(), dtype=self._crops)}
-        inputs |= {f"memory.{name}": np.ascontiguousarray(known[name].numpy()) for name in self._memory}
-        outputs = self._run(inputs)
+        outputs = self._run(self.inputs(crops, memory))
         after = {name: torch.from_numpy(outputs[f"next.{name}"]) for name in self._memory}
         return torch.from_numpy(outputs["features"]), Memory.from_tensors(after)
+
+    def inputs(self, crops: Tensor, memory: Memory) -> Arrays:
+        """The file's inputs by name; what they are made from is as of ``__call__``, the memory in any precision."""
+        known = memory.tensors()
+        inputs = {"crops": np.ascontiguousarray(crops.numpy(), dtype=self._crops)}
+        return inputs | {f"memory.{name}": np.ascontiguousarray(known[name].float().numpy()) for name in self._memory}
 
     def initial_memory(self, batch: int) -> Memory:
         """The empty memory of ``batch`` targets."""
@@ -83,23 +89,27 @@ class OnnxNetwork(Runtime):
 
 
 class OpenvinoNetwork(Runtime):
-    """Run by OpenVINO, in 32-bit floats.
+    """Run by OpenVINO.
 
     Args:
         content: of the ONNX file.
         threads: that it may use.
+        precision: float32, or bfloat16; of what the file does not hold in integers. Inputs and outputs are float32.
     """
 
-    def __init__(self, content: bytes, threads: int) -> None:
+    def __init__(self, content: bytes, threads: int, precision: torch.dtype) -> None:
         openvino = need("openvino", "openvino")
         model = openvino.Core().read_model(content)
         settings = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": threads,
-            "INFERENCE_PRECISION_HINT": "f32",
+            "INFERENCE_PRECISION_HINT": "bf16" if precision == torch.bfloat16 else "f32",
             "ENABLE_CPU_PINNING": False,  # torch shares the process
         }
-        self._request = openvino.Core().compile_model(model, "CPU", settings).create_infer_request()
+        compiled = openvino.Core().compile_model(model, "CPU", settings)
+        if precision == torch.bfloat16 and compiled.get_property("INFERENCE_PRECISION_HINT") != openvino.Type.bf16:
+            raise InputError("this processor has no bfloat16; set tracking.precision to auto")
+        self._request = compiled.create_infer_request()
         shapes = {entry.get_any_name(): entry.partial_shape for entry in model.inputs}
         self._names = [entry.get_any_name() for entry in model.outputs]
         crops = np.uint8 if model.input("crops").element_type == openvino.Type.u8 else np.float32
@@ -111,24 +121,48 @@ class OpenvinoNetwork(Runtime):
         return {name: np.array(found[name]) for name in self._names}
 
 
-_RUNTIMES: dict[str, type[OnnxNetwork] | type[OpenvinoNetwork]] = {"onnx": OnnxNetwork, "openvino": OpenvinoNetwork}
-
-
-def open_exported(content: bytes, backend: str, model: str | Path) -> Runtime:
+def open_exported(
+    content: bytes, backend: str, model: str | Path, precision: torch.dtype = torch.float32
+) -> OnnxNetwork | OpenvinoNetwork:
     """Make an ONNX file's content ready to run, with as many threads as torch has.
 
     Args:
         content: see ``rartrack.backends.onnx_file``.
         backend: ``"onnx"`` or ``"openvino"``.
         model: name or path, for messages.
+        precision: one that ``backend_precision`` gave for this backend.
 
     Raises:
         InputError: the library is not installed, or cannot run this network.
     """
-    runtime = _RUNTIMES[check_backend(backend)]
+    check_backend(backend)
     backend_version(backend)  # says so where its package is missing
     try:
-        return runtime(content, torch.get_num_threads())
+        if backend == "onnx":
+            return OnnxNetwork(content, torch.get_num_threads())
+        return OpenvinoNetwork(content, torch.get_num_threads(), precision)
     except Exception as error:  # each library has its own, without a common base
         reason = " ".join(str(error).split())[:300]
         raise InputError(f"{model}: backend {backend} cannot run this network: {reason}; use --backend torch") from None
+
+
+def backend_precision(name: str, backend: str, device: torch.device) -> torch.dtype:
+    """The precision of a network's floats: what ``tracking.precision`` stands for in a backend.
+
+    Args:
+        name: one of ``rartrack.network.inference.PRECISIONS``. ``auto`` is float32 in onnxruntime; in OpenVINO, as in
+            torch, bfloat16 where the processor computes in it.
+        backend: see ``rartrack.backends``.
+        device: that it runs on.
+
+    Raises:
+        InputError: no such precision, or not in this backend.
+    """
+    wanted = pick_precision(name, device)
+    able = _PRECISIONS.get(check_backend(backend))
+    if able is None or wanted in able:
+        return wanted
+    if name == "auto":
+        return torch.float32
+    known = ", ".join(["auto", *(str(each).removeprefix("torch.") for each in able)])
+    raise InputError(f"tracking.precision {name!r}: the backend {backend} computes in {known}; take one, or torch")

@@ -4,40 +4,100 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from rartrack.config import ModelConfig
+from rartrack.errors import InputError
 from rartrack.outputs import check_output, replace_file
 
 _EXAMPLES = """
 example:
   rartrack export rar-fast --format onnx --output rar-fast.onnx
+  rartrack export rar-fast --precision int8 --calibrate VIDEOS --output rar-fast-int8.onnx
   rartrack track video.mp4 --box 120,80,60,40 --model rar-fast.onnx --backend onnx
 """
+_CROPS = 96
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's options."""
     parser.epilog, parser.formatter_class = _EXAMPLES, argparse.RawDescriptionHelpFormatter
-    parser.add_argument("model", metavar="MODEL", help="a built-in model's name or a checkpoint's path")
-    parser.add_argument("--format", choices=("onnx",), default="onnx", help="of the file (default: onnx)")
-    parser.add_argument("--output", required=True, type=Path, metavar="FILE.onnx", help="the file to write")
-    parser.add_argument(
-        "--crops", choices=("uint8", "float32"), default="uint8", help="type of the crops it takes (default: uint8)"
+    add = parser.add_argument
+    add("model", metavar="MODEL", help="a built-in model's name or a checkpoint's path")
+    add("--format", choices=("onnx",), default="onnx", help="of the file (default: onnx)")
+    add("--output", required=True, type=Path, metavar="FILE.onnx", help="the file to write")
+    add("--crops", choices=("uint8", "float32"), default="uint8", help="type of the crops it takes (default: uint8)")
+    add(
+        "--precision",
+        choices=("float32", "int8"),
+        default="float32",
+        help="of the backbone; int8 needs --calibrate (default: float32)",
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace a file that exists")
+    add(
+        "--calibrate",
+        metavar="DIR",
+        help="for int8: training videos, a folder of sequences or a data set's name; sequences held out are left out",
+    )
+    add(
+        "--calibration-crops",
+        type=int,
+        default=_CROPS,
+        metavar="N",
+        help=f"crops cut from the videos to calibrate on (default: {_CROPS})",
+    )
+    add("--seed", type=int, default=0, metavar="N", help="of the crops drawn (default: 0)")
+    add("--overwrite", action="store_true", help="replace a file that exists")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Export, run the export beside torch, write it."""
+    """Export, run the export beside torch, quantise it if asked to, write it."""
     check_output(options.output, options.overwrite, (".onnx",))
+    if (options.precision == "int8") != (options.calibrate is not None):
+        raise InputError(
+            "--precision int8 and --calibrate DIR go together: the videos show what the integers must hold"
+        )
+    if options.calibration_crops < 1:
+        raise InputError(f"--calibration-crops {options.calibration_crops}: at least 1 is needed")
 
     from rartrack import checkpoints
     from rartrack.backends.onnx_file import export
     from rartrack.backends.prepared import prepared_network
 
     checkpoint = checkpoints.load(options.model)
+    calibration = _calibration(checkpoint.config, options) if options.precision == "int8" else None
     network = prepared_network(checkpoint, options.model)
     content, difference = export(network, checkpoint, checkpoints.fingerprint(options.model), options.crops)
-    replace_file(options.output, content)
     print(f"largest difference between torch and onnxruntime, relative to the largest value: {difference:.1e}")
+    if calibration is not None:
+        content = _quantized(content, *calibration)
+    replace_file(options.output, content)
     print(options.output)
     return 0
+
+
+def _calibration(config: ModelConfig, options: argparse.Namespace) -> tuple[NDArray[np.uint8], dict[str, Any]]:
+    """Crops of videos that neither test nor validate, and what they are."""
+    from rartrack.backends.quantize import CHECKED
+    from rartrack.datasets import load_dataset
+    from rartrack.tracking.calibration import calibration_crops
+    from rartrack.training.split import HELD_OUT, matches, refuse_tests
+
+    dataset = load_dataset(options.calibrate)
+    refuse_tests(dataset, "calibration", "give training videos")
+    sequences = [entry.read() for entry in dataset.entries if not matches(entry.name, HELD_OUT)]
+    count = options.calibration_crops
+    crops, drawn = calibration_crops(sequences, config, count + CHECKED, options.seed)
+    return crops, {"data": dataset.name, "crops": count, "seed": options.seed, "sequences": drawn}
+
+
+def _quantized(content: bytes, crops: NDArray[np.uint8], about: dict[str, Any]) -> bytes:
+    """The network in eight-bit integers; prints what that costs."""
+    from rartrack.backends.quantize import CHECKED, quantize
+
+    content, error = quantize(content, crops, about)
+    print(f"calibrated on {about['crops']} crops of {len(about['sequences'])} sequences of {about['data']}")
+    print(f"error of the features, int8 against float32, on {CHECKED} further crops: {error:.1%}")
+    return content

@@ -90,8 +90,7 @@ class RarTracker:
         from rartrack import checkpoints
         from rartrack.backends import backend_version
         from rartrack.config import override, to_dict
-        from rartrack.network.inference import pick_precision
-        from rartrack.tracking.load import pick_device, settings_of
+        from rartrack.tracking.load import pick_device, precision_of, settings_of
 
         config = override(settings_of(self.model), dict(self.settings), where="settings")
         device = pick_device(self.device, self.backend)
@@ -102,7 +101,7 @@ class RarTracker:
             "config": to_dict(config),
             "device": str(device),
             "backend": backend_version(self.backend),
-            "precision": str(pick_precision(config.tracking.precision, device)) if self.backend == "torch" else None,
+            "precision": precision_of(self.model, config, self.backend, device),
             "code": source_digest("boxes.py", "checkpoints.py", "config.py", *folders),
         }
 

@@ -12,11 +12,9 @@ from rartrack import checkpoints
 from rartrack.backends import backend_version, check_backend, onnx_file
 from rartrack.backends.cache import exported
 from rartrack.backends.prepared import prepared_network
-from rartrack.backends.runtimes import open_exported
+from rartrack.backends.runtimes import backend_precision, open_exported
 from rartrack.config import ModelConfig, override, preset_settings
 from rartrack.errors import InputError
-from rartrack.network.inference import pick_precision
-from rartrack.network.interface import Network
 from rartrack.network.packed import packed
 from rartrack.tracking.tracker import Tracker
 from rartrack.video import open_source
@@ -45,7 +43,7 @@ def load(
 
     Raises:
         InputError: an unknown model, a damaged checkpoint, a device that is not there, an unknown setting, preset or
-            backend, or a backend whose package is not installed.
+            backend, a backend whose package is not installed, or a precision it does not have.
     """
     place = pick_device(device, backend)
     changes = preset_settings(preset, settings)
@@ -55,18 +53,16 @@ def load(
         if backend == "torch":
             raise InputError(f"{model}: an exported network; run it by the backend onnx or openvino, not torch")
         stored = onnx_file.read(model)
-        network: Network = open_exported(stored.content, backend, model)
-        own = stored.config
-    else:
-        checkpoint = checkpoints.load(model)
-        own = checkpoint.config
-        if backend == "torch":
-            precision = pick_precision(_changed(own, changes).tracking.precision, place)
-            network = packed(prepared_network(checkpoint, model, precision).to(place))
-        else:
-            content = exported(checkpoint, model, lambda: prepared_network(checkpoint, model))
-            network = open_exported(content, backend, model)
-    return Tracker(network, _changed(own, changes))
+        config = _changed(stored.config, changes)
+        precision = backend_precision(config.tracking.precision, backend, place)
+        return Tracker(open_exported(stored.content, backend, model, precision), config)
+    checkpoint = checkpoints.load(model)
+    config = _changed(checkpoint.config, changes)
+    precision = backend_precision(config.tracking.precision, backend, place)
+    if backend == "torch":
+        return Tracker(packed(prepared_network(checkpoint, model, precision).to(place)), config)
+    content = exported(checkpoint, model, lambda: prepared_network(checkpoint, model))
+    return Tracker(open_exported(content, backend, model, precision), config)
 
 
 def _changed(own: ModelConfig, changes: Mapping[str, Any]) -> ModelConfig:
@@ -118,6 +114,16 @@ def settings_of(model: str | Path) -> ModelConfig:
         InputError: as ``load``.
     """
     return onnx_file.read(model).config if is_exported(model) else checkpoints.load(model).config
+
+
+def precision_of(model: str | Path, config: ModelConfig, backend: str, device: torch.device) -> str:
+    """In what a model's network computes, such as ``"float32"``, or ``"int8, bfloat16"`` of a quantised file.
+
+    Raises:
+        InputError: as ``load``.
+    """
+    floats = str(backend_precision(config.tracking.precision, backend, device)).removeprefix("torch.")
+    return f"int8, {floats}" if is_exported(model) and onnx_file.read(model).quantized else floats
 
 
 def is_exported(model: str | Path) -> bool:

@@ -1,0 +1,182 @@
+"""The programs of ``examples/`` that track with an exported file, without torch and without rartrack."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from small_models import BOX, picture, trained
+
+from rartrack import checkpoints, track
+from rartrack.backends.onnx_file import export
+from rartrack.backends.prepared import prepared_network
+from rartrack.backends.quantize import CHECKED, quantize
+from rartrack.boxes import iou
+from rartrack.checkpoints import Checkpoint
+from rartrack.tracking.load import load
+from rartrack.video import open_source
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+MUG = (398.0, 206.0, 88.0, 104.0)
+LARGE = (180.0, 30.0, 360.0, 300.0)
+Box = tuple[float, float, float, float]
+
+
+@pytest.fixture(scope="session")
+def node_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the example in JavaScript and the package it needs."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        pytest.skip("node or npm is not installed")
+    folder = tmp_path_factory.mktemp("node")
+    shutil.copy(EXAMPLES / "track.mjs", folder)
+    called(
+        ["npm", "install", "--ignore-scripts", "onnxruntime-node"], "onnxruntime-node cannot be installed", cwd=folder
+    )
+    return folder
+
+
+def called(words: list[str | Path], skip: str, **others: Any) -> None:
+    """Run what fetches packages; without a network the test is skipped."""
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=240, **others)
+    if done.returncode:
+        pytest.skip(f"{skip}: {(done.stderr or done.stdout).strip().splitlines()[-1]}")
+
+
+def boxes_of(text: str) -> np.ndarray:
+    """(T, 5) boxes and scores of the table that an example prints."""
+    return np.array(
+        [[float(row[key]) for key in ("x", "y", "w", "h", "score")] for row in csv.DictReader(text.splitlines())]
+    )
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A small model whose memory counts, and which learns from every other frame."""
+    return saved(trained(), tmp_path / "small.safetensors", update_interval=2, scales=1)
+
+
+def saved(checkpoint: Checkpoint, path: Path, contexts: Any = 4, **tracking: Any) -> Path:
+    """A model with other settings of the filter and the loop."""
+    config = checkpoint.config
+    filter, tracking = replace(config.filter, contexts=contexts), replace(config.tracking, **tracking)
+    checkpoints.save(path, replace(checkpoint, config=replace(config, filter=filter, tracking=tracking)))
+    return path
+
+
+def made() -> np.ndarray:
+    """The made clip, (T, H, W, 3)."""
+    return np.stack([picture(index) for index in range(7)])
+
+
+def real(count: int = 12) -> np.ndarray:
+    """The first frames of the shipped clip; there the built-in model's boxes do not yet part by rounding."""
+    with open_source(EXAMPLES / "coffee.mp4") as source:
+        return np.stack([frame.image for frame in islice(source, count)])
+
+
+def write(model: str | Path, path: Path, int8: bool = False) -> Path:
+    """Export a model to a file, if asked for in eight bits."""
+    checkpoint = checkpoints.load(model)
+    content, _ = export(prepared_network(checkpoint, model), checkpoint, "0" * 64)
+    if int8:
+        side = checkpoint.config.network.input_size
+        crops = [cv2.resize(image[100:300, 200:600], (side, side)) for image in real(CHECKED + 16)]
+        content, _ = quantize(content, np.ascontiguousarray(np.stack(crops).transpose(0, 3, 1, 2)), {})
+    path.write_bytes(content)
+    return path
+
+
+def followed(model: Path, frames: np.ndarray, box: Box, backend: str) -> np.ndarray:
+    """Boxes and scores, (T - 1, 5), of rartrack itself."""
+    tracker = load(model, "cpu", {"tracking.precision": "float32"}, backend)
+    tracker.init(frames[0], box)
+    return np.array([(*found.box, found.score) for found in map(tracker.update, frames[1:])])
+
+
+def in_python(model: Path, frames: np.ndarray, box: Box, folder: Path) -> np.ndarray:
+    """Those of the example, run by a process that shows it loads neither torch nor rartrack."""
+    np.save(folder / "frames.npy", frames)
+    script = (
+        "import sys, numpy; sys.path.insert(0, sys.argv[1]); import without_torch\n"
+        "tracker, frames = without_torch.Tracker(sys.argv[2]), numpy.load(sys.argv[3])\n"
+        f"tracker.init(frames[0], {box})\n"
+        "print([[*map(float, box), score] for box, score in map(tracker.update, frames[1:])])\n"
+        "assert not {'torch', 'rartrack'} & set(sys.modules)\n"
+    )
+    words = [sys.executable, "-c", script, EXAMPLES, model, folder / "frames.npy"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env={"PATH": "", "OMP_NUM_THREADS": "1"})
+    assert done.returncode == 0, done.stderr
+    return np.array(json.loads(done.stdout))
+
+
+def in_javascript(project: Path, model: Path, frames: np.ndarray, box: Box, folder: Path) -> np.ndarray:
+    """Those of the example in JavaScript, from a folder of images."""
+    images = folder / "frames"
+    images.mkdir()
+    for index, image in enumerate(frames):
+        cv2.imwrite(str(images / f"{index:04d}.ppm"), image[:, :, ::-1])
+    words = ["node", "track.mjs", model, images, ",".join(map(str, box))]
+    done = subprocess.run(words, cwd=project, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return boxes_of(done.stdout)[1:]
+
+
+@pytest.mark.parametrize("scales", [1, 3])
+def test_python_follows_as_the_tracker_does(tmp_path: Path, scales: int) -> None:
+    model = saved(trained(), tmp_path / "small.safetensors", update_interval=2, scales=scales)
+    found = in_python(write(model, tmp_path / "small.onnx"), made(), BOX, tmp_path)
+    assert_allclose(found, followed(model, made(), BOX, "torch"), atol=0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", ["without contexts", "eight bits", "averaged blocks"])
+def test_the_built_in_model_in_python_and_javascript(node_project: Path, tmp_path: Path, variant: str) -> None:
+    contexts = 0 if variant == "without contexts" else 4
+    box = LARGE if variant == "averaged blocks" else MUG
+    model = saved(checkpoints.load("rar-fast"), tmp_path / "fast.safetensors", contexts, update_interval=2)
+    exported = write(model, tmp_path / "fast.onnx", int8=variant == "eight bits")
+    expected = followed(exported, real(), box, "onnx")
+    tolerance = 0.15 if variant == "without contexts" else 0.5
+    assert_allclose(in_python(exported, real(), box, tmp_path), expected, atol=tolerance)
+    assert_allclose(in_javascript(node_project, exported, real(), box, tmp_path), expected, atol=tolerance)
+
+
+@pytest.mark.slow
+def test_javascript_keeps_the_memory(node_project: Path, small: Path, tmp_path: Path) -> None:
+    found = in_javascript(node_project, write(small, tmp_path / "small.onnx"), made(), BOX, tmp_path)
+    assert_allclose(found, followed(small, made(), BOX, "torch"), atol=0.1)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("cache")
+def test_python_in_an_environment_that_has_no_torch(tmp_path: Path) -> None:
+    model = write("rar-fast", tmp_path / "rar-fast.onnx")
+    venv.create(tmp_path / "env", with_pip=True)
+    python = tmp_path / "env" / "bin" / "python"
+    install = [python, "-m", "pip", "install", "--quiet", "numpy", "onnxruntime", "opencv-python-headless"]
+    clean = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", str(tmp_path))}
+    called(install, "packages cannot be installed", env=clean)
+    absent = subprocess.run([python, "-c", "import torch"], capture_output=True, check=False, env=clean)
+    assert absent.returncode != 0
+    words = [python, EXAMPLES / "without_torch.py", model, EXAMPLES / "coffee.mp4", ",".join(map(str, MUG))]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env=clean)
+    assert done.returncode == 0, done.stderr
+    found = boxes_of(done.stdout)
+    expected = np.array([one.box for one in track(EXAMPLES / "coffee.mp4", MUG, "rar-fast", backend="onnx")])
+    assert len(found) == 200
+    # Once two scales have fitted equally well (docs/export.md) boxes part by a step of the scale.
+    assert_allclose(found[:15, :4], expected[:15], atol=0.2)
+    assert iou(found[:, :4], expected).min() > 0.8
