@@ -15,9 +15,6 @@ from rartrack.evaluation import raw, vot
 from rartrack.evaluation.scoring import Score, missing_remark, strangers_remark
 from rartrack.evaluation.vot_results import read_trajectory
 
-LACKING = 1
-"""Frames that a result may lack at its end: some toolkits' files do; the shorter length counts."""
-
 
 @dataclass
 class Runs:
@@ -35,8 +32,15 @@ def benchmark_of(dataset: Dataset) -> vot.Benchmark:
     return known or replace(vot.BENCHMARKS["vot2018"], name=dataset.name, title=dataset.name)
 
 
-def read_runs(folder: Path, dataset: Dataset, sequences: Mapping[str, Sequence]) -> Runs:
-    """Read one tracker's runs; files that are missing, short or wrong make remarks, never an error."""
+def read_runs(folder: Path, dataset: Dataset, sequences: Mapping[str, Sequence], cut: bool = False) -> Runs:
+    """Read one tracker's runs; files that are missing, short or wrong make remarks, never an error.
+
+    Args:
+        folder: the tracker's.
+        dataset: whose spellings count.
+        sequences: name -> sequence, those wanted.
+        cut: the sequences were cut at their ends, so that longer results need no remark.
+    """
     read = Runs(folder.name)
     try:
         found = raw.find_results(folder, dataset)
@@ -52,9 +56,9 @@ def read_runs(folder: Path, dataset: Dataset, sequences: Mapping[str, Sequence])
             read.remarks.append(str(error))
             runs = []
         lengths = sorted({len(run) for run in runs} - {len(sequence)})
-        if lengths:
+        if lengths and not (cut and lengths[0] > len(sequence)):
             read.remarks.append(f"{read.tracker}/{name}: {lengths[0]} lines for {len(sequence)} frames")
-        if not runs or (lengths and lengths[0] < len(sequence) - LACKING):
+        if not runs or (lengths and lengths[0] < len(sequence) - raw.LACKING):
             read.missing.append(name)
         else:
             read.repetitions[name] = runs
