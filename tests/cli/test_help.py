@@ -7,7 +7,19 @@ import sys
 
 import pytest
 
+from rartrack.cli import main
 from rartrack.cli.main import COMMANDS
+
+
+def test_a_disk_that_fills_up_anywhere_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("rartrack.cli.models.run", full)
+    assert main(["models"]) == 2
+    assert capsys.readouterr().err == "rartrack: No space left on device\n"
 
 
 @pytest.mark.parametrize("command", COMMANDS)

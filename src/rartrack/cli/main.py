@@ -53,6 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return DONE
+    except OSError as error:  # a disk that fills up or goes away, wherever that is noticed
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"rartrack: {where}{error.strerror or error}", file=sys.stderr)
+        return WRONG
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:

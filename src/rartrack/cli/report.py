@@ -12,10 +12,11 @@ from pathlib import Path
 from rartrack.datasets import load_dataset
 from rartrack.errors import InputError
 from rartrack.evaluation.scoreboard import OWN_RULES, PROTOCOLS, Scoreboard, score_results
+from rartrack.outputs import make_folder
 from rartrack.report import catalogue, summaries
 from rartrack.report.drawing import save
 from rartrack.report.table import FORMATS, print_table
-from rartrack.report.write import make_folder, write_report, write_scores, write_table
+from rartrack.report.write import write_report, write_scores, write_table
 
 _BOXES = {"0-based": 0, "1-based": 1}
 _FORMATS = {"markdown": "md", "latex": "tex", "csv": "csv"}
