@@ -13,11 +13,11 @@ from rartrack.errors import InputError, nearest
 from rartrack.evaluation import raw, vot
 from rartrack.evaluation.scoring import Score, read_trajectories, rules_of, score_got10k, score_one_pass
 from rartrack.evaluation.scoring_runs import read_several, score_several
-from rartrack.evaluation.scoring_vot import benchmark_of, read_runs, score_vot
+from rartrack.evaluation.scoring_vot import EXPERIMENTS, benchmark_of, read_runs, score_vot
 
-PROTOCOLS = ("ope", "tre", "sre", "vot", "got10k", "lasot")
-"""Ways in which results can be scored: one pass, from several frames, from disturbed boxes, supervised with resets, and
-one pass with GOT-10k's and LaSOT's figures."""
+PROTOCOLS = ("ope", "tre", "sre", *EXPERIMENTS, "got10k", "lasot")
+"""Ways in which results can be scored: one pass, from several frames, from disturbed boxes, supervised with resets, the
+same in real time, without resets, and one pass with GOT-10k's and LaSOT's figures."""
 
 OWN_RULES = "toolkit"
 """The name under which every benchmark has its own toolkit's rules."""
@@ -136,9 +136,9 @@ class _Read:
 def _read(
     folder: Path, dataset: Dataset, sequences: Mapping[str, Sequence], protocol: str, origin: int, cut: bool
 ) -> _Read:
-    if protocol == "vot":
-        benchmark, runs = benchmark_of(dataset), read_runs(folder, dataset, sequences, cut)
-        return _Read(runs.missing, runs.remarks, lambda name: score_vot(runs, benchmark, sequences, name))
+    if protocol in EXPERIMENTS:
+        benchmark, runs = benchmark_of(dataset), read_runs(folder, dataset, sequences, protocol, cut)
+        return _Read(runs.missing, runs.remarks, lambda name: score_vot(runs, benchmark, sequences, name, protocol))
     known = rules_of(dataset)
     if protocol in ("tre", "sre"):
         title, several = f"{dataset.name}-{protocol}", read_several(folder, dataset, sequences, protocol, origin)
@@ -164,7 +164,7 @@ def _position(score: Score, rules: tuple[str, ...], metric: str) -> tuple[int, f
 
 
 def _rules(dataset: Dataset, protocol: str, asked: Iterable[str]) -> tuple[str, ...]:
-    known = {"vot": vot.RULES, "got10k": ("toolkit",)}.get(protocol) or tuple(rules_of(dataset))
+    known = {"got10k": ("toolkit",), **dict.fromkeys(EXPERIMENTS, vot.RULES)}.get(protocol) or tuple(rules_of(dataset))
     chosen = tuple(dict.fromkeys(asked))
     for name in chosen:
         if name not in known:

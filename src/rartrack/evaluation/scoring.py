@@ -80,7 +80,7 @@ def rules_text(protocol: str, name: str) -> str:
     """Where a set of rules was read, for a reader."""
     if protocol == "got10k":
         return "the got10k package 0.1.3, ExperimentGOT10k: frames pooled, first frames and unseen targets left out"
-    if protocol == "vot":
+    if protocol.startswith("vot"):
         return _VOT_RULES.get(name, name)
     known = normalized.LASOT_RULES if protocol == "lasot" else otb.RULES
     return known[name].source if name in known else name
