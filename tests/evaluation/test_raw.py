@@ -94,11 +94,23 @@ def test_a_name_in_full_goes_before_a_part_of_it_and_equal_copies_are_one(datase
     assert found["Basketball"][0] in copies
 
 
-def test_what_nearly_all_files_end_in_is_no_part_of_the_names(dataset: Dataset, tracker: Path) -> None:
-    for stem in ("Jogging-1_CF2", "Jogging-2_CF2", "Human4_CF2", "Basketball_CF2", "tiger1_CF2", "readme"):
-        _write(tracker, f"{stem}.txt")
+@pytest.mark.parametrize("spelt", ["{}_CF2", "otb_{}", "run-3_{}.old"])
+def test_what_nearly_all_files_begin_or_end_in_is_no_part_of_the_names(
+    dataset: Dataset, tracker: Path, spelt: str
+) -> None:
+    for name in ("Jogging-1", "Jogging-2", "Human4", "Basketball", "tiger1"):
+        _write(tracker, f"{spelt.format(name)}.txt")
+    _write(tracker, "readme.txt")
     found = raw.find_results(tracker, dataset)
     assert (set(found.files), found.unknown) == (set(NAMES), ["readme"])
+
+
+def test_of_one_pass_and_repeated_runs_in_one_folder_each_reader_takes_its_own(dataset: Dataset, tracker: Path) -> None:
+    once = _write(tracker, "Tiger1.txt")
+    repeated = _write(tracker, "baseline/Tiger1/Tiger1_001.txt", "1\n")
+    files = raw.find_results(tracker, dataset).files["Tiger1"]
+    assert files[0] == once
+    assert raw.repetitions(files) == [repeated]
 
 
 def test_other_experiments_and_folders_of_times_are_no_results(dataset: Dataset, tracker: Path) -> None:

@@ -2,14 +2,15 @@
 
 Also read: RESULTS_DIR/<tracker>/<sequence>/<sequence>_001.txt, one file per repetition (VOT, GOT-10k). Between tracker
 and files there may stand a folder that says nothing more: ``baseline``, ``results``, the benchmark's name. Names may be
-spelt in any way in use (``dataset.plain``), and may end in the tracker's own name (``Basketball_KCF.txt``) or in what
-nearly all of the tracker's files end in. What the lines may look like, ``raw_text`` says.
+spelt in any way in use (``dataset.plain``), and may end in the tracker's own name (``Basketball_KCF.txt``), or begin
+or end in what nearly all of the tracker's files do. What the lines may look like, ``raw_text`` says.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from rartrack.datasets.dataset import Dataset, Entry, plain
 from rartrack.errors import InputError
 from rartrack.evaluation.raw_text import read_boxes, read_rows
 
-__all__ = ["LACKING", "Found", "find_results", "fit", "read_boxes", "read_times", "tracker_folders"]
+__all__ = ["LACKING", "Found", "find_results", "fit", "read_boxes", "read_times", "repetitions", "tracker_folders"]
 
 LACKING = 1
 """Lines that a result may lack at its end: some programs leave out the last frame, or the first."""
@@ -75,7 +76,8 @@ def find_results(folder: Path, dataset: Dataset) -> Found:
     found = Found()
     paths = _text_files(folder)
     claims: dict[tuple[str, int], list[tuple[Path, str]]] = {}
-    ending = _common_ending([path.stem for path in paths if not _TIMES.search(path.stem)])
+    stems = [path.stem for path in paths if not _TIMES.search(path.stem)]
+    beginning, ending = _common_ending([stem[::-1] for stem in stems])[::-1], _common_ending(stems)
     for path in paths:
         inside = [plain(part) for part in path.relative_to(folder).parts[:-1]]
         if any(part in _OTHER_PROTOCOLS for part in inside):
@@ -83,7 +85,7 @@ def find_results(folder: Path, dataset: Dataset) -> Found:
         nested = dataset.find(path.parent.name) if inside else None
         transparent = all(part in _wrappers(dataset) for part in (inside[:-1] if nested else inside))
         times = inside[-1:] == ["times"] or _TIMES.search(path.stem) is not None
-        entry = nested or _entry(_TIMES.sub("", path.stem), (f"_{folder.name}", ending), dataset)
+        entry = nested or _entry(_TIMES.sub("", path.stem), beginning, (f"_{folder.name}", ending), dataset)
         repetition = _REPETITION.search(path.stem)
         if entry is None or not (transparent or times):
             found.unknown += [] if times else [path.parent.name if inside and repetition else path.stem]
@@ -111,22 +113,29 @@ def _wrappers(dataset: Dataset) -> frozenset[str]:
 def _common_ending(stems: list[str]) -> str:
     """What nearly all files of a tracker end in behind the sequence's name, such as ``_CF2``: its name when it was run.
 
-    Empty where nothing is so common. Names are cut at ``_``, ``-`` or a point.
+    Empty where nothing is so common. Names are cut at ``_``, ``-`` or a point. What they begin with is the same question
+    of reversed names.
     """
     cuts = (stem[cut.start() :] for stem in stems for cut in re.finditer(r"(?<=.)[_.-]", stem))
     common = [ending for ending, count in Counter(cuts).items() if count > max(1, _NEARLY_ALL * len(stems))]
     return max(common, key=len, default="")
 
 
-def _entry(spelt: str, endings: tuple[str, ...], dataset: Dataset) -> Entry | None:
-    """The sequence of that name in any spelling: as it stands, without what may follow it."""
-    for name in (spelt, _REPETITION.sub("", spelt)):
-        for ending in ("", *endings):
-            if name.lower().endswith(ending.lower()):
-                entry = dataset.find(name[: len(name) - len(ending)])
-                if entry is not None:
-                    return entry
+def _entry(spelt: str, beginning: str, endings: tuple[str, ...], dataset: Dataset) -> Entry | None:
+    """The sequence of that name in any spelling: as it stands, or without what may stand before and after it."""
+    for whole in (spelt, _REPETITION.sub("", spelt)):
+        for name in (whole, whole.removeprefix(beginning)):
+            for ending in ("", *endings):
+                if name.lower().endswith(ending.lower()):
+                    entry = dataset.find(name[: len(name) - len(ending)])
+                    if entry is not None:
+                        return entry
     return None
+
+
+def repetitions(files: Sequence[Path]) -> Sequence[Path]:
+    """The files of a sequence that are numbered; all where none is."""
+    return [path for path in files if _REPETITION.search(path.stem)] or files
 
 
 def _one_of(claims: list[tuple[Path, str]], folder: Path) -> Path:

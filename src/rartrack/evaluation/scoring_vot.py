@@ -57,7 +57,7 @@ def read_runs(
     read.remarks += [*missing_remark(read.tracker, found, sequences), *strangers_remark(read.tracker, found, dataset)]
     for name, sequence in sequences.items():
         try:
-            runs = [read_trajectory(path) for path in found.files.get(name, ())]
+            runs = [read_trajectory(path) for path in raw.repetitions(found.files.get(name, ()))]
         except InputError as error:
             read.remarks.append(str(error))
             runs = []
