@@ -113,8 +113,8 @@ def _wrappers(dataset: Dataset) -> frozenset[str]:
 def _common_ending(stems: list[str]) -> str:
     """What nearly all files of a tracker end in behind the sequence's name, such as ``_CF2``: its name when it was run.
 
-    Empty where nothing is so common. Names are cut at ``_``, ``-`` or a point. What they begin with is the same question
-    of reversed names.
+    Empty where nothing is so common. Names are cut at ``_``, ``-`` or a point. For what they begin with, give the names
+    reversed.
     """
     cuts = (stem[cut.start() :] for stem in stems for cut in re.finditer(r"(?<=.)[_.-]", stem))
     common = [ending for ending, count in Counter(cuts).items() if count > max(1, _NEARLY_ALL * len(stems))]
