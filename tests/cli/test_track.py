@@ -101,10 +101,18 @@ def test_start_says_which_frame_the_boxes_are_in(run: Run, video: Path, tmp_path
     assert [line.split(",")[0] for line in (tmp_path / "out.csv").read_text().split()[1:]] == ["5", "6", "7"]
 
 
-@pytest.mark.parametrize("name", ["out.json", "out.txt"])
-def test_other_tables(run: Run, video: Path, tmp_path: Path, name: str) -> None:
-    assert run(video, "--box", BOX, "--results", name) == 0
-    assert (tmp_path / name).stat().st_size > 100
+@pytest.mark.parametrize(
+    ("words", "first"),
+    [
+        (["out.json"], "["),
+        (["out.txt"], "41,31,24,20"),
+        (["out.log", "--format", "vot"], "1"),
+        (["out.csv", "--format", "mot"], "1,1,41,31,24,20,1,-1,-1,-1"),
+    ],
+)
+def test_other_tables(run: Run, video: Path, tmp_path: Path, words: list[str], first: str) -> None:
+    assert run(video, "--box", BOX, "--results", *words) == 0
+    assert (tmp_path / words[0]).read_text().splitlines()[0] == first
 
 
 @pytest.mark.parametrize("kind", ["grey", "rgba"])
