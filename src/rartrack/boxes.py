@@ -48,12 +48,13 @@ def as_box(value: Any, frame_size: tuple[int, int] | None = None) -> Box:
     if not all(math.isfinite(number) for number in numbers):
         raise InputError(f"box {value!r}: every number must be finite")
     box = Box(*numbers)
+    written = ",".join(f"{number:g}" for number in numbers)
     if box.w <= 0 or box.h <= 0:
-        raise InputError(f"box {value!r}: width and height must be above 0 (the order is x,y,w,h)")
+        raise InputError(f"box {written}: width and height must be above 0 (the order is x,y,w,h)")
     if frame_size is not None:
         width, height = frame_size
         if box.x >= width or box.y >= height or box.x + box.w <= 0 or box.y + box.h <= 0:
-            raise InputError(f"box {value!r}: outside the frame, which is {width}x{height} pixels")
+            raise InputError(f"box {written}: outside the frame, which is {width}x{height} pixels")
     return box
 
 

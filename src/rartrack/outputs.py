@@ -38,6 +38,19 @@ def check_output(path: str | Path, overwrite: bool = False, suffixes: Collection
     return path
 
 
+def make_folder(folder: Path) -> Path:
+    """Make a folder for outputs, with those above it, where it is not there yet.
+
+    Raises:
+        InputError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: no folder can be made there: {error.strerror}; choose another output") from None
+    return folder
+
+
 def replace_file(path: Path, content: bytes) -> None:
     """Write a file in one step, with its folder: a crash at any moment leaves the old file or the new one.
 

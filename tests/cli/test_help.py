@@ -7,7 +7,19 @@ import sys
 
 import pytest
 
+from rartrack.cli import main
 from rartrack.cli.main import COMMANDS
+
+
+def test_a_disk_that_fills_up_anywhere_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("rartrack.cli.models.run", full)
+    assert main(["models"]) == 2
+    assert capsys.readouterr().err == "rartrack: No space left on device\n"
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -22,3 +34,20 @@ finally:
 """
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert f"rartrack {command}" in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["evaluate", "--dataset", "x", "--tracker", "y", "--output", "z", "--workers", "0"], "--workers: '0'"),
+        (["report", "r", "--dataset", "x", "--worst", "-1"], "--worst: '-1'"),
+        (["data", "preview", "c.yaml", "--clips", "many"], "--clips: 'many'"),
+    ],
+)
+def test_a_number_that_makes_no_sense_is_one_line(
+    capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    assert main(words) == 2
+    error = capsys.readouterr().err
+    assert f"argument {said} is not a whole number from" in error
+    assert error.count("\n") == 1

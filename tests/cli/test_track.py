@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -83,15 +84,35 @@ def test_without_outputs_asked_for_they_are_named_after_the_source(
     assert capsys.readouterr().out.split() == ["slide-tracked.mp4", "slide-tracked.csv"]
 
 
+def test_a_box_may_begin_outside_the_frame(run: Run, video: Path, tmp_path: Path) -> None:
+    assert run(video, "--box", "-4,-6,30,30", "--results", "out.csv") == 0
+    assert (tmp_path / "out.csv").read_text().split()[1].split(",")[3:7] == ["-4", "-6", "30", "30"]
+
+
+def test_without_a_terminal_there_are_plain_lines(run: Run, video: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(video, "--box", BOX, "--results", "out.csv") == 0
+    shown = capsys.readouterr()
+    assert re.fullmatch(r"frame 8 of 8, \d+\.\d frames/s\n", shown.err)
+    assert shown.out == "out.csv\n"
+
+
 def test_start_says_which_frame_the_boxes_are_in(run: Run, video: Path, tmp_path: Path) -> None:
     assert run(video, "--box", BOX, "--start", "5", "--results", "out.csv") == 0
     assert [line.split(",")[0] for line in (tmp_path / "out.csv").read_text().split()[1:]] == ["5", "6", "7"]
 
 
-@pytest.mark.parametrize("name", ["out.json", "out.txt"])
-def test_other_tables(run: Run, video: Path, tmp_path: Path, name: str) -> None:
-    assert run(video, "--box", BOX, "--results", name) == 0
-    assert (tmp_path / name).stat().st_size > 100
+@pytest.mark.parametrize(
+    ("words", "first"),
+    [
+        (["out.json"], "["),
+        (["out.txt"], "41,31,24,20"),
+        (["out.log", "--format", "vot"], "1"),
+        (["out.csv", "--format", "mot"], "1,1,41,31,24,20,1,-1,-1,-1"),
+    ],
+)
+def test_other_tables(run: Run, video: Path, tmp_path: Path, words: list[str], first: str) -> None:
+    assert run(video, "--box", BOX, "--results", *words) == 0
+    assert (tmp_path / words[0]).read_text().splitlines()[0] == first
 
 
 @pytest.mark.parametrize("kind", ["grey", "rgba"])
@@ -111,7 +132,8 @@ def test_folders_of_grey_and_rgba_images(run: Run, tmp_path: Path, kind: str) ->
         (["missing.mp4", "--box", BOX], "missing.mp4: No such file"),
         (["text.mp4", "--box", BOX], "text.mp4"),
         (["empty", "--box", BOX], "empty"),
-        (["VIDEO", "--box", "500,10,20,20"], "outside the frame, which is 120x90"),
+        (["VIDEO", "--box", "500,10,20,20"], "box 500,10,20,20: outside the frame, which is 120x90"),
+        (["VIDEO", "--box", "-50,10,20,20"], "box -50,10,20,20: outside the frame"),
         (["VIDEO", "--box", "10,10,0,20"], "above 0"),
         (["VIDEO", "--box", "nan,10,20,20"], "finite"),
         (["VIDEO", "--box", "left,10,20,20"], "four numbers"),

@@ -9,6 +9,7 @@ import pytest
 from rartrack.cli import main
 from rartrack.cli.train import parse_changes
 from rartrack.errors import InputError
+from rartrack.training.log import Curves
 
 
 def test_changes_are_yaml_by_dotted_name() -> None:
@@ -34,6 +35,12 @@ def test_a_misspelt_setting_ends_with_status_2_and_one_line(capsys: pytest.Captu
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert "did you mean 'steps'?" in error
+
+
+def test_an_output_that_cannot_be_made_is_said_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="no folder can be made there"):
+        Curves(tmp_path / "file" / "run", 0)
 
 
 def test_no_data_is_said_before_anything_else(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_a_bad_annotation_is_named_by_file_and_line(tree, content, problem):
 def test_a_file_that_is_missing_or_no_text_is_named(tree):
     with pytest.raises(InputError, match=r"b.txt: No such file"):
         read_boxes(tree.root / "b.txt")
-    (tree.root / "c.txt").write_bytes(b"\xff\xfe\x00\x81")
+    (tree.root / "c.txt").write_bytes(b"\x00\x81")
     with pytest.raises(InputError, match=r"c.txt: not a text file"):
         read_boxes(tree.root / "c.txt")
 

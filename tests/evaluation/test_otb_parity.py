@@ -17,6 +17,7 @@ from rartrack.datasets.sequence import Sequence
 from rartrack.evaluation import otb, raw
 from rartrack.evaluation.metrics import shares_above, shares_within
 from rartrack.evaluation.rules import Frames, Rules, measure
+from rartrack.evaluation.scoreboard import score_results
 from rartrack.evaluation.scoring import Trajectories, own_coordinates, read_trajectories, score_one_pass
 
 Figures = Callable[[str, str, Rules], tuple[float, float]]
@@ -107,6 +108,20 @@ def test_figures_equal_the_reference_to_the_last_bits(raw_results: Path, figures
     reference = json.loads((raw_results / "otb" / tracker / "meta.json").read_text())["reference"]
     for benchmark, key in (("otb2013", "OTB-2013"), ("otb50", "OTB-50"), ("otb2015", "OTB-100")):
         assert figures(benchmark, tracker, otb.TOOLKIT) == pytest.approx(reference[key], rel=0, abs=1e-13)
+
+
+def test_files_of_other_programs_and_spellings_give_the_same_figures(
+    raw_results: Path, dataset: Dataset, tmp_path: Path
+) -> None:
+    for path in (raw_results / "otb" / "TLD_zz").glob("*.txt"):
+        stem = path.stem.lower().replace("-", "_").replace("human4_2", "human4")
+        lines = path.read_text().replace(",", "\t").splitlines()
+        (tmp_path / "TLD").mkdir(exist_ok=True)
+        text = "\ufeffx\ty\tw\th\r\n" + "".join(f"{line}\t\r\n" for line in lines)
+        (tmp_path / "TLD" / f"{stem}_tld_old.txt").write_text(text, newline="")
+    board = score_results(tmp_path, dataset)
+    assert np.round([board.main[0].figures[key] for key in ("auc", "dp20")], 4).tolist() == [0.4056, 0.5457]
+    assert board.remarks == ()
 
 
 def test_siamrpn_counted_from_0_gives_its_published_figures(

@@ -11,7 +11,8 @@ from rartrack.datasets import Dataset
 from rartrack.datasets.dataset import Entry
 from rartrack.datasets.sequence import Sequence
 from rartrack.errors import InputError
-from rartrack.evaluation import raw
+from rartrack.evaluation import otb, raw
+from rartrack.evaluation.rules import measure
 
 NAMES = ("Jogging-1", "Jogging-2", "Human4-2", "Basketball", "Tiger1")
 LINE = "1,2,3,4\n"
@@ -50,6 +51,13 @@ def _write(folder: Path, name: str, text: str = LINE) -> Path:
         ("Basketball/Basketball_001.txt", "Basketball"),
         ("baseline/basketball/basketball_001.txt", "Basketball"),
         ("baseline/basketball.txt", "Basketball"),
+        ("Baseline/basketball/basketball_001.txt", "Basketball"),
+        ("OTB100/basketball.txt", "Basketball"),
+        ("basketball_001.txt", "Basketball"),
+        ("Jogging_1_001.txt", "Jogging-1"),
+        ("Human4_2.txt", "Human4-2"),
+        ("Human4.2.txt", "Human4-2"),
+        ("Tiger1/tiger1.txt", "Tiger1"),
     ],
 )
 def test_names_are_known_in_every_spelling_in_use(dataset: Dataset, tracker: Path, spelling: str, name: str) -> None:
@@ -72,9 +80,47 @@ def test_times_and_strangers_are_told_from_results(dataset: Dataset, tracker: Pa
 
 def test_two_files_for_one_sequence_are_refused(dataset: Dataset, tracker: Path) -> None:
     _write(tracker, "Jogging-1.txt")
-    _write(tracker, "jogging.1.txt")
+    _write(tracker, "jogging.1.txt", "5,6,7,8\n")
     with pytest.raises(InputError, match=r"are both Jogging-1; remove one"):
         raw.find_results(tracker, dataset)
+
+
+def test_a_name_in_full_goes_before_a_part_of_it_and_equal_copies_are_one(dataset: Dataset, tracker: Path) -> None:
+    _write(tracker, "Human4.txt", "5,6,7,8\n")
+    full = _write(tracker, "Human4_2.txt")
+    copies = [_write(tracker, name) for name in ("Basketball.txt", "basketball_KCF.txt")]
+    found = raw.find_results(tracker, dataset).files
+    assert found["Human4-2"] == [full]
+    assert found["Basketball"][0] in copies
+
+
+@pytest.mark.parametrize("spelt", ["{}_CF2", "otb_{}", "run-3_{}.old"])
+def test_what_nearly_all_files_begin_or_end_in_is_no_part_of_the_names(
+    dataset: Dataset, tracker: Path, spelt: str
+) -> None:
+    for name in ("Jogging-1", "Jogging-2", "Human4", "Basketball", "tiger1"):
+        _write(tracker, f"{spelt.format(name)}.txt")
+    _write(tracker, "readme.txt")
+    found = raw.find_results(tracker, dataset)
+    assert (set(found.files), found.unknown) == (set(NAMES), ["readme"])
+
+
+def test_of_one_pass_and_repeated_runs_in_one_folder_each_reader_takes_its_own(dataset: Dataset, tracker: Path) -> None:
+    once = _write(tracker, "Tiger1.txt")
+    repeated = _write(tracker, "baseline/Tiger1/Tiger1_001.txt", "1\n")
+    files = raw.find_results(tracker, dataset).files["Tiger1"]
+    assert files[0] == once
+    assert raw.repetitions(files) == [repeated]
+
+
+def test_other_experiments_and_folders_of_times_are_no_results(dataset: Dataset, tracker: Path) -> None:
+    path = _write(tracker, "baseline/tiger1/tiger1_001.txt")
+    for experiment in ("realtime", "unsupervised"):
+        _write(tracker, f"{experiment}/tiger1/tiger1_001.txt", "5,6,7,8\n")
+    _write(tracker, "baseline/tiger1/tiger1_confidence.txt", "0.5\n")
+    times = _write(tracker, "times/Basketball_time.txt", "0.1\n")
+    found = raw.find_results(tracker, dataset)
+    assert (found.files, found.times) == ({"Tiger1": [path]}, {"Basketball": times})
 
 
 def test_folders_of_trackers_are_listed_and_others_left_out(tracker: Path) -> None:
@@ -97,6 +143,44 @@ def test_commas_tabs_and_spaces_in_any_mixture(tracker: Path, text: str) -> None
     assert raw.read_boxes(_write(tracker, "a.txt", text)).tolist() == [[1, 2, 3, 4], [5, 6, 7, 8]]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufeff1,2,3,4\r\n5,6,7,8\r\n",
+        "1,2,3,4,\n5,6,7,8,\n",
+        "x,y,w,h\n1,2,3,4\n5,6,7,8\n",
+        "# left top width height\n\n1 2 3 4\n5 6 7 8\n",
+        "[1, 2, 3, 4]\n(5.0, 6, 7, 8)\n",
+        '"1";"2";"3";"4"\n"5";"6";"7";"8"\n',
+        "1,1,2,3,4\n2,5,6,7,8\n",
+        "1,2,3,4,0.9\n5,6,7,8,1\n",
+        "1,2,4,2,4,6,1,6\n5,6,7,8\n",
+        " 1.0e+00   2.0000  3 4\n\t5 6 7 8   \n\n \n",
+    ],
+)
+def test_other_programs_files(tracker: Path, text: str) -> None:
+    assert raw.read_boxes(_write(tracker, "a.txt", text)).tolist() == [[1, 2, 3, 4], [5, 6, 7, 8]]
+
+
+def test_line_ends_converted_twice_and_utf_16(tracker: Path) -> None:
+    path = tracker / "a.txt"
+    path.write_bytes(b"1,2,3,4\r\r\n" * 3)
+    assert len(raw.read_boxes(path)) == 3
+    path.write_text("1,2,3,4\n5,6,7,8\n", encoding="utf-16")
+    assert len(raw.read_boxes(path)) == 2
+
+
+def test_a_code_among_boxes_is_a_frame_without_one(tracker: Path) -> None:
+    boxes = raw.read_boxes(_write(tracker, "a.txt", "1\n1,2,3,4\n2\n0\n"))
+    assert np.isnan(boxes).all(axis=1).tolist() == [True, False, True, True]
+
+
+@pytest.mark.parametrize("word", ["-nan(ind)", "1.#QNAN", "-1.#IND00", "None", "-NaN", "NA"])
+def test_every_programs_word_for_no_number(tracker: Path, word: str) -> None:
+    boxes = raw.read_boxes(_write(tracker, "a.txt", f"1,2,3,4\n{word},{word},{word},{word}\n"))
+    assert np.isnan(boxes).sum(axis=1).tolist() == [0, 4]
+
+
 def test_nan_is_read_as_it_stands(tracker: Path) -> None:
     boxes = raw.read_boxes(_write(tracker, "a.txt", "NaN,nan,NAN,nan\n1,nan,3,4\n"))
     assert np.isnan(boxes).sum(axis=1).tolist() == [4, 1]
@@ -109,6 +193,10 @@ def test_nan_is_read_as_it_stands(tracker: Path) -> None:
         ("1,2,3,4\n1,2,3\n", "line 2 has 3 numbers, 4 expected"),
         ("1,2,3,4\n1,2,3,4,5\n1,2,3\n", "line 2 has 5 numbers"),
         ("1,2,3,4\n1,x,3,4\n", "line 2 holds 'x'"),
+        ("1,2,3,4\n\n1,2,3,4\n", "line 2 has 0 numbers"),
+        ("1,2,3,4,70\n1,2,3,4,80\n", "line 1 has 5 numbers"),
+        ("1\n2\n", "line 1 has 1 numbers"),
+        ("no result\n", "line 1 holds 'no'"),
     ],
 )
 def test_a_wrong_file_is_named_with_its_line(tracker: Path, text: str, message: str) -> None:
@@ -124,6 +212,8 @@ def test_tiger1_of_all_frames_loses_its_first_five() -> None:
     fitted, remark = raw.fit(boxes, TRUTH, "Tiger1")
     assert (fitted[0, 0], len(fitted)) == (5, 349)
     assert remark is not None
+    assert raw.fit(boxes, TRUTH[:80], "Tiger1")[0][0, 0] == 5  # also where only its first 80 frames are asked for
+    assert raw.fit(boxes, np.ones((354, 4)), "")[0][0, 0] == 0  # somebody else's Tiger1
 
 
 def test_missing_last_lines_count_where_the_truth_is_invalid_there() -> None:
@@ -135,8 +225,18 @@ def test_missing_last_lines_count_where_the_truth_is_invalid_there() -> None:
     assert remark is not None
 
 
-def test_other_missing_lines_stay_missing_and_superfluous_ones_are_dropped() -> None:
-    assert len(raw.fit(np.ones((2, 4)), np.ones((3, 4)), "Board")[0]) == 2
+def test_one_missing_line_is_a_frame_without_a_box_that_each_set_of_rules_judges() -> None:
+    fitted, remark = raw.fit(np.ones((2, 4)), np.ones((3, 4)), "Board")
+    assert (len(fitted), np.isnan(fitted[2]).all()) == (3, True)
+    assert remark == "its last line is missing, which counts as frames without a box"
+    truth = np.array([[10.0, 10, 20, 20]] * 3)
+    short = raw.fit(truth[:2], truth, "Board")[0]
+    assert measure(short, truth, otb.TOOLKIT).overlap.tolist() == [1, 1, 1]  # the toolkit takes the previous box
+    assert not measure(short, truth, otb.PYSOT).overlap[2] > 0
+
+
+def test_more_missing_lines_stay_missing_and_superfluous_ones_are_dropped() -> None:
+    assert len(raw.fit(np.ones((2, 4)), np.ones((4, 4)), "Board")[0]) == 2
     fitted, remark = raw.fit(np.ones((5, 4)), np.ones((3, 4)), "Board")
     assert len(fitted) == 3
     assert remark == "5 lines for 3 frames, the first 3 were used"

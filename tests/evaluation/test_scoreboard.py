@@ -60,6 +60,26 @@ def test_a_folder_in_vots_layout_is_scored_with_polygons(shared: Path, raw_resul
     assert board.main[0].figures["accuracy"] == pytest.approx(named.main[0].figures["accuracy"])
 
 
+def test_real_time_and_unsupervised_runs_are_scored_from_their_own_folders(
+    shared: Path, raw_results: Path, tmp_path: Path
+) -> None:
+    dataset = load_dataset("vot2018", shared / "annotations", ["bag", "ball2"])
+    own = raw_results / "vot2018"
+    for name in dataset.names:
+        shutil.copytree(own / "DaSiamRPN" / name, tmp_path / "T" / name)
+        shutil.copytree(own / "SiamAPN" / name, tmp_path / "T" / "realtime" / name)
+        (tmp_path / "T" / "unsupervised" / name).mkdir(parents=True)
+        truth = ["1", *(",".join(map(str, box)) for box in dataset.entry(name).read().boxes[1:])]
+        (tmp_path / "T" / "unsupervised" / name / f"{name}_001.txt").write_text("\n".join(truth))
+    slow = score_results(tmp_path, dataset, protocol="vot-realtime")
+    assert slow.benchmark == "vot2018-realtime"
+    assert slow.main[0].figures == score_results(own, dataset, trackers=["SiamAPN"]).main[0].figures
+    assert score_results(tmp_path, dataset).main[0].figures != slow.main[0].figures
+    free = score_results(tmp_path, dataset, protocol="vot-unsupervised")
+    assert (free.benchmark, free.metrics) == ("vot2018-unsupervised", ("ao",))
+    assert 0.5 < free.main[0].figures["ao"] < 1  # boxes around polygons
+
+
 def _dataset(tmp_path: Path, frames: int = 60) -> Dataset:
     boxes = np.tile([50.0, 40.0, 20.0, 10.0], (frames, 1))
     sequence = Sequence("alpha", boxes, attributes=frozenset({"OCC"}))

@@ -64,7 +64,7 @@ def test_equal_trajectories() -> None:
         ("1\n1,2,3\n", "line 2 has 3 numbers"),
         ("1\n1,2,3,4,5\n", "line 2 has 5 numbers"),
         ("7\n", "line 1 has 1 numbers"),
-        ("1\nfoo\n", "line 2 is 'foo'"),
+        ("1\nfoo\n", "line 2 holds 'foo'"),
         ("1\n\n1,2,3,4\n", "line 2 has 0 numbers"),
         ("1\ninf,2,3,4\n", "line 2 holds an infinite number"),
     ],

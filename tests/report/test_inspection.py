@@ -65,6 +65,7 @@ def test_the_page_shows_every_picture_and_leaves_out_what_is_not_there(tmp_path:
     assert "000003-level3-memory.png" in pictures
     assert "000008-context-left.png" in pictures
     assert not any("spatial" in name for name in pictures)
+    assert "network has no spatial attention (Eq. 3)." in text
 
 
 def test_a_folder_that_cannot_be_made_is_an_input_error(tmp_path: Path) -> None:

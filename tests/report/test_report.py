@@ -12,9 +12,10 @@ import pytest
 from rartrack.cli.main import main
 from rartrack.datasets import load_dataset
 from rartrack.evaluation.scoreboard import score_results
+from rartrack.outputs import make_folder
 from rartrack.report import catalogue, worst_frames
 from rartrack.report.drawing import save
-from rartrack.report.write import make_folder, write_report
+from rartrack.report.write import write_report
 
 TABLE_ONLY = ("--table", "small-overall")
 """No plots, which take seconds."""

@@ -318,6 +318,7 @@ def environment() -> dict[str, str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # a dozen processes that load torch, each slow to start on a machine that does other work
 def test_killed_ten_times_the_weights_are_those_of_an_uninterrupted_run(
     config: TrainingConfig, changed: Changed, tmp_path: Path
 ) -> None:

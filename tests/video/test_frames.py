@@ -245,6 +245,21 @@ class TestElsewhere:
             finally:
                 server.shutdown()
 
+    def test_a_large_file_whose_index_comes_last_from_a_server_that_cannot_seek(self, make_video: MakeVideo) -> None:
+        video = make_video(count=6)
+        content = video.read_bytes()
+        place = content.index(b"mdat") - 4
+        free = 8 << 20  # a box that is skipped, so that the index is far away
+        video.write_bytes(content[:place] + free.to_bytes(4, "big") + b"free" + bytes(free - 8) + content[place:])
+        serve = functools.partial(_Quiet, directory=str(video.parent))
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            try:
+                with pytest.raises(InputError, match="download it first"):
+                    open_source(f"http://127.0.0.1:{server.server_port}/{video.name}")
+            finally:
+                server.shutdown()
+
     def test_nothing_listens_at_a_url(self) -> None:
         with pytest.raises(InputError, match=r"rtsp://127\.0\.0\.1:1/x: Connection refused"):
             open_source("rtsp://127.0.0.1:1/x")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from rartrack.cli.numbers import count, positive
 from rartrack.datasets import load_dataset
 from rartrack.datasets.check import check, without_frames
 from rartrack.datasets.dataset import Dataset
@@ -26,8 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     looking.add_argument("config", metavar="CONFIG", help="a YAML file such as configs/fast.yaml")
     looking.add_argument("changes", metavar="KEY=VALUE", nargs="*", help="settings changed, such as data.exemplars=3")
     looking.add_argument("--output", default="preview.html", metavar="FILE", help=".html or .png (preview.html)")
-    looking.add_argument("--clips", type=int, default=20, metavar="N", help="how many (20)")
-    looking.add_argument("--first", type=int, default=0, metavar="I", help="number of the first clip (0)")
+    looking.add_argument("--clips", type=positive, default=20, metavar="N", help="how many (20)")
+    looking.add_argument("--first", type=count, default=0, metavar="I", help="number of the first clip (0)")
     looking.add_argument("--validation", action="store_true", help="clips of the held-out sequences")
 
 

@@ -6,8 +6,9 @@ import argparse
 from pathlib import Path
 
 from rartrack.backends import BACKENDS
+from rartrack.cli.numbers import positive
 from rartrack.cli.progress import Progress
-from rartrack.datasets import load_dataset
+from rartrack.datasets import Dataset, Sequence, load_dataset
 from rartrack.errors import InputError
 from rartrack.evaluation.executors import PROCESSES
 from rartrack.evaluation.protocols import PROTOCOLS, VOT
@@ -34,15 +35,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--output", required=True, type=Path, metavar="RESULTS_DIR", help="results go to RESULTS_DIR/NAME/SEQUENCE.txt")
     add("--sequences", metavar="A,B", help="these sequences only")
-    add("--first", type=_positive, metavar="N", help="only the first N frames of each run, for a quick look")
+    add("--first", type=positive, metavar="N", help="only the first N frames of each run, for a quick look")
     add("--overwrite", action="store_true", help="redo results that are there")
     add(
         "--workers",
-        type=_positive,
+        type=positive,
         metavar="N",
         help="processes at once (default: one per processor; 1 where speed counts)",
     )
-    add("--threads", type=_positive, default=1, metavar="N", help="of each process (default: 1)")
+    add("--threads", type=positive, default=1, metavar="N", help="of each process (default: 1)")
     add("--executor", default=PROCESSES, metavar="WHERE", help="processes (default) or dask://HOST:PORT")
     add("--device", default="auto", help="for our models: auto, cpu, cuda or cuda:1 (default: auto)")
     add("--backend", choices=BACKENDS, default="torch", help="for our models: what runs the network (default: torch)")
@@ -85,7 +86,7 @@ def run(options: argparse.Namespace) -> int:
     )
     with Progress() as progress:
         summary = evaluate(
-            dataset.sequences,
+            _sequences(dataset),
             trackers,
             options.output,
             settings,
@@ -98,6 +99,14 @@ def run(options: argparse.Namespace) -> int:
     return FAILED if summary.failed else 0
 
 
+def _sequences(dataset: Dataset) -> list[Sequence]:
+    """All of a data set, or a word on how to take the part that is there."""
+    try:
+        return dataset.sequences
+    except InputError as error:
+        raise InputError(f"{error} (--sequences A,B takes those that are there)") from None
+
+
 def _report(summary: Summary, output: Path) -> None:
     done = "1 run" if len(summary.done) == 1 else f"{len(summary.done)} runs"
     counts = [f"{done} done", f"{len(summary.kept)} there already"]
@@ -106,10 +115,3 @@ def _report(summary: Summary, output: Path) -> None:
     print(f"{', '.join(counts)}; results in {output}")
     for job, failure in summary.failed:
         print(f"failed: {job}: {failure.reason}")
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise ValueError
-    return value

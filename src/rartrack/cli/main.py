@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import re
 import sys
 import warnings
 from collections.abc import Sequence
@@ -52,6 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return DONE
+    except OSError as error:  # a disk that fills up or goes away, wherever that is noticed
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"rartrack: {where}{error.strerror or error}", file=sys.stderr)
+        return WRONG
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
@@ -69,6 +74,17 @@ def _run(arguments: list[str]) -> int:
             module = importlib.import_module(f"rartrack.cli.{name}")
             module.add_arguments(command)
             command.set_defaults(run=module.run)
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(_negative_boxes(arguments))
     status = options.run(options)
     return DONE if status is None else int(status)
+
+
+def _negative_boxes(arguments: list[str]) -> list[str]:
+    """Join ``--box -5,10,20,20``, whose value would be taken for an option, as ``--box=-5,10,20,20``."""
+    joined: list[str] = []
+    for word in arguments:
+        if joined and joined[-1] == "--box" and re.match(r"-[\d.]", word):
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined

@@ -22,7 +22,7 @@ class Pace:
     """
 
     def __init__(self, total: int | None) -> None:
-        self._total, self._done = total, 0
+        self._total, self._done, self._shown = total, 0, 0
         self._begin = self._said = time.monotonic()
         self._bar: Any = None
         self._task: Any = None
@@ -43,7 +43,7 @@ class Pace:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
-        else:
+        elif self._shown < self._done:
             self._say("")
 
     def step(self, results: Mapping[str, Result]) -> None:
@@ -61,5 +61,6 @@ class Pace:
         return self._done / max(time.monotonic() - self._begin, 1e-9)
 
     def _say(self, note: str) -> None:
+        self._shown = self._done
         of = f" of {self._total}" if self._total is not None else ""
         print(f"frame {self._done}{of}, {self._rate():.1f} frames/s{note}", file=sys.stderr, flush=True)

@@ -9,13 +9,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from rartrack.cli.numbers import count, positive
 from rartrack.datasets import load_dataset
 from rartrack.errors import InputError
 from rartrack.evaluation.scoreboard import OWN_RULES, PROTOCOLS, Scoreboard, score_results
+from rartrack.outputs import make_folder
 from rartrack.report import catalogue, summaries
 from rartrack.report.drawing import save
 from rartrack.report.table import FORMATS, print_table
-from rartrack.report.write import make_folder, write_report, write_scores, write_table
+from rartrack.report.write import write_report, write_scores, write_table
 
 _BOXES = {"0-based": 0, "1-based": 1}
 _FORMATS = {"markdown": "md", "latex": "tex", "csv": "csv"}
@@ -38,12 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--trackers", metavar="A,B", help="these trackers only")
     parser.add_argument("--against", metavar="TRACKER", help="compare the others with this one (default: the best)")
     parser.add_argument("--sequences", metavar="A,B", help="these sequences only")
-    parser.add_argument("--first", type=_positive, metavar="N", help="only the first N frames of each sequence")
+    parser.add_argument("--first", type=positive, metavar="N", help="only the first N frames of each sequence")
     parser.add_argument("--partial", action="store_true", help="score incomplete results too, marked with a star")
     parser.add_argument("--figure", metavar="A,B", help="only these figures: fig8, fig9, fig10, otb2015-curves, ...")
     parser.add_argument("--table", metavar="A,B", help="only these tables: table2, table3, otb2015-overall, ...")
     parser.add_argument("--format", choices=("terminal", *_FORMATS), default="terminal", help="of what is printed")
-    parser.add_argument("--worst", type=int, default=12, metavar="N", help="sequences whose frames the page shows")
+    parser.add_argument("--worst", type=count, default=12, metavar="N", help="sequences whose frames the page shows")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -101,9 +103,3 @@ def _boards(options: argparse.Namespace) -> list[Scoreboard]:
 
 def _listed(text: str | None) -> Sequence[str]:
     return [part.strip() for part in text.split(",") if part.strip()] if text else []
-
-
-def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
-    return int(text)

@@ -60,7 +60,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Check everything that can be checked, then load the model, then track."""
     named = _parse_boxes(options.box) if options.box else {}
-    for path, suffixes in ((options.video, VIDEO_SUFFIXES), (options.results, TRAJECTORY_SUFFIXES)):
+    endings = TRAJECTORY_SUFFIXES if options.format is None else None
+    for path, suffixes in ((options.video, VIDEO_SUFFIXES), (options.results, endings)):
         if path is not None:
             check_output(path, options.overwrite, suffixes)
     with ExitStack() as stack:

@@ -41,6 +41,7 @@ class Dataset:
         protocol: how it is scored by default.
         origin: what the benchmark's own files call the first pixel, 1 or 0; published raw results follow it.
         root: the folder or file it was read from.
+        left_out: names of its sequences that were not asked for.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Dataset:
     protocol: Protocol
     origin: int
     root: Path
+    left_out: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -77,6 +79,10 @@ class Dataset:
         """Return the sequence of that name in any of the spellings in use, or None."""
         return self._by_name.get(plain(name))
 
+    def leaves_out(self, name: str) -> bool:
+        """Whether a sequence of that name, in any spelling, is one of those that were not asked for."""
+        return plain(name) in self._left_out
+
     def entry(self, name: str) -> Entry:
         """Return the sequence of that name in any of the spellings in use.
 
@@ -87,6 +93,10 @@ class Dataset:
         if found is None:
             raise InputError(f"{self.name}: no sequence {name!r} in {self.root}{nearest(name, self.names)}")
         return found
+
+    @cached_property
+    def _left_out(self) -> frozenset[str]:
+        return frozenset(map(plain, self.left_out))
 
     @cached_property
     def _by_name(self) -> dict[str, Entry]:

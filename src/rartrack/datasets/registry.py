@@ -99,7 +99,9 @@ def _dataset(
 
 
 def _choose(dataset: Dataset, wanted: Iterable[str]) -> Dataset:
-    return replace(dataset, entries=tuple(dataset.entry(name) for name in wanted))
+    chosen = tuple(dict.fromkeys(dataset.entry(name) for name in wanted))
+    rest = tuple(entry.name for entry in dataset.entries if entry not in chosen)
+    return replace(dataset, entries=chosen, left_out=rest)
 
 
 def _places(name: str, data: str | Path | None) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import math
 from pathlib import Path
 
@@ -16,16 +17,18 @@ _REGION = "4 (x,y,w,h) or 8 (x1,y1,...,x4,y4) expected"
 
 
 def read_text(path: Path) -> str:
-    """Return a file's text, without a byte order mark.
+    """Return a file's text, UTF-8 unless a byte order mark says UTF-16, without that mark.
 
     Raises:
         InputError: it is missing, not readable or not text.
     """
     try:
-        return path.read_text(encoding="utf-8-sig")
+        with path.open("rb") as stream:
+            wide = stream.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        return path.read_text(encoding="utf-16" if wide else "utf-8-sig")
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None
-    except UnicodeDecodeError:
+    except UnicodeError:
         raise InputError(f"{path}: not a text file") from None
 
 

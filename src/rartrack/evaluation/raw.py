@@ -1,30 +1,37 @@
 """Raw results on disk: RESULTS_DIR/<tracker>/<sequence>.txt, x,y,w,h a line, ours or anybody's.
 
-Also read: RESULTS_DIR/<tracker>/<sequence>/<sequence>_001.txt, one file per repetition (VOT, GOT-10k), in ``baseline/``
-too. Numbers are split by commas, tabs, semicolons or spaces in any mixture; names may be spelt in any way in use
-(``dataset.plain``), and may end in the tracker's own name (``Basketball_KCF.txt``).
+Also read: RESULTS_DIR/<tracker>/<sequence>/<sequence>_001.txt, one file per repetition (VOT, GOT-10k). Between tracker
+and files there may stand a folder that says nothing more: ``baseline``, ``results``, the benchmark's name. Names may be
+spelt in any way in use (``dataset.plain``), and may end in the tracker's own name (``Basketball_KCF.txt``), or begin
+or end in what nearly all of the tracker's files do. What the lines may look like, ``raw_text`` says.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from rartrack.boxes import Boxes
-from rartrack.datasets import otb
-from rartrack.datasets.dataset import Dataset, plain
-from rartrack.datasets.text import read_text
+from rartrack.datasets import BENCHMARKS, otb
+from rartrack.datasets.dataset import Dataset, Entry, plain
 from rartrack.errors import InputError
+from rartrack.evaluation.raw_text import read_boxes, read_rows
 
-_SEPARATORS = str.maketrans(",;\t", "   ")
-_REPETITION = re.compile(r"_\d{3}$")
-_OTHER_PROTOCOLS = ("tre", "sre")
-"""Folders of runs that are no one-pass runs (see ``scoring_runs``)."""
+__all__ = ["LACKING", "Found", "find_results", "fit", "read_boxes", "read_times", "repetitions", "tracker_folders"]
+
+LACKING = 1
+"""Lines that a result may lack at its end: some programs leave out the last frame, or the first."""
+
+_REPETITION = re.compile(r"_(\d{3})$")
+_OTHER_PROTOCOLS = ("tre", "sre", "unsupervised", "realtime")
+"""Folders of runs that are no one-pass or supervised runs (see ``scoring_runs``)."""
 _TIMES = re.compile(r"_times?$")
+_NEARLY_ALL = 0.8
 
 
 @dataclass
@@ -64,74 +71,81 @@ def find_results(folder: Path, dataset: Dataset) -> Found:
     """Sort a tracker's files by sequence.
 
     Raises:
-        InputError: two files claim the same sequence.
+        InputError: two files claim the same sequence, and neither its spelling nor its content settles it.
     """
     found = Found()
-    for path in _text_files(folder):
-        if path.parent.name in _OTHER_PROTOCOLS:
+    paths = _text_files(folder)
+    claims: dict[tuple[str, int], list[tuple[Path, str]]] = {}
+    stems = [path.stem for path in paths if not _TIMES.search(path.stem)]
+    beginning, ending = _common_ending([stem[::-1] for stem in stems])[::-1], _common_ending(stems)
+    for path in paths:
+        inside = [plain(part) for part in path.relative_to(folder).parts[:-1]]
+        if any(part in _OTHER_PROTOCOLS for part in inside):
             continue
-        nested = path.parent != folder and plain(path.parent.name) != "baseline"
-        of_times = _TIMES.search(path.stem) is not None
-        name = _sequence(path.parent.name if nested else _TIMES.sub("", path.stem), folder.name, dataset)
-        if of_times:
-            if name is not None:
-                found.times[name] = path
-        elif name is None:
-            found.unknown.append(path.stem)
-        elif nested and _REPETITION.search(path.stem):
-            found.files.setdefault(name, []).append(path)
-        elif not nested:
-            if name in found.files:
-                raise InputError(f"{folder}: {path.name} and {found.files[name][0].name} are both {name}; remove one")
-            found.files[name] = [path]
+        nested = dataset.find(path.parent.name) if inside else None
+        transparent = all(part in _wrappers(dataset) for part in (inside[:-1] if nested else inside))
+        times = inside[-1:] == ["times"] or _TIMES.search(path.stem) is not None
+        entry = nested or _entry(_TIMES.sub("", path.stem), beginning, (f"_{folder.name}", ending), dataset)
+        repetition = _REPETITION.search(path.stem)
+        if entry is None or not (transparent or times):
+            found.unknown += [] if times else [path.parent.name if inside and repetition else path.stem]
+        elif times:
+            found.times[entry.name] = path
+        elif not nested or repetition or plain(path.stem) == plain(path.parent.name):
+            number = int(repetition[1]) if repetition else 0
+            claims.setdefault((entry.name, number), []).append((path, entry.name))
+    for name, number in sorted(claims):
+        found.files.setdefault(name, []).append(_one_of(claims[name, number], folder))
     return found
 
 
 def _text_files(folder: Path) -> list[Path]:
-    patterns = ("*.txt", "*/*.txt", "baseline/*/*.txt")
+    patterns = ("*.txt", "*/*.txt", "*/*/*.txt")
     return sorted({path for pattern in patterns for path in folder.glob(pattern)})
 
 
-def _sequence(spelt: str, tracker: str, dataset: Dataset) -> str | None:
-    for name in _spellings(spelt, tracker):
-        entry = dataset.find(name)
-        if entry is not None:
-            return entry.name
+def _wrappers(dataset: Dataset) -> frozenset[str]:
+    """Names of folders that may stand between a tracker's and its files and say nothing more."""
+    known = BENCHMARKS.get(dataset.name)
+    return frozenset({"baseline", "ope", "results", "times", plain(dataset.name), *(known.folders if known else ())})
+
+
+def _common_ending(stems: list[str]) -> str:
+    """What nearly all files of a tracker end in behind the sequence's name, such as ``_CF2``: its name when it was run.
+
+    Empty where nothing is so common. Names are cut at ``_``, ``-`` or a point. For what they begin with, give the names
+    reversed.
+    """
+    cuts = (stem[cut.start() :] for stem in stems for cut in re.finditer(r"(?<=.)[_.-]", stem))
+    common = [ending for ending, count in Counter(cuts).items() if count > max(1, _NEARLY_ALL * len(stems))]
+    return max(common, key=len, default="")
+
+
+def _entry(spelt: str, beginning: str, endings: tuple[str, ...], dataset: Dataset) -> Entry | None:
+    """The sequence of that name in any spelling: as it stands, or without what may stand before and after it."""
+    for whole in (spelt, _REPETITION.sub("", spelt)):
+        for name in (whole, whole.removeprefix(beginning)):
+            for ending in ("", *endings):
+                if name.lower().endswith(ending.lower()):
+                    entry = dataset.find(name[: len(name) - len(ending)])
+                    if entry is not None:
+                        return entry
     return None
 
 
-def _spellings(name: str, tracker: str) -> Iterator[str]:
-    yield name
-    if name.lower().endswith(f"_{tracker.lower()}"):
-        yield name[: -len(tracker) - 1]
+def repetitions(files: Sequence[Path]) -> Sequence[Path]:
+    """The files of a sequence that are numbered; all where none is."""
+    return [path for path in files if _REPETITION.search(path.stem)] or files
 
 
-def read_boxes(path: Path) -> Boxes:
-    """Read boxes (T, 4) as the file has them, NaN and negative sizes included.
-
-    Raises:
-        InputError: the file is missing, empty, or a line holds something other than four numbers.
-    """
-    lines = read_text(path).translate(_SEPARATORS).rstrip().splitlines()
-    for number, line in enumerate(lines, start=1):
-        if len(line.split()) != 4:
-            raise InputError(f"{path}: line {number} has {len(line.split())} numbers, 4 expected (x,y,w,h)")
-    if not lines:
-        raise InputError(f"{path}: empty; one line x,y,w,h per frame expected")
-    try:
-        return np.array(" ".join(lines).split(), dtype=np.float64).reshape(-1, 4)
-    except ValueError:
-        raise InputError(f"{path}: {_not_a_number(lines)}, 4 numbers expected (x,y,w,h)") from None
-
-
-def _not_a_number(lines: list[str]) -> str:
-    for number, line in enumerate(lines, start=1):
-        for word in line.split():
-            try:
-                float(word)
-            except ValueError:
-                return f"line {number} holds {word[:40]!r}"
-    return "holds something else"
+def _one_of(claims: list[tuple[Path, str]], folder: Path) -> Path:
+    """The file that holds a sequence's results, where several claim to: its name in full, or all say the same."""
+    if len(claims) > 1:
+        claims = [claim for claim in claims if plain(claim[0].stem) == plain(claim[1])] or claims
+    if len({path.read_bytes() for path, _ in claims} if len(claims) > 1 else claims) > 1:
+        first, second = (path.relative_to(folder) for path, _ in claims[:2])
+        raise InputError(f"{folder}: {first} and {second} are both {claims[0][1]}; remove one")
+    return claims[0][0]
 
 
 def read_times(path: Path) -> Boxes:
@@ -140,35 +154,35 @@ def read_times(path: Path) -> Boxes:
     Raises:
         InputError: the file is missing or holds something that is no number.
     """
-    try:
-        return np.array(read_text(path).translate(_SEPARATORS).split(), dtype=np.float64)
-    except ValueError as error:
-        raise InputError(f"{path}: {error}; seconds per frame expected") from None
+    rows = read_rows(path, "seconds per frame expected")
+    return np.array([value for _, row in rows for value in row], dtype=np.float64)
 
 
 def fit(boxes: Boxes, truth: Boxes, name: str) -> tuple[Boxes, str | None]:
     """Bring a result to the length of the truth where that is possible without guessing.
 
-    Tiger1 is evaluated from frame 6: a result of all its frames loses the first five. A result that lacks only frames
-    whose truth is invalid at the end (MDNet's and CNN-SVM's Board and Twinnings) gets boxes that do not exist there.
-    A result that is longer keeps its first T boxes.
+    Tiger1 is evaluated from frame 6: a result of all its frames loses the first five. A result that lacks only its last
+    line, or only frames at the end whose truth is invalid (MDNet's and CNN-SVM's Board and Twinnings), gets boxes that
+    do not exist there, which each set of rules judges as it does any other. A result that is longer keeps its first T.
 
     Args:
         boxes: (N, 4) raw result.
         truth: (T, 4) in the same coordinates.
-        name: the benchmark's name of the sequence.
+        name: OTB's name of the sequence; empty where the truth is not OTB's.
 
     Returns:
         the result, shorter than the truth where frames are really missing, and a remark or None.
     """
     target = otb.targets().get(name)
-    skipped = 0 if target is None else target.omit
-    if skipped and len(boxes) - skipped == len(truth):
-        return boxes[skipped:], f"its first {skipped} frames are not evaluated"
+    evaluated = 0 if target is None else target.last - target.first + 1 - target.omit
+    if target and target.omit and len(boxes) - target.omit == evaluated >= len(truth):
+        return boxes[target.omit :][: len(truth)], f"its first {target.omit} frames are not evaluated"
     if len(boxes) > len(truth):
         return boxes[: len(truth)], f"{len(boxes)} lines for {len(truth)} frames, the first {len(truth)} were used"
     rest = truth[len(boxes) :]
-    if len(rest) and not (rest > 0).all(axis=1).any():
-        missing = np.full((len(rest), 4), np.nan)
-        return np.vstack([boxes, missing]), f"its last {len(rest)} lines are missing, where the truth is invalid"
+    invalid = not (rest > 0).all(axis=1).any()
+    if len(rest) and (invalid or len(rest) <= LACKING):
+        why = "where the truth is invalid" if invalid else "which counts as frames without a box"
+        lacking = f"its last {len(rest)} lines are" if len(rest) > 1 else "its last line is"
+        return np.vstack([boxes, np.full((len(rest), 4), np.nan)]), f"{lacking} missing, {why}"
     return boxes, None

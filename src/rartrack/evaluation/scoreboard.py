@@ -13,11 +13,11 @@ from rartrack.errors import InputError, nearest
 from rartrack.evaluation import raw, vot
 from rartrack.evaluation.scoring import Score, read_trajectories, rules_of, score_got10k, score_one_pass
 from rartrack.evaluation.scoring_runs import read_several, score_several
-from rartrack.evaluation.scoring_vot import benchmark_of, read_runs, score_vot
+from rartrack.evaluation.scoring_vot import EXPERIMENTS, benchmark_of, read_runs, score_vot
 
-PROTOCOLS = ("ope", "tre", "sre", "vot", "got10k", "lasot")
-"""Ways in which results can be scored: one pass, from several frames, from disturbed boxes, supervised with resets, and
-one pass with GOT-10k's and LaSOT's figures."""
+PROTOCOLS = ("ope", "tre", "sre", *EXPERIMENTS, "got10k", "lasot")
+"""Ways in which results can be scored: one pass, from several frames, from disturbed boxes, supervised with resets, the
+same in real time, without resets, and one pass with GOT-10k's and LaSOT's figures."""
 
 OWN_RULES = "toolkit"
 """The name under which every benchmark has its own toolkit's rules."""
@@ -105,7 +105,7 @@ def score_results(
     origin = dataset.origin if given_origin is None else given_origin
     scores: list[Score] = []
     for folder in folders.values():
-        read = _read(folder, dataset, sequences, protocol, origin)
+        read = _read(folder, dataset, sequences, protocol, origin, first is not None)
         remarks += read.remarks
         if len(read.missing) < len(sequences) and (partial or not read.missing):
             scores += read.score(wanted)
@@ -114,7 +114,8 @@ def score_results(
             count = f"{len(read.missing)} of {len(sequences)} sequences"
             remarks.append(f"{folder.name}: left out, no complete results for {count}{rest}")
     if not scores:
-        raise InputError(f"{results}: no tracker can be scored on {dataset.name}: {'; '.join(remarks[-3:])}")
+        why = _nested_trackers(folders.values(), dataset) or "; ".join(remarks[-3:])
+        raise InputError(f"{results}: no tracker can be scored on {dataset.name}: {why}")
     metrics = tuple(scores[0].figures)
     scores.sort(key=lambda score: _position(score, wanted, metrics[0]))
     return Scoreboard(scores[0].benchmark, protocol, wanted, metrics, sequences, tuple(scores), tuple(remarks))
@@ -132,10 +133,12 @@ class _Read:
         return [self.score_one(name) for name in rules]
 
 
-def _read(folder: Path, dataset: Dataset, sequences: Mapping[str, Sequence], protocol: str, origin: int) -> _Read:
-    if protocol == "vot":
-        benchmark, runs = benchmark_of(dataset), read_runs(folder, dataset, sequences)
-        return _Read(runs.missing, runs.remarks, lambda name: score_vot(runs, benchmark, sequences, name))
+def _read(
+    folder: Path, dataset: Dataset, sequences: Mapping[str, Sequence], protocol: str, origin: int, cut: bool
+) -> _Read:
+    if protocol in EXPERIMENTS:
+        benchmark, runs = benchmark_of(dataset), read_runs(folder, dataset, sequences, protocol, cut)
+        return _Read(runs.missing, runs.remarks, lambda name: score_vot(runs, benchmark, sequences, name, protocol))
     known = rules_of(dataset)
     if protocol in ("tre", "sre"):
         title, several = f"{dataset.name}-{protocol}", read_several(folder, dataset, sequences, protocol, origin)
@@ -144,7 +147,7 @@ def _read(folder: Path, dataset: Dataset, sequences: Mapping[str, Sequence], pro
             several.remarks,
             lambda name: score_several(several, dataset, sequences, known[name], title),
         )
-    read = read_trajectories(folder, dataset, sequences, origin)
+    read = read_trajectories(folder, dataset, sequences, origin, cut)
     if protocol == "got10k":
         return _Read(
             read.missing, read.remarks, lambda name: score_got10k(read, dataset, sequences, name, dataset.name)
@@ -161,7 +164,7 @@ def _position(score: Score, rules: tuple[str, ...], metric: str) -> tuple[int, f
 
 
 def _rules(dataset: Dataset, protocol: str, asked: Iterable[str]) -> tuple[str, ...]:
-    known = {"vot": vot.RULES, "got10k": ("toolkit",)}.get(protocol) or tuple(rules_of(dataset))
+    known = {"got10k": ("toolkit",), **dict.fromkeys(EXPERIMENTS, vot.RULES)}.get(protocol) or tuple(rules_of(dataset))
     chosen = tuple(dict.fromkeys(asked))
     for name in chosen:
         if name not in known:
@@ -177,6 +180,16 @@ def _folders(results: Path, trackers: Collection[str] | None) -> dict[str, Path]
                 f"{results}: no results of {name!r}{nearest(name, folders)}; there are {', '.join(folders)}"
             )
     return {name: folder for name, folder in folders.items() if trackers is None or name in trackers}
+
+
+def _nested_trackers(folders: Iterable[Path], dataset: Dataset) -> str:
+    """What to say where the trackers lie one folder deeper; empty where they do not."""
+    for folder in folders:
+        children = sorted(child for child in folder.iterdir() if child.is_dir())
+        for inside in children:
+            if dataset.find(inside.name) is None and raw.find_results(inside, dataset).files:
+                return f"{inside} looks like a tracker's results; pass {folder}, the folder of trackers"
+    return ""
 
 
 def _sequences(dataset: Dataset, partial: bool, first: int | None, remarks: list[str]) -> dict[str, Sequence]:

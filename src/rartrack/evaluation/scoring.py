@@ -80,7 +80,7 @@ def rules_text(protocol: str, name: str) -> str:
     """Where a set of rules was read, for a reader."""
     if protocol == "got10k":
         return "the got10k package 0.1.3, ExperimentGOT10k: frames pooled, first frames and unseen targets left out"
-    if protocol == "vot":
+    if protocol.startswith("vot"):
         return _VOT_RULES.get(name, name)
     known = normalized.LASOT_RULES if protocol == "lasot" else otb.RULES
     return known[name].source if name in known else name
@@ -105,7 +105,7 @@ def own_coordinates(boxes: Boxes, origin: int) -> Boxes:
 
 
 def read_trajectories(
-    folder: Path, dataset: Dataset, sequences: Mapping[str, Sequence], given_origin: int
+    folder: Path, dataset: Dataset, sequences: Mapping[str, Sequence], given_origin: int, cut: bool = False
 ) -> Trajectories:
     """Read one tracker's results for the given sequences.
 
@@ -117,6 +117,7 @@ def read_trajectories(
         dataset: whose spellings and first pixel count.
         sequences: name -> sequence, those wanted.
         given_origin: what the files call the first pixel, 0 or 1.
+        cut: the sequences were cut at their ends, so that longer results need no remark.
     """
     read = Trajectories(folder.name)
     try:
@@ -128,7 +129,7 @@ def read_trajectories(
     read.remarks += [*missing_remark(read.tracker, found, sequences), *strangers_remark(read.tracker, found, dataset)]
     for name, sequence in sequences.items():
         files = found.files.get(name)
-        boxes = _read_one(files[0], dataset, sequence, given_origin, read) if files else None
+        boxes = _read_one(files[0], dataset, sequence, given_origin, read, cut) if files else None
         if boxes is None:
             read.missing.append(name)
         else:
@@ -137,14 +138,18 @@ def read_trajectories(
     return read
 
 
-def _read_one(path: Path, dataset: Dataset, sequence: Sequence, origin: int, read: Trajectories) -> Boxes | None:
+def _read_one(
+    path: Path, dataset: Dataset, sequence: Sequence, origin: int, read: Trajectories, cut: bool
+) -> Boxes | None:
     try:
         boxes = own_coordinates(raw.read_boxes(path), dataset.origin - origin)
     except InputError as error:
         read.remarks.append(str(error))
         return None
-    boxes, remark = raw.fit(boxes, own_coordinates(sequence.boxes, dataset.origin), sequence.name)
-    if remark:
+    name = sequence.name if dataset.layout in ("otb", "otb-annotations") else ""
+    longer = len(boxes) > len(sequence)
+    boxes, remark = raw.fit(boxes, own_coordinates(sequence.boxes, dataset.origin), name)
+    if remark and not (longer and cut):
         read.remarks.append(f"{read.tracker}/{path.name}: {remark}")
     if len(boxes) < len(sequence):
         read.remarks.append(f"{read.tracker}/{path.name}: {len(boxes)} lines, shorter than its {len(sequence)} frames")
@@ -175,7 +180,8 @@ def strangers_remark(tracker: str, found: raw.Found, dataset: Dataset) -> list[s
 
     Results of all of OTB-2015 are commonly scored on OTB-2013 too: its other sequences are no strangers.
     """
-    strangers = [name for name in found.unknown if dataset.name not in BENCHMARKS or official_name(name) is None]
+    foreign = [name for name in dict.fromkeys(found.unknown) if not dataset.leaves_out(name)]
+    strangers = [name for name in foreign if dataset.name not in BENCHMARKS or official_name(name) is None]
     return [f"{tracker}: {_some(strangers)} not in {dataset.name}, ignored"] if strangers else []
 
 

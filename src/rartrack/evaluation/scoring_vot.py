@@ -1,4 +1,4 @@
-"""Score one tracker's supervised runs with resets, read in any of the spellings in use."""
+"""Score one tracker's VOT runs, read in any of the spellings in use: supervised, in real time, unsupervised."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from rartrack.evaluation import raw, vot
 from rartrack.evaluation.scoring import Score, missing_remark, strangers_remark
 from rartrack.evaluation.vot_results import read_trajectory
 
-LACKING = 1
-"""Frames that a result may lack at its end: some toolkits' files do; the shorter length counts."""
+EXPERIMENTS = {"vot": "", "vot-realtime": "realtime", "vot-unsupervised": "unsupervised"}
+"""Protocol -> the folder in a tracker's that holds its runs."""
 
 
 @dataclass
@@ -35,11 +35,21 @@ def benchmark_of(dataset: Dataset) -> vot.Benchmark:
     return known or replace(vot.BENCHMARKS["vot2018"], name=dataset.name, title=dataset.name)
 
 
-def read_runs(folder: Path, dataset: Dataset, sequences: Mapping[str, Sequence]) -> Runs:
-    """Read one tracker's runs; files that are missing, short or wrong make remarks, never an error."""
+def read_runs(
+    folder: Path, dataset: Dataset, sequences: Mapping[str, Sequence], protocol: str = "vot", cut: bool = False
+) -> Runs:
+    """Read one tracker's runs; files that are missing, short or wrong make remarks, never an error.
+
+    Args:
+        folder: the tracker's.
+        dataset: whose spellings count.
+        sequences: name -> sequence, those wanted.
+        protocol: one of ``EXPERIMENTS``.
+        cut: the sequences were cut at their ends, so that longer results need no remark.
+    """
     read = Runs(folder.name)
     try:
-        found = raw.find_results(folder, dataset)
+        found = raw.find_results(folder / EXPERIMENTS[protocol], dataset)
     except InputError as error:
         read.remarks.append(str(error))
         read.missing.extend(sequences)
@@ -47,31 +57,39 @@ def read_runs(folder: Path, dataset: Dataset, sequences: Mapping[str, Sequence])
     read.remarks += [*missing_remark(read.tracker, found, sequences), *strangers_remark(read.tracker, found, dataset)]
     for name, sequence in sequences.items():
         try:
-            runs = [read_trajectory(path) for path in found.files.get(name, ())]
+            runs = [read_trajectory(path) for path in raw.repetitions(found.files.get(name, ()))]
         except InputError as error:
             read.remarks.append(str(error))
             runs = []
         lengths = sorted({len(run) for run in runs} - {len(sequence)})
-        if lengths:
+        if lengths and not (cut and lengths[0] > len(sequence)):
             read.remarks.append(f"{read.tracker}/{name}: {lengths[0]} lines for {len(sequence)} frames")
-        if not runs or (lengths and lengths[0] < len(sequence) - LACKING):
+        if not runs or (lengths and lengths[0] < len(sequence) - raw.LACKING):
             read.missing.append(name)
         else:
             read.repetitions[name] = runs
     return read
 
 
-def score_vot(read: Runs, benchmark: vot.Benchmark, sequences: Mapping[str, Sequence], rules: str) -> Score:
+def score_vot(
+    read: Runs, benchmark: vot.Benchmark, sequences: Mapping[str, Sequence], rules: str, protocol: str = "vot"
+) -> Score:
     """Score one tracker's runs: EAO, accuracy, robustness (failures per 100 frames) and failures.
+
+    Of unsupervised runs, the average overlap over all frames but the first.
 
     Raises:
         InputError: a frame's size is not known.
     """
     chosen = [_sized(sequence) for name, sequence in sequences.items() if name in read.repetitions]
+    experiment = EXPERIMENTS[protocol]
+    title = f"{benchmark.name}-{experiment}" if experiment else benchmark.name
+    if experiment == "unsupervised":
+        return _score_unsupervised(read, vot.score(vot.unsupervised(benchmark), chosen, read.repetitions, rules), title)
     found = vot.score(benchmark, chosen, read.repetitions, rules)
     each = found.per_sequence.values()
     return Score(
-        benchmark=benchmark.name,
+        benchmark=title,
         tracker=read.tracker,
         rules=rules,
         sequences=tuple(found.per_sequence),
@@ -87,6 +105,18 @@ def score_vot(read: Runs, benchmark: vot.Benchmark, sequences: Mapping[str, Sequ
         },
         missing=tuple(read.missing),
         challenge=found,
+    )
+
+
+def _score_unsupervised(read: Runs, found: vot.VotScores, title: str) -> Score:
+    return Score(
+        benchmark=title,
+        tracker=read.tracker,
+        rules=found.rules,
+        sequences=tuple(found.per_sequence),
+        figures={"ao": found.accuracy},
+        by_sequence={"ao": np.array([one.accuracy for one in found.per_sequence.values()])},
+        missing=tuple(read.missing),
     )
 
 

@@ -18,8 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rartrack.errors import InputError
+from rartrack.evaluation.raw_text import read_rows
 
 Regions = NDArray[np.float64]
+
+_EXPECTED = "a code (0, 1, 2), x,y,w,h or a polygon expected"
 
 
 class Code(IntEnum):
@@ -79,17 +82,8 @@ def read_trajectory(path: Path) -> Trajectory:
         InputError: the file is missing, empty or not text, or a line is neither a code nor a region of 4, 6, 8, ...
             numbers; it names file and line.
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not a text file") from None
-    while lines and not lines[-1].strip():
-        lines.pop()
-    if not lines:
-        raise InputError(f"{path}: empty; one line a frame expected: 0, 1, 2, x,y,w,h or a polygon")
-    return Trajectory.from_rows([_parse(line, f"{path}: line {number}") for number, line in enumerate(lines, 1)])
+    rows = read_rows(path, _EXPECTED)
+    return Trajectory.from_rows([_checked(row, f"{path}: line {number}") for number, row in rows])
 
 
 def read_repetitions(folder: Path, sequence: str) -> list[Trajectory]:
@@ -124,15 +118,11 @@ def repetition_name(sequence: str, repetition: int) -> str:
     return f"{sequence}_{repetition:03d}.txt"
 
 
-def _parse(line: str, where: str) -> list[float]:
-    try:
-        row = [float(part) for part in line.replace(",", " ").replace(";", " ").split()]
-    except ValueError:
-        raise InputError(f"{where} is {line[:60]!r}, a code (0, 1, 2), x,y,w,h or a polygon expected") from None
+def _checked(row: list[float], where: str) -> list[float]:
     if len(row) == 1 and row[0] in (Code.SKIPPED, Code.STARTED, Code.FAILED):
         return row
     if len(row) < 4 or len(row) % 2:
-        raise InputError(f"{where} has {len(row)} numbers, a code (0, 1, 2), x,y,w,h or a polygon expected")
+        raise InputError(f"{where} has {len(row)} numbers, {_EXPECTED}")
     if any(map(math.isinf, row)):
         raise InputError(f"{where} holds an infinite number")
     return row

@@ -25,12 +25,12 @@ _PAGE = """<!doctype html><meta charset="utf-8"><title>{title}</title>
 <style>
 body {{ font: 14px sans-serif; margin: 1.5em; color: #222 }}
 .row {{ display: flex; flex-wrap: wrap; gap: 8px; align-items: end }}
-figure {{ margin: 0 }} figcaption {{ max-width: 255px; color: #555 }} img {{ display: block }}
+figure {{ margin: 0 }} figcaption {{ max-width: 255px; color: #555 }} img {{ display: block; height: 255px }}
 </style>
 <h1>{title}</h1>
 <p>Heat: dark is the map's least value, bright its greatest; both stand below it. Features, memory and attended features
 are means of absolute values over channels. The response shows where the filter finds the target; no motion is in the
-middle. Channel attention: one bar a channel, sorted by weight, from 0 to 1.</p>
+middle. Channel attention: one bar a channel, sorted by weight, from 0 to 1.{lacking}</p>
 {frames}
 """
 
@@ -54,7 +54,8 @@ def write_inspection(frames: Sequence[FrameMaps], output: Path, title: str) -> P
             score = f"score {maps.result.score:.2f}, {maps.result.status}"
             sections.append(f"<h2>Frame {maps.frame}: {score}</h2>\n{rows}")
         page = output / "index.html"
-        page.write_text(_PAGE.format(title=escape(title), frames="\n".join(sections)), encoding="utf-8")
+        text = _PAGE.format(title=escape(title), lacking=_lacking(frames), frames="\n".join(sections))
+        page.write_text(text, encoding="utf-8")
     except OSError as error:
         raise InputError(f"{output}: cannot write: {error.strerror}") from None
     return page
@@ -81,12 +82,25 @@ def _rows(maps: FrameMaps) -> dict[str, Pictures]:
     return rows
 
 
+_PARTS = {
+    "memory": "memory h (Eq. 1)",
+    "channel": "channel attention (Eq. 2)",
+    "spatial": "spatial attention (Eq. 3)",
+    "attended": "attended phi^a (Eq. 4)",
+}
+
+
+def _lacking(frames: Sequence[FrameMaps]) -> str:
+    """A sentence on the parts that no level of the network has, if there are any."""
+    levels = [found for maps in frames for found in maps.levels.values()]
+    lacking = [title for part, title in _PARTS.items() if all(getattr(found, part) is None for found in levels)]
+    return f" This model's network has no {', no '.join(lacking)}." if lacking else ""
+
+
 def _level(level: int, found: LevelMaps, crop: Image) -> Pictures:
     named = {
         "features": (found.features, "features phi"),
-        "memory": (found.memory, "memory h (Eq. 1)"),
-        "spatial": (found.spatial, "spatial attention (Eq. 3)"),
-        "attended": (found.attended, "attended phi^a (Eq. 4)"),
+        **{part: (getattr(found, part), _PARTS[part]) for part in ("memory", "spatial", "attended")},
     }
     pictures = {
         f"level{level}-{name}": _heat(values, crop, caption)
@@ -95,7 +109,7 @@ def _level(level: int, found: LevelMaps, crop: Image) -> Pictures:
     }
     if found.channel is not None:
         low, high = float(found.channel.min()), float(found.channel.max())
-        caption = f"channel attention (Eq. 2): {low:.3g} to {high:.3g}"
+        caption = f"{_PARTS['channel']}: {low:.3g} to {high:.3g}"
         pictures[f"level{level}-channel"] = (bars(found.channel), caption)
     return pictures
 

@@ -99,7 +99,7 @@ def ranking_plot(board: Scoreboard, palette: Colours, metric: str | None = None)
     axis = axes[0][0]
     for place, score in enumerate(ranked):
         value, colour = score.figures[metric], palette[score.tracker]
-        if metric in score.by_sequence and len(score.sequences) > 1 and board.protocol != "vot":
+        if metric in score.by_sequence and len(score.sequences) > 1 and not board.protocol.startswith("vot"):
             bounds = interval(score, metric)
             axis.plot([bounds.low, bounds.high], [place, place], color=colour, alpha=0.35, linewidth=5, zorder=2)
         axis.plot(value, place, "o", color=colour, markersize=7.5, zorder=3)

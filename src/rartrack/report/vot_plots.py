@@ -61,7 +61,7 @@ def eao_curve_plot(board: Scoreboard, palette: Colours) -> Figure:
     """Expected average overlap against sequence length, with the lengths shaded over which EAO is the mean."""
     figure, axes = new_figure(1, 1, width=8.0, height=3.9)
     axis = axes[0][0]
-    benchmark = BENCHMARKS.get(board.benchmark, BENCHMARKS["vot2018"])
+    benchmark = BENCHMARKS.get(board.benchmark.removesuffix("-realtime"), BENCHMARKS["vot2018"])
     low, high = benchmark.eao_range
     axis.axvspan(low, high, color="#eef2f7", zorder=0)
     longest = 0

@@ -6,8 +6,8 @@ import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from rartrack.errors import InputError
 from rartrack.evaluation.scoreboard import Scoreboard, by_attribute
+from rartrack.outputs import make_folder
 from rartrack.report import catalogue, page
 from rartrack.report.drawing import save
 from rartrack.report.table import FORMATS, Table
@@ -46,19 +46,6 @@ def write_report(
         written += save(draw(), make_folder(output / "plots"), name)
     written.append(page.write_page(boards, found, output, command=command, worst=worst))
     return written
-
-
-def make_folder(folder: Path) -> Path:
-    """Make a folder.
-
-    Raises:
-        InputError: it cannot be made.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{folder}: {error.strerror}; choose another --output") from None
-    return folder
 
 
 def write_table(table: Table, output: Path) -> list[Path]:

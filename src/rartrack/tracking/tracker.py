@@ -54,7 +54,7 @@ class Tracker:
         """What the tracker remembers. Setting it continues from there: undo, another video, another machine.
 
         Raises:
-            InputError: ``init`` was not called.
+            InputError: ``init`` was not called; or, when it is set, the state is another model's.
         """
         if self._state is None:
             raise InputError("the tracker has no target yet; call init(frame, box) first")
@@ -62,6 +62,11 @@ class Tracker:
 
     @state.setter
     def state(self, state: TrackerState) -> None:
+        count = self.model.cells
+        own = (self.config.network.feature_channels, count, count // 2 + 1)
+        levels = self.model.network.initial_memory(1).levels.keys()
+        if tuple(state.filter.shape[1:]) != own or state.memory.levels.keys() != levels:
+            raise InputError("the tracker's state is another model's; load the model that it was saved with")
         if self._state is None and len(state) > 1:
             self._shape = dict
         self._state = state

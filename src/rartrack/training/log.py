@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from rartrack.outputs import replace_file
+from rartrack.outputs import make_folder, replace_file
 
 TRAINING, VALIDATION, SKIPPED = "training.csv", "validation.csv", "skipped.txt"
 
@@ -26,7 +26,7 @@ class Curves:
 
     def __init__(self, folder: Path, step: int) -> None:
         self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         for name in (TRAINING, VALIDATION):
             _drop_after(folder / name, step)
         self._board = _board(folder, step)

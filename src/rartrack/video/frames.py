@@ -216,6 +216,7 @@ def _camera(number: int, start: int) -> _Opened:
 
 def _check_start(source: str | Path, start: int, count: int) -> None:
     if count == 0:
-        raise InputError(f"{source}: holds no frame that can be decoded")
+        mend = "; download it first: its server does not seek in it" if str(source).startswith("http") else ""
+        raise InputError(f"{source}: holds no frame that can be decoded{mend}")
     if start >= count:
         raise InputError(f"{source}: starts at frame {start}, but has {count} (0 to {count - 1})")
