@@ -13,6 +13,7 @@ import ort from "onnxruntime-node";
 
 const STRIDE = 8; // pixels of a crop between two cells
 const AROUND = [[0, 0], [0, -1], [-1, 0], [0, 1], [1, 0]]; // the target, then contexts: above, left, below, right
+const SHOWN = { scale_search: "pyramid", alternate_scales: false, displacement_window: 0, look_again_below: 0 };
 
 class Tracker {
   static async open(file) {
@@ -20,9 +21,9 @@ class Tracker {
     tracker.session = await ort.InferenceSession.create(file);
     const config = JSON.parse(metadata(fs.readFileSync(file)).config);
     Object.assign(tracker, { filter: config.filter, tracking: config.tracking, side: config.network.input_size });
-    const { scale_search, displacement_window } = config.tracking;
-    if (config.filter.form !== "exact" || scale_search !== "pyramid" || displacement_window)
-      throw new Error(`${file}: only the exact filter, a pyramid of scales and no displacement window are shown here`);
+    const other = Object.keys(SHOWN).filter((name) => (config.tracking[name] ?? SHOWN[name]) !== SHOWN[name]);
+    if (other.length || config.filter.form !== "exact")
+      throw new Error(`${file}: ${other.join(", ") || "filter.form"}: a setting that is not shown here`);
     const n = (tracker.n = Math.floor((tracker.side - 7) / STRIDE));
     tracker.D = config.network.feature_channels;
     const hann = range(n).map((i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / (n - 1)));

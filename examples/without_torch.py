@@ -21,6 +21,8 @@ import onnxruntime
 STRIDE = 8  # pixels of a crop between two cells
 AROUND = np.array([[0, 0], [0, -1], [-1, 0], [0, 1], [1, 0]])  # the target, then contexts: above, left, below, right
 
+SHOWN = {"scale_search": "pyramid", "alternate_scales": False, "displacement_window": 0, "look_again_below": 0}
+
 
 class Tracker:
     """One target; boxes are x, y, w, h in pixels, frames RGB uint8 (H, W, 3)."""
@@ -30,9 +32,9 @@ class Tracker:
         self.names = [entry.name for entry in self.session.get_outputs()]
         config = json.loads(self.session.get_modelmeta().custom_metadata_map["config"])
         self.filter, self.tracking = config["filter"], config["tracking"]
-        found = self.filter["form"], self.tracking["scale_search"], self.tracking["displacement_window"]
-        if found != ("exact", "pyramid", 0):
-            sys.exit(f"{path}: only the exact filter, a pyramid of scales and no displacement window are shown here")
+        other = [name for name, value in SHOWN.items() if self.tracking.get(name, value) != value]
+        if other or self.filter["form"] != "exact":
+            sys.exit(f"{path}: {', '.join(other) or 'filter.form'}: a setting that is not shown here")
         self.side = config["network"]["input_size"]
         self.cells = (self.side - 7) // STRIDE
         hann = np.hanning(self.cells)

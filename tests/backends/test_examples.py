@@ -141,6 +141,20 @@ def test_python_follows_as_the_tracker_does(tmp_path: Path, scales: int) -> None
     assert_allclose(found, followed(model, made(), BOX, "torch"), atol=0.05)
 
 
+def test_settings_that_the_example_does_not_follow_are_refused(tmp_path: Path) -> None:
+    model = saved(trained(), tmp_path / "small.safetensors", look_again_below=0.3)
+    words = [
+        sys.executable,
+        EXAMPLES / "without_torch.py",
+        write(model, tmp_path / "small.onnx"),
+        "none.mp4",
+        "1,1,9,9",
+    ]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "look_again_below: a setting that is not shown here" in done.stderr
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("variant", ["without contexts", "eight bits", "averaged blocks"])
 def test_the_built_in_model_in_python_and_javascript(node_project: Path, tmp_path: Path, variant: str) -> None:
