@@ -73,7 +73,7 @@ def main() -> None:
     parser.add_argument("--seeds", default="0", metavar="A,B")
     parser.add_argument("--first", type=int, default=80, metavar="N", help="frames of each sequence")
     parser.add_argument("--workers", type=int, default=1, help="processes that track")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     names = options.variants.split(",")
     if unknown := [name for name in names if name not in SWITCHES]:
         sys.exit(f"--variants: unknown {', '.join(unknown)}; known are {', '.join(SWITCHES)}")

@@ -29,8 +29,8 @@ FORMAT = "1"
 _MANTISSA, _EXPONENT = ".int8", ".exponent"
 
 BUILT_IN = {
-    "rar-fast": "22547f4e1ce881fe3a0ceb9dc9d5995dfb36e4de9ab56301793991d5d350a52c",
-    "rar-resnet50": "8d5eca8104521f893ff617c3fb09e6d234ce4de620f8b15f13c7fd12fbc7735d",
+    "rar-fast": "456790b0624a568ab1d3b0d5c15f5546a06bfa330a00fe6e7c16e19e2c5de336",
+    "rar-resnet50": "83ca4d29d1c0651bef2cb6cb6ddd28a907f69bd5d080f170dce3594817208aec",
 }
 """Name of a built-in model -> SHA-256 of its file in ``rartrack/models``."""
 
