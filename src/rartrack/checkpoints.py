@@ -29,8 +29,8 @@ FORMAT = "1"
 _MANTISSA, _EXPONENT = ".int8", ".exponent"
 
 BUILT_IN = {
-    "rar-fast": "456790b0624a568ab1d3b0d5c15f5546a06bfa330a00fe6e7c16e19e2c5de336",
-    "rar-resnet50": "83ca4d29d1c0651bef2cb6cb6ddd28a907f69bd5d080f170dce3594817208aec",
+    "rar-fast": "20146cd861214d6599629c909fe317e9c7dfb5df47e6eb8f1020f44d60e5c3c9",
+    "rar-resnet50": "3093ea7a6376995deed1a456576dbd22ff1ce68fe93e9b2836fd277362c8f465",
 }
 """Name of a built-in model -> SHA-256 of its file in ``rartrack/models``."""
 
