@@ -13,7 +13,8 @@ import ort from "onnxruntime-node";
 
 const STRIDE = 8; // pixels of a crop between two cells
 const AROUND = [[0, 0], [0, -1], [-1, 0], [0, 1], [1, 0]]; // the target, then contexts: above, left, below, right
-const SHOWN = { scale_search: "pyramid", alternate_scales: false, displacement_window: 0, look_again_below: 0 };
+const AGAIN = [-1, 0, 1].flatMap((y) => [-1, 0, 1].map((x) => [x / 3, y / 3])).filter(([x, y]) => x || y); // in windows
+const SHOWN = { scale_search: "pyramid", alternate_scales: false, displacement_window: 0 };
 
 class Tracker {
   static async open(file) {
@@ -49,15 +50,18 @@ class Tracker {
     const count = this.frame % t.scale_interval === 0 ? t.scales : 1;
     const exponents = range(count).map((i) => i - Math.floor((count - 1) / 2));
     const sizes = exponents.map((e) => this.size.map((side) => side * t.scale_step ** e));
-    const { spectra } = await this.spectra(frame, sizes.map(() => this.centre), sizes);
-    const found = spectra.map((one) => peak(this.respond(one), this.n));
-    const weighted = found.map(({ value }, i) => value * t.scale_penalty ** Math.abs(exponents[i]));
-    const best = weighted.indexOf(Math.max(...weighted));
-    const window = this.windows(sizes[best]), limits = [frame.width, frame.height];
-    this.centre = this.centre.map((at, k) =>
-      clamp(at + (found[best].shift[k] * STRIDE * window[k]) / this.side, 0, limits[k]));
-    this.size = this.size.map((side, k) => side + t.scale_rate * (sizes[best][k] - side));
-    const score = clamp(found[best].value, 0, 1);
+    const penalties = exponents.map((e) => t.scale_penalty ** Math.abs(e));
+    let found = await this.look(frame, sizes.map(() => this.centre), sizes, penalties);
+    if (clamp(found.value, 0, 1) < t.look_again_below) {
+      // Hardly seen: look where it seems to be and around its last place, in full, not faded by the window.
+      const window = this.windows(this.size);
+      const places = [found.centre, ...AGAIN.map((offset) => this.centre.map((at, k) => at + offset[k] * window[k]))];
+      const again = await this.look(frame, places, places.map(() => this.size), places.map(() => 1));
+      if (again.value > found.value) found = again;
+    }
+    this.centre = found.centre.map((at, k) => clamp(at, 0, [frame.width, frame.height][k]));
+    this.size = this.size.map((side, k) => side + t.scale_rate * (found.size[k] - side));
+    const score = clamp(found.value, 0, 1);
     // Of a frame that is not sure nothing is learned.
     if (this.frame % t.update_interval === 0 && score >= t.uncertain_below) {
       const rate = this.filter.learning_rate, fresh = await this.learn(frame);
@@ -66,6 +70,15 @@ class Tracker {
       this.solve();
     }
     return [...this.centre.map((at, k) => at - this.size[k] / 2), ...this.size, score];
+  }
+
+  // Of several windows the best one's peak, the place of it, and the target's size there.
+  async look(frame, centres, sizes, weights) {
+    const { spectra } = await this.spectra(frame, centres, sizes);
+    const peaks = spectra.map((one) => peak(this.respond(one), this.n));
+    const weighted = peaks.map(({ value }, i) => value * weights[i]), best = weighted.indexOf(Math.max(...weighted));
+    const { value, shift } = peaks[best], size = sizes[best], window = this.windows(size);
+    return { value, size, centre: centres[best].map((at, k) => at + (shift[k] * STRIDE * window[k]) / this.side) };
   }
 
   // What one frame adds to the filter: A (frequencies, D, D), r (frequencies, D), the template's energy.
@@ -185,7 +198,7 @@ class Tracker {
   }
 }
 
-// Half spectrum of an n x n map by the transform's definition; n is 15 or 31 and no power of two.
+// Half spectrum of an n x n map by the transform's definition; n is 23 or 31 and no power of two.
 function dft(map, n) {
   const half = (n >> 1) + 1, rows = complex(n * half), out = complex(n * half);
   const [cos, sin] = [Math.cos, Math.sin].map((wave) => range(n).map((i) => wave((2 * Math.PI * i) / n)));

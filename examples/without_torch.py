@@ -5,8 +5,8 @@
     python without_torch.py rar-fast.onnx video.mp4 398,206,88,104 > boxes.csv
 
 All of the tracker but its network is here, for one target, to be copied and to be put into other languages: crops,
-the filter (learned, blended, solved, applied), the peak, scales and the score. What it leaves to rartrack: several
-targets, the search for a lost target, limits of size, and reading difficult video.
+the filter (learned, blended, solved, applied), the peak, scales, the second look and the score. What it leaves to
+rartrack: several targets, the search for a lost target, limits of size, and reading difficult video.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ import onnxruntime
 
 STRIDE = 8  # pixels of a crop between two cells
 AROUND = np.array([[0, 0], [0, -1], [-1, 0], [0, 1], [1, 0]])  # the target, then contexts: above, left, below, right
+AGAIN = np.array([(x, y) for y in (-1, 0, 1) for x in (-1, 0, 1) if x or y]) / 3  # a second look's, in windows
 
-SHOWN = {"scale_search": "pyramid", "alternate_scales": False, "displacement_window": 0, "look_again_below": 0}
+SHOWN = {"scale_search": "pyramid", "alternate_scales": False, "displacement_window": 0}
 
 
 class Tracker:
@@ -60,14 +61,16 @@ class Tracker:
         count = self.tracking["scales"] if self.frame % self.tracking["scale_interval"] == 0 else 1
         exponents = np.arange(count) - (count - 1) // 2
         sizes = self.tracking["scale_step"] ** exponents[:, None] * self.size
-        spectra, _ = self.spectra(frame, np.repeat(self.centre[None], count, 0), sizes)
-        responses = np.fft.irfft2((self.solution * spectra).sum(1), s=(self.cells, self.cells))
-        peaks, shifts = zip(*map(peak, responses), strict=True)
-        best = int(np.argmax(np.array(peaks) * self.tracking["scale_penalty"] ** np.abs(exponents)))
-        self.centre = self.centre + shifts[best] * STRIDE * self.windows(sizes[best]) / self.side
-        self.centre = np.clip(self.centre, 0, frame.shape[1::-1])
-        self.size = self.size + self.tracking["scale_rate"] * (sizes[best] - self.size)
-        score = float(np.clip(peaks[best], 0, 1))
+        penalty = self.tracking["scale_penalty"] ** np.abs(exponents)
+        found = self.look(frame, np.repeat(self.centre[None], count, 0), sizes, penalty)
+        if np.clip(found[0], 0, 1) < self.tracking.get("look_again_below", 0):
+            # Hardly seen: look where it seems to be and around its last place, in full, not faded by the window.
+            places = np.concatenate([found[1][None], self.centre + AGAIN * self.windows(self.size)])
+            again = self.look(frame, places, np.repeat(self.size[None], len(places), 0), 1)
+            found = again if again[0] > found[0] else found
+        self.centre = np.clip(found[1], 0, frame.shape[1::-1])
+        self.size = self.size + self.tracking["scale_rate"] * (found[2] - self.size)
+        score = float(np.clip(found[0], 0, 1))
         # Of a frame that is not sure nothing is learned.
         if self.frame % self.tracking["update_interval"] == 0 and score >= self.tracking["uncertain_below"]:
             rate = self.filter["learning_rate"]
@@ -76,6 +79,14 @@ class Tracker:
             ]
             self.solve()
         return (*(self.centre - self.size / 2), *self.size), score
+
+    def look(self, frame, centres, sizes, weights):
+        """Of several windows the best one's peak, the place of it, and the target's size there."""
+        spectra, _ = self.spectra(frame, centres, sizes)
+        responses = np.fft.irfft2((self.solution * spectra).sum(1), s=(self.cells, self.cells))
+        peaks, shifts = zip(*map(peak, responses), strict=True)
+        best = int(np.argmax(np.array(peaks) * weights))
+        return peaks[best], centres[best] + shifts[best] * STRIDE * self.windows(sizes[best]) / self.side, sizes[best]
 
     def learn(self, frame):
         """What one frame adds to the filter: A (rows, columns, D, D), r (rows, columns, D), the template's energy.

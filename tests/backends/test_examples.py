@@ -134,15 +134,17 @@ def in_javascript(project: Path, model: Path, frames: np.ndarray, box: Box, fold
     return boxes_of(done.stdout)[1:]
 
 
-@pytest.mark.parametrize("scales", [1, 3])
-def test_python_follows_as_the_tracker_does(tmp_path: Path, scales: int) -> None:
-    model = saved(trained(), tmp_path / "small.safetensors", update_interval=2, scales=scales)
+@pytest.mark.parametrize(("scales", "again"), [(1, 0.0), (3, 0.0), (3, 1.0)])
+def test_python_follows_as_the_tracker_does(tmp_path: Path, scales: int, again: float) -> None:
+    settings = {"update_interval": 2, "scales": scales, "look_again_below": again}
+    model = saved(trained(), tmp_path / "small.safetensors", **settings)
     found = in_python(write(model, tmp_path / "small.onnx"), made(), BOX, tmp_path)
-    assert_allclose(found, followed(model, made(), BOX, "torch"), atol=0.05)
+    # Of nine more windows more is rounded; a second look moves the first box by a pixel.
+    assert_allclose(found, followed(model, made(), BOX, "torch"), atol=0.5 if again else 0.05)
 
 
 def test_settings_that_the_example_does_not_follow_are_refused(tmp_path: Path) -> None:
-    model = saved(trained(), tmp_path / "small.safetensors", look_again_below=0.3)
+    model = saved(trained(), tmp_path / "small.safetensors", displacement_window=0.1)
     words = [
         sys.executable,
         EXAMPLES / "without_torch.py",
@@ -152,18 +154,19 @@ def test_settings_that_the_example_does_not_follow_are_refused(tmp_path: Path) -
     ]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "look_again_below: a setting that is not shown here" in done.stderr
+    assert "displacement_window: a setting that is not shown here" in done.stderr
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("variant", ["without contexts", "eight bits", "averaged blocks"])
+@pytest.mark.parametrize("variant", ["second look", "eight bits", "averaged blocks"])
 def test_the_built_in_model_in_python_and_javascript(node_project: Path, tmp_path: Path, variant: str) -> None:
-    contexts = 0 if variant == "without contexts" else 4
+    contexts = 0 if variant == "second look" else 4
     box = LARGE if variant == "averaged blocks" else MUG
-    model = saved(checkpoints.load("rar-fast"), tmp_path / "fast.safetensors", contexts, update_interval=2)
+    settings = {"update_interval": 2, "look_again_below": 1.0 if variant == "second look" else 0.3}
+    model = saved(checkpoints.load("rar-fast"), tmp_path / "fast.safetensors", contexts, **settings)
     exported = write(model, tmp_path / "fast.onnx", int8=variant == "eight bits")
     expected = followed(exported, real(), box, "onnx")
-    tolerance = 0.15 if variant == "without contexts" else 0.5
+    tolerance = 0.15 if variant == "second look" else 0.5
     assert_allclose(in_python(exported, real(), box, tmp_path), expected, atol=tolerance)
     assert_allclose(in_javascript(node_project, exported, real(), box, tmp_path), expected, atol=tolerance)
 
