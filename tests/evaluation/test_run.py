@@ -7,6 +7,7 @@ import os
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import fake_trackers
@@ -292,8 +293,11 @@ class TestPlan:
             plan(load_dataset(folder), trackers, Settings())
 
     def test_two_sequences_of_one_name(self, folder):
+        dataset = load_dataset(folder, sequences=["a", "a"])  # asked for twice, it is there once
+        assert dataset.names == ("a",)
+        twice = replace(dataset, entries=dataset.entries * 2)
         with pytest.raises(InputError, match="two sequences are named 'a'"):
-            plan(load_dataset(folder, sequences=["a", "a"]), [parse_tracker("opencv:kcf")], Settings())
+            plan(twice, [parse_tracker("opencv:kcf")], Settings())
 
     def test_no_frames(self, folder):
         for image in (folder / "a").iterdir():

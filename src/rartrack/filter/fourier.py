@@ -63,7 +63,7 @@ def windowed_spectrum(features: Tensor) -> Tensor:
     rows, columns = _windowed_transforms(*features.shape[-2:], features.dtype, features.device)
     with nullcontext() if features.is_meta else torch.autocast(features.device.type, enabled=False):
         half = features @ columns  # (..., n, 2 F): real and imaginary parts in turn
-    spectrum: Tensor = rows @ torch.view_as_complex(half.reshape(*half.shape[:-1], -1, 2))
+    spectrum: Tensor = rows @ torch.view_as_complex(half.reshape(*half.shape[:-1], half.shape[-1] // 2, 2))
     return spectrum
 
 
