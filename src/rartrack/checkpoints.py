@@ -29,8 +29,8 @@ FORMAT = "1"
 _MANTISSA, _EXPONENT = ".int8", ".exponent"
 
 BUILT_IN = {
-    "rar-fast": "20146cd861214d6599629c909fe317e9c7dfb5df47e6eb8f1020f44d60e5c3c9",
-    "rar-resnet50": "3093ea7a6376995deed1a456576dbd22ff1ce68fe93e9b2836fd277362c8f465",
+    "rar-fast": "9e060a3074f6e9c28d94fc4202dd8f87516a937e448f551ae088eb8743de5334",
+    "rar-resnet50": "42041665a843a54da10fd6c2dc394c5494ada047a15b7dc1d830eaccb6f09d78",
 }
 """Name of a built-in model -> SHA-256 of its file in ``rartrack/models``."""
 

@@ -110,8 +110,7 @@ class TrackingConfig:
     """Weight of a cosine window over displacements (CFNet: 0.2625; the window on the features makes it superfluous)."""
     look_again_below: float = 0.0
     """Score under which a second look is taken in the same frame, around the last place and where the target seems to
-    be: for targets that move by about their size from frame to frame. It counts where it finds a peak that is higher
-    and stands out more. 0 never does."""
+    be: for targets that move by about their size from frame to frame. 0 never does."""
     uncertain_below: float = 0.2
     """Score under which nothing is learned from a frame; this and the next were chosen on the held-out videos: 98 % of
     the frames with overlap above 0.6 score higher."""

@@ -157,7 +157,7 @@ class Tracker:
         else:
             template, search = model.passes(state.waiting.crops, crops)
             state = learned(model, state, template)
-        peaks, clarity, centre, found_size = self._best(search, candidates, state)
+        peaks, centre, found_size = self._best(search, candidates, state)
         poor = [
             target
             for target, status in enumerate(state.status)
@@ -166,9 +166,9 @@ class Tracker:
         if poor:
             again = look_again(poor, state.centre, centre, state.size, model.windows(state.size))
             (search,) = model.passes(model.search_crops(frame, again.centre, again.size))
-            second, clearer, centres, sizes = self._best(search, again, state)
+            second, centres, sizes = self._best(search, again, state)
             for row, target in enumerate(poor):
-                if second[row] > peaks[target] and clearer[row] > clarity[target]:
+                if second[row] > peaks[target]:
                     peaks[target], centre[target], found_size[target] = second[row], centres[row], sizes[row]
         size = (1 - tracking.scale_rate) * state.size + tracking.scale_rate * found_size
         centre, size = limited(centre, size, state.first_size, frame_size, tracking)
@@ -191,23 +191,17 @@ class Tracker:
 
     def _best(
         self, search: Pass, candidates: Candidates, state: TrackerState
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], BoxArray, BoxArray]:
-        """Of each target that is sought, in order: its highest peak (M,), how clear that is, and centre and size there.
-
-        Windows of much contrast respond more everywhere: how clear a peak is, is its height over the response's
-        standard deviation (MOSSE's peak-to-sidelobe ratio without cutting out the peak).
-        """
+    ) -> tuple[NDArray[np.float64], BoxArray, BoxArray]:
+        """Of each target that is sought, in order: its highest peak (M,), and centre and size (M, 2) there."""
         filter, memory, model = state.filter, state.memory, self.model
         if not np.array_equal(candidates.target, np.arange(len(state))):  # else each target has one window
             owner = torch.as_tensor(candidates.target, device=model.device)
             filter, memory = filter[owner], memory[owner]
-        peaks, shifts, response = model.search(search, filter, memory)
+        peaks, shifts, _ = model.search(search, filter, memory)
         peaks = np.where(np.isnan(peaks), 0.0, peaks)
         best = best_of(candidates, peaks)
         windows = model.windows(candidates.size[best])
-        centre = moved(candidates.centre[best], windows, shifts[best], model.side)
-        spread = response.std((1, 2)).cpu().numpy()[best]
-        return peaks[best], peaks[best] / np.maximum(spread, 1e-12), centre, candidates.size[best]
+        return peaks[best], moved(candidates.centre[best], windows, shifts[best], model.side), candidates.size[best]
 
     def _candidates(self, state: TrackerState, frame_size: tuple[int, int]) -> Candidates:
         tracking = self.config.tracking
