@@ -20,9 +20,11 @@ demo: $(VENV)/.run  ## track two objects of the shipped clip; writes demo/
 	$(BIN)/rartrack track examples/coffee.mp4 --box kettle=225,152,110,160 --box mug=398,206,88,104 \
 		--video demo/coffee.mp4 --results demo/coffee.csv --overwrite
 
-# One thread a test process: the processes share the cores already.
+# One thread a test process: the processes share the cores already. The video's tests have processes of their own: starting
+# a program from one that has run all other tests ended it now and then.
 test: $(VENV)/.dev  ## what a change must pass
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m "not slow" tests/video
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m "not slow" --ignore=tests/video
 
 test-slow: $(VENV)/.dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto

@@ -82,7 +82,6 @@ def test_a_copy_by_pickle_reads_on_its_own(make_video: MakeVideo) -> None:
     assert numbers(frames, [4]) == [4]
 
 
-@pytest.mark.slow  # it has ended the process that starts it, late in a long parallel run; alone it never did
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork here")
 def test_a_forked_process_and_its_parent_do_not_disturb_each_other(make_video: MakeVideo) -> None:
     """In a process of its own: one with other libraries' threads must not be forked."""
