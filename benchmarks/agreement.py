@@ -21,12 +21,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from options import use_threads
 
 from rartrack.boxes import iou
 from rartrack.datasets import load_dataset
 from rartrack.datasets.sequence import Sequence
 from rartrack.tracking.load import is_exported, load
+from rartrack.tracking.threads import use_threads
 from rartrack.tracking.tracker import Tracker
 
 TORCH, MOVED = "torch:float32", "torch, moved by 1e-6"

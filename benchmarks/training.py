@@ -19,9 +19,9 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from rartrack.config import load_yaml
+from rartrack.network.inference import pick_precision
 from rartrack.network.rar import RAR
 from rartrack.tracking.load import pick_device
-from rartrack.training.checks import pick_precision
 from rartrack.training.config import TrainingConfig
 from rartrack.training.dataset import Batch, ClipDataset, Share, batches
 from rartrack.training.objective import ClipLoss
@@ -43,7 +43,7 @@ def main() -> None:
 
     network = RAR(config.model.network).to(device)
     freeze(network, settings)
-    measure, optimizer = ClipLoss(network, config.model), build_optimizer(network, settings)
+    measure, optimizer = ClipLoss(network, config.clip_model, precision), build_optimizer(network, settings)
     batch = Batch.stack([clips[index] for index in range(size)])
     set_modes(network, settings, batch.crops.shape[0] * batch.crops.shape[1])
 
