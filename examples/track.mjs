@@ -40,7 +40,7 @@ class Tracker {
     for (const { name, shape } of this.session.inputMetadata)
       if (name !== "crops") this.memory[name] = new Float32Array(shape[1] * shape[2] * shape[3]);
     this.statistics = await this.learn(frame);
-    this.solve();
+    this.solution = this.first = this.solve();
   }
 
   // Returns the box x, y, w, h and the score in [0, 1].
@@ -67,7 +67,8 @@ class Tracker {
       const rate = this.filter.learning_rate, fresh = await this.learn(frame);
       const blend = (a, b) => a.map((value, i) => (1 - rate) * value + rate * b[i]);
       this.statistics = this.statistics.map((part, i) => part.map((array, j) => blend(array, fresh[i][j])));
-      this.solve();
+      const share = this.filter.first_share ?? 0, mix = (a, b) => a.map((value, i) => (1 - share) * value + share * b[i]);
+      this.solution = this.solve().map((part, i) => mix(part, this.first[i]));
     }
     return [...this.centre.map((at, k) => at - this.size[k] / 2), ...this.size, score];
   }
@@ -133,7 +134,7 @@ class Tracker {
         }
       }
     }
-    this.solution = [X, Y];
+    return [X, Y];
   }
 
   // Half spectrum of the response: the filter times the features, summed over channels.
