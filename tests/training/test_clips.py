@@ -10,6 +10,7 @@ import pytest
 from rartrack.config import ModelConfig, TrackingConfig
 from rartrack.tracking.crops import cut, window_size
 from rartrack.training.clips import ASPECT_SLACK, Clip, Jitter, Shot, cut_clip, steady_sizes
+from rartrack.training.config import DataConfig
 
 SIDE = 255
 BOX = np.array([150.0, 110.0, 60.0, 40.0])
@@ -38,7 +39,8 @@ def clip(
     at: tuple[float, float] = (0, 0),
 ) -> Clip:
     moved = BOX + np.array([7, -5, 0, 0])
-    return cut_clip([spot(BOX, at), spot(moved, at)], Jitter(np.array(shift), zoom), model or ModelConfig(), "made")
+    jitter = Jitter(np.array(shift), np.full(2, zoom))
+    return cut_clip([spot(BOX, at), spot(moved, at)], jitter, model or ModelConfig(), "made")
 
 
 @pytest.mark.parametrize("shift", [(0, 0), (48, -48), (-13.7, 29.2)])
@@ -46,19 +48,30 @@ def clip(
 @pytest.mark.parametrize("crop", ["stretch", "square"])
 def test_the_target_lies_at_the_labels_peak(shift: tuple[float, float], zoom: float, crop: str) -> None:
     drawn = clip(shift, zoom, ModelConfig(tracking=TrackingConfig(crop=crop)))  # type: ignore[arg-type]
-    np.testing.assert_allclose(centroid(drawn.search), 8 * drawn.shift, atol=0.1)
-    np.testing.assert_allclose(8 * drawn.shift, shift)
+    np.testing.assert_allclose(centroid(drawn.search), 8 * drawn.peak[:2], atol=0.1)
+    np.testing.assert_allclose(8 * drawn.peak[:2], shift)
+
+
+def test_the_label_falls_with_the_windows_misfit() -> None:
+    random = np.random.default_rng(0)
+    assert Jitter.draw(random, DataConfig(zoom=0.3), SIDE).height == 1
+    drawn = [Jitter.draw(random, DataConfig(zoom=0.3, aspect=0.2, fit=0.1), SIDE) for _ in range(200)]
+    width, height = np.array([jitter.zoom for jitter in drawn]).T
+    assert 0.25 < np.abs(width + height).max() / 2 <= 0.3
+    assert 0.15 < np.abs(width - height).max() <= 0.2
+    expected = np.exp(-(width**2 + height**2) / 2 / (2 * 0.1**2))  # a misfit of 0.1 on both sides: exp(-1/2)
+    np.testing.assert_allclose([jitter.height for jitter in drawn], expected)
 
 
 def test_the_mirror_image_moves_the_label_along() -> None:
     drawn = clip((31.0, -12.0))
     mirrored = drawn.flipped()
-    np.testing.assert_allclose(centroid(mirrored.search), 8 * mirrored.shift, atol=0.1)
-    assert mirrored.shift[0] == -drawn.shift[0]
-    assert mirrored.shift[1] == drawn.shift[1]
+    np.testing.assert_allclose(centroid(mirrored.search), 8 * mirrored.peak[:2], atol=0.1)
+    assert mirrored.peak[0] == -drawn.peak[0]
+    assert mirrored.peak[1] == drawn.peak[1]
     again = mirrored.flipped()
     np.testing.assert_array_equal(again.contexts, drawn.contexts)
-    np.testing.assert_array_equal(again.shift, drawn.shift)
+    np.testing.assert_array_equal(again.peak, drawn.peak)
 
 
 def test_exemplars_are_centred() -> None:
@@ -80,7 +93,7 @@ def test_no_contexts_without_them_in_the_filter() -> None:
 
 def test_crops_are_the_trackers_own() -> None:
     shot = Shot(np.random.default_rng(0).integers(0, 255, (300, 400, 3), dtype=np.uint8), BOX)
-    drawn = cut_clip([shot, shot], Jitter(np.zeros(2), 0.0), ModelConfig(), "made")
+    drawn = cut_clip([shot, shot], Jitter(np.zeros(2), np.zeros(2)), ModelConfig(), "made")
     window = window_size(BOX[None, 2:], 2.0, "stretch")
     expected = cut(shot.image, BOX[None, :2] + BOX[None, 2:] / 2, window, SIDE)[0]
     np.testing.assert_array_equal(drawn.exemplars[0], expected)

@@ -88,7 +88,7 @@ def test_contexts_leave_nothing_in_the_memory(
 def test_gradients_reach_every_trained_weight(config: TrainingConfig, changed: Changed) -> None:
     made = network()
     given = batch(changed(config, data={"exemplars": 2}))
-    ClipLoss(made, MODEL)(given.crops, given.shift).mean().backward()
+    ClipLoss(made, MODEL)(given.crops, given.peak).mean().backward()
     without = [name for name, p in made.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert without == []
 
@@ -97,7 +97,7 @@ def test_no_contexts_and_the_shared_form_train_too(config: TrainingConfig, chang
     model = replace(MODEL, filter=FilterConfig(form="shared", contexts=0))
     given = batch(changed(config, model=model))
     assert given.crops.shape[1] == 2
-    losses = ClipLoss(network(model), model)(given.crops, given.shift)
+    losses = ClipLoss(network(model), model)(given.crops, given.peak)
     assert losses.shape == (2,)
     assert losses.isfinite().all()
 
@@ -127,7 +127,7 @@ def test_one_clip_is_learned_to_almost_nothing(config: TrainingConfig, changed: 
     losses = []
     for _ in range(40):
         optimizer.zero_grad()
-        loss = ClipLoss(made, MODEL)(given.crops, given.shift).mean()
+        loss = ClipLoss(made, MODEL)(given.crops, given.peak).mean()
         loss.backward()
         optimizer.step()
         losses.append(loss.item())

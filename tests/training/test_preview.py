@@ -19,7 +19,7 @@ from rartrack.training.preview import with_box, with_label, write_preview
 def test_label_and_box_are_drawn_where_the_target_is(config: TrainingConfig, shift: tuple[float, float]) -> None:
     side = 63
     place = (31 + 8 * np.array(shift)).astype(int)
-    marked = with_label(np.zeros((side, side, 3), np.uint8), shift, config)
+    marked = with_label(np.zeros((side, side, 3), np.uint8), np.array([*shift, 1.0]), config)
     row, column = np.unravel_index(marked[..., 0].argmax(), (side, side))
     assert abs(np.array([column, row]) - place).max() <= 1
     boxed = with_box(np.zeros((side, side, 3), np.uint8), np.array(shift), config)

@@ -114,12 +114,12 @@ def test_remembered_features_train_as_new_crops_do_and_survive_stops(
     store = Memorised(config, network)
     measure = ClipLoss(network, config.model)
     with torch.no_grad():
-        assert float(measure(batch.crops, batch.shift).mean()) == pytest.approx(sum(losses[:2]) / 2, rel=0.3)
+        assert float(measure(batch.crops, batch.peak).mean()) == pytest.approx(sum(losses[:2]) / 2, rel=0.3)
         features = RememberedBatch.stack([store[index] for index in range(8)])
         order = [batch.names.index(name) for name in features.names]
-        crops, shift = batch.crops[order], batch.shift[order]
-        remembered = measure(features.inputs, features.shift)
-        torch.testing.assert_close(remembered, measure(crops, shift), rtol=0.02, atol=0.02)
+        crops, peak = batch.crops[order], batch.peak[order]
+        remembered = measure(features.inputs, features.peak)
+        torch.testing.assert_close(remembered, measure(crops, peak), rtol=0.02, atol=0.02)
     pieces = replace(config, output=str(tmp_path / "pieces"))
     for _ in range(6):
         train(pieces, minutes=0, say=silent)
@@ -223,8 +223,8 @@ def test_a_loss_that_is_not_a_number_stops_with_the_clips_name_and_keeps_the_las
     before = weights(config.output)
     forward = ClipLoss.forward
 
-    def broken(self: ClipLoss, crops: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
-        losses = forward(self, crops, shift)
+    def broken(self: ClipLoss, crops: torch.Tensor, peak: torch.Tensor) -> torch.Tensor:
+        losses = forward(self, crops, peak)
         return losses * torch.tensor([1, float("nan"), 1, 1]) if self.training else losses
 
     monkeypatch.setattr(ClipLoss, "forward", broken)

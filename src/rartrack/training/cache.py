@@ -125,7 +125,7 @@ class _Cached:
 def half_extent(size: Boxes, window: Boxes, data: DataConfig) -> Boxes:
     """(2,) how far a clip's crops reach from the centre of a target of this size and window, all in pixels."""
     contexts = size + window / 2
-    search = (data.shift + 0.5) * np.exp(data.zoom) * window
+    search = (data.shift + 0.5) * np.exp(data.zoom + data.aspect / 2) * window
     return np.asarray(np.maximum(contexts, search) * ASPECT_SLACK)
 
 
@@ -210,6 +210,7 @@ def _digest(sequence: Sequence, model: ModelConfig, data: DataConfig) -> str:
         model.tracking.crop,
         data.shift,
         data.zoom,
+        data.aspect,
         data.cache_quality,
     ]
     content = json.dumps(settings).encode() + np.ascontiguousarray(sequence.boxes).tobytes()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -13,6 +14,7 @@ from rartrack.config import ModelConfig
 from rartrack.datasets.sequence import Image
 from rartrack.tracking.crops import AROUND, cut, window_size
 from rartrack.tracking.localize import STRIDE
+from rartrack.training.config import DataConfig
 
 ASPECT_SLACK = 1.15
 """A clip's windows keep the first box's aspect, as the tracker does, unless a side would change by more than this."""
@@ -50,7 +52,8 @@ class Clip:
         exemplars: (T, S, S, 3) RGB uint8, the target's own crops in time order.
         contexts: (T, k, S, S, 3) RGB uint8, the crops around it: above, left, below, right.
         search: (S, S, 3) RGB uint8, the crop of a later frame in which the target is looked for.
-        shift: (2,) float64 x, y in cells: where the target's centre is in the search crop, and so the label's peak.
+        peak: (3,) float64, the label's peak: x, y in cells, where the target's centre is in the search crop; and its
+            height, 1 where the window fits the target.
         name: which source, sequence and frames it comes from.
         skipped: what could not be used while this clip was drawn, a reason each.
     """
@@ -58,7 +61,7 @@ class Clip:
     exemplars: Image
     contexts: Image
     search: Image
-    shift: NDArray[np.float64]
+    peak: NDArray[np.float64]
     name: str
     skipped: tuple[str, ...] = ()
 
@@ -72,7 +75,7 @@ class Clip:
             exemplars=self.exemplars[:, :, ::-1],
             contexts=self.contexts[:, order, :, ::-1],
             search=self.search[:, ::-1],
-            shift=self.shift * (-1, 1),
+            peak=self.peak * (-1, 1, 1),
         )
 
     def crops(self) -> Image:
@@ -93,16 +96,21 @@ class Jitter:
 
     Attributes:
         shift: (2,) x, y in pixels of the search crop: where the target's centre lies off the crop's.
-        zoom: log of the window's size relative to the target's own window.
+        zoom: (2,) log of the window's width and height relative to the target's own window.
+        height: of the label's peak.
     """
 
     shift: NDArray[np.float64]
-    zoom: float
+    zoom: NDArray[np.float64]
+    height: float = 1.0
 
     @staticmethod
-    def draw(random: np.random.Generator, shift: float, zoom: float, side: int) -> Jitter:
-        """Uniform on +-``shift`` of the crop's side along each axis, and on +-``zoom``."""
-        return Jitter(random.uniform(-shift, shift, 2) * side, float(random.uniform(-zoom, zoom)))
+    def draw(random: np.random.Generator, data: DataConfig, side: int) -> Jitter:
+        """Uniform on +-``zoom``, +-``aspect`` and +-``shift`` of the crop's side along each axis."""
+        zoom, aspect = random.uniform(-data.zoom, data.zoom), random.uniform(-data.aspect, data.aspect)
+        both = np.array([zoom + aspect / 2, zoom - aspect / 2])
+        height = math.exp(-0.25 * float(both @ both) / data.fit**2) if data.fit else 1.0
+        return Jitter(random.uniform(-data.shift, data.shift, 2) * side, both, height)
 
 
 def cut_clip(shots: Sequence[Shot], jitter: Jitter, model: ModelConfig, name: str) -> Clip:
@@ -126,7 +134,8 @@ def cut_clip(shots: Sequence[Shot], jitter: Jitter, model: ModelConfig, name: st
     window = window_size(sizes[-1], padding, shape) * np.exp(jitter.zoom)
     centre = centre_size(shots[-1].box)[0] - jitter.shift * window / side
     search = shots[-1].crops(centre[None], window[None], side)[0]
-    return Clip(np.stack(exemplars), np.stack(contexts), search, jitter.shift / STRIDE, name)
+    peak = np.append(jitter.shift / STRIDE, jitter.height)
+    return Clip(np.stack(exemplars), np.stack(contexts), search, peak, name)
 
 
 def steady_sizes(sizes: Boxes) -> Boxes:

@@ -108,6 +108,12 @@ class DataConfig:
     """Largest shift of the search crop on each axis, as a fraction of its side (SPEC Sec. 9: 48 pixels of 255)."""
     zoom: float = 0.05
     """Largest log change of the search window's size (SPEC Sec. 9)."""
+    aspect: float = 0.0
+    """Largest log change of the search window's aspect."""
+    fit: float = 0.0
+    """Log change of the search window's size at which the label's peak has fallen to exp(-1/2), so that the response is
+    highest where the size is right; a change of one side counts half, squared. 0: it is 1 whatever the size, and the
+    tracker must tell sizes by what ``zoom`` has left of the difference."""
     cache: str | None = None
     """Folder for decoded surroundings of targets; ``rartrack`` in the user's cache folder by default."""
     cache_images: bool = False

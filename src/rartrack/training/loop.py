@@ -217,9 +217,9 @@ class _Run:
             inputs = inputs.to(device, non_blocking=True)
         else:
             inputs = {level: tap.to(device) for level, tap in inputs.items()}
-        shift = batch.shift.to(device, non_blocking=True)
+        peak = batch.peak.to(device, non_blocking=True)
         with torch.autocast(device.type, self.precision, enabled=self.precision != torch.float32):
-            return cast(Tensor, self.module(inputs, shift))
+            return cast(Tensor, self.module(inputs, peak))
 
     def _shared(self, last: bool) -> Any:
         """Processes average their gradients once an update, with its last part."""

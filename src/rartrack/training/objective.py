@@ -34,16 +34,16 @@ class ClipLoss(nn.Module):
         self.cells = cells(config.network.input_size)
         self.sigma = label_sigma(config)
 
-    def forward(self, inputs: Tensor | Mapping[int, Tensor], shift: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor | Mapping[int, Tensor], peak: Tensor) -> Tensor:
         """Losses (N,) float32 of N clips.
 
         Args:
             inputs: (N, T (1 + k) + 1, 3, S, S) RGB in 0..255, as ``Batch.crops``; or their features by level,
                 (N, T (1 + k) + 1, C_l, n, n), where they are remembered.
-            shift: (N, 2) x, y in cells, where the search label's peak is.
+            peak: (N, 3) of the search labels, as of ``Batch``.
         """
         taps = self.taps(inputs) if isinstance(inputs, Tensor) else inputs
-        return squared_error(self.respond(taps), gaussian_label(self.cells, self.sigma, shift))
+        return squared_error(self.respond(taps), search_label(self.cells, self.sigma, peak))
 
     def taps(self, crops: Tensor) -> dict[int, Tensor]:
         """Level -> (N, T (1 + k) + 1, C_l, n, n): all crops of all clips pass the backbone together."""
@@ -79,6 +79,17 @@ class ClipLoss(nn.Module):
 def label_sigma(config: ModelConfig) -> float:
     """Standard deviation of the label in cells: its share of the target's size in a crop."""
     return config.filter.label_sigma * config.network.input_size / (1 + config.tracking.padding) / STRIDE
+
+
+def search_label(cells: int, sigma: float, peak: Tensor) -> Tensor:
+    """Labels (N, n, n) of search crops.
+
+    Args:
+        cells: n.
+        sigma: see ``label_sigma``.
+        peak: (N, 3), x, y in cells, and height.
+    """
+    return gaussian_label(cells, sigma, peak[:, :2]) * peak[:, 2, None, None]
 
 
 def squared_error(response: Tensor, label: Tensor) -> Tensor:

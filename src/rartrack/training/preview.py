@@ -14,12 +14,11 @@ import torch
 from rartrack.boxes import from_centre_size
 from rartrack.datasets.sequence import Image
 from rartrack.errors import InputError
-from rartrack.filter.fourier import gaussian_label
 from rartrack.network.base import STRIDE, cells
 from rartrack.outputs import replace_file
 from rartrack.training.clips import Clip
 from rartrack.training.config import TrainingConfig
-from rartrack.training.objective import label_sigma
+from rartrack.training.objective import label_sigma, search_label
 
 _SMALL, _LARGE = 128, 256
 _GREEN, _RED = (40, 220, 40), (255, 40, 40)
@@ -40,15 +39,15 @@ def row(clip: Clip, config: TrainingConfig) -> Image:
         if len(contexts):
             small = [_resized(context, _SMALL) for context in contexts]
             columns += [np.concatenate(small[:2]), np.concatenate(small[2:])]
-    marked = with_box(with_label(clip.search, clip.shift, config), clip.shift, config)
+    marked = with_box(with_label(clip.search, clip.peak, config), clip.peak[:2], config)
     return np.concatenate([*columns, _resized(marked, _LARGE)], axis=1)
 
 
-def with_label(search: Image, shift: Sequence[float] | np.ndarray, config: TrainingConfig) -> Image:
+def with_label(search: Image, peak: np.ndarray, config: TrainingConfig) -> Image:
     """A search crop with its label in red: cell i of the label, counted from the middle, over pixel 7 + 8 i."""
     side = len(search)
     count = cells(side)
-    label = gaussian_label(count, label_sigma(config.model), torch.as_tensor(np.asarray(shift)))
+    label = search_label(count, label_sigma(config.model), torch.from_numpy(peak)[None])[0]
     centred = torch.roll(label, (count // 2, count // 2), (0, 1)).numpy()
     large = cv2.resize(centred, (STRIDE * count, STRIDE * count), interpolation=cv2.INTER_LINEAR)
     weight = np.zeros((side, side, 1))
@@ -85,8 +84,8 @@ def write_preview(path: Path, clips: Sequence[Clip], config: TrainingConfig) -> 
 
 def _figure(clip: Clip, picture: Image) -> str:
     data = base64.b64encode(_encoded(picture, ".jpg")).decode()
-    x, y = clip.shift
-    caption = f"{escape(clip.name)}, label at {x:+.1f}, {y:+.1f} cells"
+    x, y, height = clip.peak
+    caption = f"{escape(clip.name)}, label at {x:+.1f}, {y:+.1f} cells, {height:.2f} high"
     return f'<figure><img src="data:image/jpeg;base64,{data}"><figcaption>{caption}</figcaption></figure>'
 
 

@@ -33,7 +33,7 @@ from rartrack.network.weights import load_backbone_weights
 from rartrack.training.config import TrainingConfig
 from rartrack.training.dataset import Batch, ClipDataset
 from rartrack.training.files import find
-from rartrack.training.objective import squared_error
+from rartrack.training.objective import search_label, squared_error
 
 KEPT = {3: 96, 4: 160, 5: 160}
 """Principal components kept of each level while the projection is sought."""
@@ -48,11 +48,11 @@ class Cached:
 
     Attributes:
         features: (N, T (1 + k) + 1, P, n, n) float16, the levels' components side by side.
-        shift: (N, 2) cells.
+        peak: (N, 3), as of ``Batch``.
     """
 
     features: Tensor
-    shift: Tensor
+    peak: Tensor
 
 
 def fit(
@@ -126,16 +126,16 @@ def principal_components(runner: RAR, clips: ClipDataset, levels: tuple[int, ...
 @torch.inference_mode()
 def remember(runner: RAR, clips: ClipDataset, bases: Mapping[int, Tensor], count: int) -> Cached:
     """Features of the first ``count`` clips."""
-    features, shifts = [], []
+    features, peaks = [], []
     for index in range(count):
         batch = Batch.stack([clips[index]])
         taps = runner.taps(batch.crops[0])
         kept = [torch.einsum("bchw,cp->bphw", taps[level], basis) for level, basis in bases.items()]
         features.append(torch.cat(kept, dim=1).half())
-        shifts.append(batch.shift[0])
+        peaks.append(batch.peak[0])
         if index % 50 == 49:
             print(f"{index + 1} of {count} clips read", file=sys.stderr, flush=True)
-    return Cached(torch.stack(features), torch.stack(shifts))
+    return Cached(torch.stack(features), torch.stack(peaks))
 
 
 def _start(widths: list[int], data: Cached, channels: int) -> Tensor:
@@ -157,12 +157,12 @@ def _loss(config: TrainingConfig, weight: Tensor, data: Cached, rows: Tensor) ->
     cells = features.shape[-1]
     solved = solve_training(templates[:, :, 0], templates[:, :, 1:], gaussian_label(cells, sigma), filtering)
     response = respond(solved, features[:, -1:])[:, 0]
-    return squared_error(response, gaussian_label(cells, sigma, data.shift[rows]))
+    return squared_error(response, search_label(cells, sigma, data.peak[rows]))
 
 
 @torch.no_grad()
 def _mean_loss(config: TrainingConfig, weight: Tensor, data: Cached) -> float:
-    rows = torch.chunk(torch.arange(len(data.shift)), -(-len(data.shift) // _BATCH))
+    rows = torch.chunk(torch.arange(len(data.peak)), -(-len(data.peak) // _BATCH))
     return round(float(torch.cat([_loss(config, weight, data, part) for part in rows]).mean()), 4)
 
 

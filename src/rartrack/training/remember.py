@@ -39,12 +39,12 @@ class RememberedClip:
 
     Attributes:
         taps: level -> (T (1 + k) + 1, C_l, n, n) float16, in the order of ``Batch.crops``.
-        shift: (2,) float32 cells.
+        peak: (3,) float32, as of ``Batch``.
         name: of the clip.
     """
 
     taps: dict[int, Tensor]
-    shift: Tensor
+    peak: Tensor
     name: str
 
 
@@ -54,12 +54,12 @@ class RememberedBatch:
 
     Attributes:
         inputs: level -> (N, T (1 + k) + 1, C_l, n, n) float16.
-        shift: (N, 2) float32 cells.
+        peak: (N, 3) float32, as of ``Batch``.
         names, skipped: as of ``Batch``.
     """
 
     inputs: dict[int, Tensor]
-    shift: Tensor
+    peak: Tensor
     names: tuple[str, ...]
     skipped: tuple[str, ...] = ()
 
@@ -68,7 +68,7 @@ class RememberedBatch:
         """Clips of one shape as one batch."""
         return RememberedBatch(
             {level: torch.stack([clip.taps[level] for clip in clips]) for level in clips[0].taps},
-            torch.stack([clip.shift for clip in clips]),
+            torch.stack([clip.peak for clip in clips]),
             tuple(clip.name for clip in clips),
         )
 
@@ -94,8 +94,8 @@ class Memorised:
             tensors = load_file(path)
         except (OSError, SafetensorError) as error:
             raise InputError(f"{path}: damaged ({error}); delete it and it is made again") from None
-        shift, name = tensors.pop("shift"), bytes(tensors.pop("name").tolist()).decode()
-        return RememberedClip({int(level): value for level, value in tensors.items()}, shift, name)
+        peak, name = tensors.pop("peak"), bytes(tensors.pop("name").tolist()).decode()
+        return RememberedClip({int(level): value for level, value in tensors.items()}, peak, name)
 
     def missing(self) -> list[int]:
         """Clips that have no file yet."""
@@ -143,7 +143,7 @@ class Memorised:
                 str(level): tap[row * count : (row + 1) * count].half().contiguous().cpu()
                 for level, tap in taps.items()
             }
-            tensors["shift"] = batch.shift[row].clone()
+            tensors["peak"] = batch.peak[row].clone()
             tensors["name"] = torch.tensor(list(batch.names[row].encode()), dtype=torch.uint8)
             path = self._path(index)
             partial = path.with_suffix(".partial")

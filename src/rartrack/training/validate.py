@@ -13,13 +13,13 @@ from rartrack.boxes import iou
 from rartrack.config import ModelConfig
 from rartrack.datasets import Sequence as Video
 from rartrack.errors import InputError
-from rartrack.filter.fourier import gaussian_label, subcell_peak
+from rartrack.filter.fourier import subcell_peak
 from rartrack.network.inference import prepare_for_inference
 from rartrack.network.rar import RAR
 from rartrack.tracking.tracker import Tracker
 from rartrack.training.config import TrainingConfig
 from rartrack.training.dataset import Batch, ClipDataset
-from rartrack.training.objective import ClipLoss, squared_error
+from rartrack.training.objective import ClipLoss, search_label, squared_error
 from rartrack.training.split import matches
 from rartrack.training.videos import VideoSource
 
@@ -44,10 +44,10 @@ def clip_scores(
     loss, hits = 0.0, 0.0
     for index in indices:
         batch = Batch.stack([clips[index]])
-        shift = batch.shift.to(device)
+        peak = batch.peak.to(device)
         response = measure.respond(measure.taps(batch.crops.to(device)))
-        loss += float(squared_error(response, gaussian_label(measure.cells, measure.sigma, shift)).sum())
-        hits += float(_found(subcell_peak(response)[1], shift).sum())
+        loss += float(squared_error(response, search_label(measure.cells, measure.sigma, peak)).sum())
+        hits += float(_found(subcell_peak(response)[1], peak[:, :2]).sum())
     return loss, hits
 
 
