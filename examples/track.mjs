@@ -40,7 +40,7 @@ class Tracker {
     for (const { name, shape } of this.session.inputMetadata)
       if (name !== "crops") this.memory[name] = new Float32Array(shape[1] * shape[2] * shape[3]);
     this.statistics = await this.learn(frame);
-    this.solution = this.first = this.solve();
+    this.solve();
   }
 
   // Returns the box x, y, w, h and the score in [0, 1].
@@ -67,8 +67,7 @@ class Tracker {
       const rate = this.filter.learning_rate, fresh = await this.learn(frame);
       const blend = (a, b) => a.map((value, i) => (1 - rate) * value + rate * b[i]);
       this.statistics = this.statistics.map((part, i) => part.map((array, j) => blend(array, fresh[i][j])));
-      const share = this.filter.first_share ?? 0, mix = (a, b) => a.map((value, i) => (1 - share) * value + share * b[i]);
-      this.solution = this.solve().map((part, i) => mix(part, this.first[i]));
+      this.solve();
     }
     return [...this.centre.map((at, k) => at - this.size[k] / 2), ...this.size, score];
   }
@@ -134,7 +133,7 @@ class Tracker {
         }
       }
     }
-    return [X, Y];
+    this.solution = [X, Y];
   }
 
   // Half spectrum of the response: the filter times the features, summed over channels.

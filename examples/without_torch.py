@@ -53,7 +53,7 @@ class Tracker:
         inputs = {entry.name: entry.shape for entry in self.session.get_inputs() if entry.name != "crops"}
         self.memory = {name: np.zeros((1, *shape[1:]), np.float32) for name, shape in inputs.items()}
         self.statistics = self.learn(frame)
-        self.solution = self.first = self.solve()
+        self.solve()
 
     def update(self, frame):
         """Returns the box, and the score in [0, 1]."""
@@ -77,8 +77,7 @@ class Tracker:
             self.statistics = [
                 (1 - rate) * a + rate * b for a, b in zip(self.statistics, self.learn(frame), strict=True)
             ]
-            share = self.filter.get("first_share", 0)
-            self.solution = (1 - share) * self.solve() + share * self.first
+            self.solve()
         return (*(self.centre - self.size / 2), *self.size), score
 
     def look(self, frame, centres, sizes, weights):
@@ -108,7 +107,7 @@ class Tracker:
         """The filter: (A + lambda e I)^-1 r in every frequency."""
         gram, cross, energy = self.statistics
         ridge = self.filter["regularization"] * energy * np.eye(gram.shape[-1])
-        return np.linalg.solve(gram + ridge, cross[..., None])[..., 0].transpose(2, 0, 1)
+        self.solution = np.linalg.solve(gram + ridge, cross[..., None])[..., 0].transpose(2, 0, 1)
 
     def spectra(self, frame, centres, sizes):
         """Half spectra (B, D, rows, columns) of the windowed features of B crops, and all that the network gave."""

@@ -71,9 +71,6 @@ class FilterConfig:
     """Standard deviation of the label as a fraction of the target's size (KCF, DCFNet)."""
     learning_rate: float = 0.01
     """eta of the running update (DCFNet)."""
-    first_share: float = 0.0
-    """Share of the first frame's own filter in the filter that is applied. An exact solution fits all it has learned
-    from, whatever its weight, so a small eta alone does not keep a tracker from taking what hides its target for it."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 

@@ -27,7 +27,6 @@ Make = Callable[..., Tracker]
 def tensors(state: TrackerState) -> list[torch.Tensor]:
     return [
         state.filter,
-        state.first_filter,
         state.statistics.gram,
         state.statistics.cross,
         state.statistics.energy,
@@ -166,22 +165,6 @@ def test_searching_leaves_no_trace(small_tracker: Make, scene) -> None:
     assert torch.equal(tracker.state.filter, learned.filter)
     for name, value in learned.memory.tensors().items():
         assert torch.equal(tracker.state.memory.tensors()[name], value)
-
-
-def test_the_first_frame_keeps_its_share_of_the_filter(small_tracker: Make, scene) -> None:
-    filters = {}
-    for share in (0.0, 0.25, 1.0):
-        plain = small_tracker()
-        config = replace(plain.config, filter=replace(plain.config.filter, first_share=share, learning_rate=0.5))
-        tracker = Tracker(plain.model.network, config)
-        tracker.init(scene.frame(0), scene.box(0))
-        first = tracker.state.filter
-        tracker.update(scene.frame(1))
-        assert torch.equal(tracker.state.first_filter, first)
-        filters[share] = tracker.state.filter
-    assert torch.equal(filters[1.0], first)
-    assert torch.linalg.vector_norm(filters[0.0] - first) > 0.05 * torch.linalg.vector_norm(first)
-    torch.testing.assert_close(filters[0.25], 0.75 * filters[0.0] + 0.25 * first)
 
 
 def test_the_memory_comes_from_the_template_alone(small_tracker: Make, scene) -> None:

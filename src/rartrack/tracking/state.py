@@ -68,8 +68,7 @@ class TrackerState:
         unseen: (N,) frames in a row that did not see each target.
         hint: (N, 2) where the last frame resembled each target most; looked at again while it is lost.
         statistics: the filter's running statistics (Eq. 7 online).
-        filter: (N, D, n, n // 2 + 1) complex64, the filter that is applied, solved from them.
-        first_filter: the filter of the first frame alone, which ``filter.first_share`` mixes in.
+        filter: (N, D, n, n // 2 + 1) complex64, the filter solved from them.
         memory: the ConvLSTM's memory per level (Eq. 1).
         scale: DSST's running statistics; None with the scale pyramid.
         waiting: crops not learned yet; None where there are none.
@@ -85,7 +84,6 @@ class TrackerState:
     hint: Boxes
     statistics: Statistics
     filter: Tensor
-    first_filter: Tensor
     memory: Memory
     scale: Statistics | None = None
     waiting: Waiting | None = None
@@ -107,7 +105,6 @@ class TrackerState:
             hint=self.hint[index],
             statistics=self.statistics[index],
             filter=self.filter[index],
-            first_filter=self.first_filter[index],
             memory=self.memory[index],
             scale=None if self.scale is None else self.scale[index],
             waiting=None if self.waiting is None else self.waiting.select(index),
@@ -136,7 +133,6 @@ class TrackerState:
             hint=np.concatenate([state.hint for state in states]),
             statistics=Statistics.stack([state.statistics for state in states]),
             filter=torch.cat([state.filter for state in states]),
-            first_filter=torch.cat([state.first_filter for state in states]),
             memory=Memory.stack([state.memory for state in states]),
             scale=_stacked([state.scale for state in states]),
             waiting=Waiting.stack([state.waiting for state in states], [len(state) for state in states]),
@@ -158,7 +154,6 @@ class TrackerState:
             "cross": self.statistics.cross,
             "energy": self.statistics.energy,
             "filter": self.filter,
-            "first_filter": self.first_filter,
             **{f"memory.{name}": tensor for name, tensor in self.memory.tensors().items()},
         }
         if self.scale is not None:
@@ -213,7 +208,6 @@ class TrackerState:
             hint=found["hint"].cpu().numpy(),
             statistics=Statistics(found["gram"], found["cross"], found["energy"]),
             filter=found["filter"],
-            first_filter=found["first_filter"],
             memory=Memory.from_tensors(memory),
             scale=Statistics(*(found[f"scale.{name}"] for name in _STATISTICS)) if "scale.gram" in found else None,
             waiting=Waiting(found["waiting"].cpu().numpy(), tuple(about["waiting"])) if "waiting" in found else None,

@@ -40,10 +40,7 @@ def learned(model: Model, state: TrackerState, template: Pass) -> TrackerState:
     part = state if len(targets) == len(state) else state.select(targets)
     new, memory = model.learn(template, part.memory)
     statistics = blend(part.statistics, new, model.config.filter.learning_rate)
-    filter = solve(statistics, model.config.filter)
-    if share := model.config.filter.first_share:
-        filter = torch.lerp(filter, part.first_filter, torch.tensor(share, dtype=filter.dtype, device=filter.device))
-    part = replace(part, statistics=statistics, filter=filter, memory=memory)
+    part = replace(part, statistics=statistics, filter=solve(statistics, model.config.filter), memory=memory)
     return part if len(part) == len(state) else _put(state, part, targets)
 
 

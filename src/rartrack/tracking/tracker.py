@@ -88,7 +88,6 @@ class Tracker:
         centre, size = centre_size(checked)
         (template,) = self.model.passes(self.model.template_crops(frame, centre, size))
         statistics, memory = self.model.learn(template, self.model.network.initial_memory(len(named)))
-        filter = solve(statistics, self.config.filter)
         self._shape = shape
         self._state = TrackerState(
             names=tuple(named),
@@ -100,8 +99,7 @@ class Tracker:
             unseen=np.zeros(len(named), dtype=int),
             hint=centre,
             statistics=statistics,
-            filter=filter,
-            first_filter=filter,
+            filter=solve(statistics, self.config.filter),
             memory=memory,
             scale=self._learn_scale(frame, centre, size),
         )
