@@ -87,11 +87,8 @@ class TrackingConfig:
     """Scales searched (paper, Sec. 3.4)."""
     scale_step: float = 1.02
     """Ratio between neighbouring scales (paper, Sec. 3.4)."""
-    aspect_step: float = 1.0
-    """Ratio between neighbouring aspects; above 1, frames where scales are searched search sizes and aspects in turn.
-    For networks trained to feel a change of aspect (``data.fit``)."""
     scale_penalty: float = 0.9925
-    """Factor on the peak of every scale and aspect but the current one (DCFNet)."""
+    """Factor on the peak of every scale but the current one (DCFNet)."""
     scale_rate: float = 1.0
     """How much of the best scale's change is taken over (DCFNet)."""
     scale_interval: int = 1

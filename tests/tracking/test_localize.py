@@ -42,40 +42,15 @@ def test_scale_exponents_are_centred_and_hold_zero() -> None:
 )
 def test_scales_searched_in_the_first_six_frames(settings: dict[str, Any], searched: list[list[int]]) -> None:
     config = TrackingConfig(**settings)
-    found = [exponents_searched(frame, config) for frame in range(1, 7)]
-    assert [exponents[:, 0].tolist() for exponents in found] == searched
-    assert not any(exponents[:, 1].any() for exponents in found)
-
-
-@pytest.mark.parametrize(
-    ("settings", "sizes", "aspects"),
-    [
-        ({}, [[-1, 0, 1], [0, 0, 0]] * 2, [[0, 0, 0], [-1, 0, 1]] * 2),
-        ({"scale_interval": 2}, [[0], [-1, 0, 1], [0], [0, 0, 0]], [[0], [0, 0, 0], [0], [-1, 0, 1]]),
-        ({"alternate_scales": True}, [[0, 1], [0, 0], [-1, 0], [0, 0]], [[0, 0], [-1, 0], [0, 0], [0, 1]]),
-    ],
-)
-def test_sizes_and_aspects_are_searched_in_turn(
-    settings: dict[str, Any], sizes: list[list[int]], aspects: list[list[int]]
-) -> None:
-    found = [exponents_searched(frame, TrackingConfig(aspect_step=1.1, **settings)) for frame in range(1, 5)]
-    assert [exponents[:, 0].tolist() for exponents in found] == sizes
-    assert [exponents[:, 1].tolist() for exponents in found] == aspects
+    assert [exponents_searched(frame, config).tolist() for frame in range(1, 7)] == searched
 
 
 def test_windows_of_one_target() -> None:
     config = TrackingConfig(scale_step=1.1, scale_penalty=0.9)
-    found = at_scales(2, np.array([50.0, 40.0]), np.array([20.0, 10.0]), config, np.array([[-1, 0], [0, 0], [1, 0]]))
+    found = at_scales(2, np.array([50.0, 40.0]), np.array([20.0, 10.0]), config, scale_exponents(3))
     assert_allclose(found.size, [[20 / 1.1, 10 / 1.1], [20, 10], [22, 11]])
     assert_allclose(found.weight, [0.9, 1, 0.9])
     assert found.target.tolist() == [2, 2, 2]
-
-
-def test_windows_of_other_aspects_have_the_same_area() -> None:
-    config = TrackingConfig(aspect_step=1.21, scale_penalty=0.9)
-    found = at_scales(0, np.array([50.0, 40.0]), np.array([20.0, 10.0]), config, np.array([[0, -1], [0, 0], [0, 1]]))
-    assert_allclose(found.size, [[20 / 1.1, 11], [20, 10], [22, 10 / 1.1]])
-    assert_allclose(found.weight, [0.9, 1, 0.9])
 
 
 def test_each_target_takes_its_own_best_weighted_window() -> None:

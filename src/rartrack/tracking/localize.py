@@ -54,32 +54,24 @@ def scale_exponents(scales: int) -> NDArray[np.int_]:
 
 
 def exponents_searched(frame: int, config: TrackingConfig) -> NDArray[np.int_]:
-    """Exponents (S, 2) of the size and of the aspect searched in a frame, counted from 0 at ``init``.
-
-    A frame where none is due has 0, 0 alone. Where aspects are searched too, sizes and aspects take turns.
-    """
+    """Exponents of the scales that are searched in a frame, counted from 0 at ``init``: 0 alone where none is due."""
     if config.scale_search != "pyramid" or frame % config.scale_interval:
-        return np.zeros((1, 2), dtype=int)
-    turn = frame // config.scale_interval
+        return scale_exponents(1)
     exponents = scale_exponents(config.scales)
-    aspect = config.aspect_step > 1 and turn % 2 == 0
     if config.alternate_scales:
-        turn = turn // 2 + 1 if config.aspect_step > 1 else turn
-        sign = 1 if turn % 2 else -1
+        sign = 1 if frame // config.scale_interval % 2 else -1
         exponents = exponents[sign * exponents >= 0]
-    still = np.zeros_like(exponents)
-    return np.stack([still, exponents] if aspect else [exponents, still], axis=1)
+    return exponents
 
 
 def at_scales(
     target: int, centre: Boxes, size: Boxes, config: TrackingConfig, exponents: NDArray[np.int_]
 ) -> Candidates:
-    """Windows for one target at its last place, one for each pair of exponents, of size and aspect."""
-    scale, aspect = exponents.astype(np.float64).T
-    width, height = (config.scale_step**scale * config.aspect_step ** (half * aspect) for half in (0.5, -0.5))
-    weight = config.scale_penalty ** (np.abs(scale) + np.abs(aspect))
+    """Windows for one target at its last place, one for each exponent of a scale."""
+    factor = config.scale_step ** exponents.astype(np.float64)
+    weight = config.scale_penalty ** np.abs(exponents).astype(np.float64)
     centres = np.repeat(centre[None], len(exponents), axis=0)
-    return Candidates(np.full(len(exponents), target), centres, np.stack([width, height], axis=1) * size, weight)
+    return Candidates(np.full(len(exponents), target), centres, factor[:, None] * size, weight)
 
 
 def look_again(targets: Sequence[int], last: Boxes, found: Boxes, size: Boxes, window: Boxes) -> Candidates:
