@@ -22,6 +22,7 @@ from rartrack.config import load_yaml
 from rartrack.network.inference import pick_precision
 from rartrack.network.rar import RAR
 from rartrack.tracking.load import pick_device
+from rartrack.training.allocator import keep_freed_memory
 from rartrack.training.config import TrainingConfig
 from rartrack.training.dataset import Batch, ClipDataset, Share, batches
 from rartrack.training.objective import ClipLoss
@@ -31,6 +32,8 @@ from rartrack.training.optimizer import build_optimizer, freeze, set_modes
 def main() -> None:
     """Print the table."""
     options = _options()
+    if not options.system_allocator:
+        keep_freed_memory()
     config = load_yaml(TrainingConfig, options.config)
     if options.batch:
         config = replace(config, optimization=replace(config.optimization, batch=options.batch))
@@ -89,6 +92,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("config", type=Path)
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--system-allocator", action="store_true", help="leave the allocator as it is")
     parser.add_argument("--batch", type=int, help="clips a step (the config's)")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--workers", type=int, default=2)

@@ -20,6 +20,7 @@ from rartrack.errors import InputError
 from rartrack.network.inference import pick_precision
 from rartrack.network.rar import RAR
 from rartrack.training import state as states
+from rartrack.training.allocator import keep_freed_memory
 from rartrack.training.checks import check
 from rartrack.training.config import TrainingConfig
 from rartrack.training.dataset import Batch, ClipDataset, Share, batches
@@ -77,6 +78,7 @@ def train(
     """
     if config.threads is not None:
         torch.set_num_threads(config.threads)
+    keep_freed_memory()
     with join(config.device) as processes:
         run = _Run(config, processes, say if processes.first else lambda _: None)
         with _dead_workers_in_one_line():
