@@ -31,7 +31,10 @@ def main() -> None:
     found = checkpoints.load(options.checkpoint)
     config = override(found.config, parse_settings(options.changes))
     about = {"licence": options.licence, "trained": options.trained}
-    provenance = {**found.provenance, **about}
+    training = dict(found.provenance.get("training", {}))
+    for key in training.keys() & {"start", "output"}:  # the run's own places say nothing elsewhere
+        training[key] = training[key] and Path(training[key]).name
+    provenance = {**found.provenance, "training": training, **about}
     path = MODELS / f"{options.name}.safetensors.xz"
     digest = checkpoints.save(path, replace(found, config=config, provenance=provenance))
     print(f"{path.stat().st_size / 1e6:.1f} MB")

@@ -29,8 +29,8 @@ FORMAT = "1"
 _MANTISSA, _EXPONENT = ".int8", ".exponent"
 
 BUILT_IN = {
-    "rar-fast": "9e060a3074f6e9c28d94fc4202dd8f87516a937e448f551ae088eb8743de5334",
-    "rar-resnet50": "42041665a843a54da10fd6c2dc394c5494ada047a15b7dc1d830eaccb6f09d78",
+    "rar-fast": "e48d0fda566ed04ec7daa7323c19fd9a4a65c5ece4794a9abf16d4cf0fce42c6",
+    "rar-resnet50": "4efcd62bf9a6e14794545c42405e1db7f98c47dc5e24ce331118e9b1cd3d6ee2",
 }
 """Name of a built-in model -> SHA-256 of its file in ``rartrack/models``."""
 
