@@ -20,11 +20,13 @@ demo: $(VENV)/.run  ## track two objects of the shipped clip; writes demo/
 	$(BIN)/rartrack track examples/coffee.mp4 --box kettle=225,152,110,160 --box mug=398,206,88,104 \
 		--video demo/coffee.mp4 --results demo/coffee.csv --overwrite
 
-# One thread a test process: the processes share the cores already. The video's tests have processes of their own: starting
-# a program from one that has run all other tests ended it now and then.
+# One thread a test process: the processes share the cores already. Rooms that start programs or load other
+# runtimes have processes of their own: one that had run all tests ended now and then, late, without a word.
 test: $(VENV)/.dev  ## what a change must pass
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m "not slow" tests/video
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m "not slow" --ignore=tests/video
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m "not slow" tests/backends
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m "not slow" tests/training
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m "not slow" --ignore=tests/video --ignore=tests/backends --ignore=tests/training
 
 test-slow: $(VENV)/.dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
