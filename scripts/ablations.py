@@ -3,12 +3,13 @@
     python scripts/ablations.py configs/fast.yaml --data DIR --seeds 0,1 --output ablations optimization.steps=600
 
 Each variant is CONFIG with its own switch changed, trained anew, then tracked on the videos held out from training (or
-``--dataset``), the first ``--first`` frames of each. ``--output`` has ``SEED/VARIANT`` (runs), ``results-SEED/VARIANT``
-(raw results, which ``rartrack report --table table3`` reads too) and ``ablations.csv``. Printed are means over seeds
-and sequences, and each variant's paired difference from RAR with a bootstrap interval over sequences.
+``--dataset``), the first ``--first`` frames of each. ``--output`` has ``SEED/VARIANT`` (runs),
+``SET/results-SEED/VARIANT`` (raw results, which ``rartrack report --table table3`` reads too) and
+``SET/ablations.csv``, where SET is ``held-out`` or the data set's name. Printed are means over seeds and sequences, and
+each variant's paired difference from RAR with a bootstrap interval over sequences.
 
-The same command goes on where it was stopped; what is there is not made again. RAR_DSST is not trained: RAR's weights
-with the settings of ``configs/ablation-dsst.yaml``.
+The same command goes on where it was stopped; what is there is not made again, so that with another ``--dataset`` it
+tracks what it has trained. RAR_DSST is not trained: RAR's weights with the settings of ``configs/ablation-dsst.yaml``.
 """
 
 from __future__ import annotations
@@ -83,7 +84,12 @@ def main() -> None:
         models = {name: train(options, name, seed, options.output / seed / name) for name in names}
         for name, sequences in track(options, models, seed, where).items():
             scores[name].append(sequences)
-    table(scores, options.output / "ablations.csv")
+    table(scores, tracked(options) / "ablations.csv")
+
+
+def tracked(options: argparse.Namespace) -> Path:
+    """The folder of what comes of tracking a data set."""
+    return options.output / (Path(options.dataset).name if options.dataset else "held-out")  # type: ignore[no-any-return]
 
 
 def train(options: argparse.Namespace, name: str, seed: str, folder: Path) -> Path:
@@ -139,7 +145,7 @@ def flat(settings: Mapping[str, Any], parts: tuple[str, ...]) -> dict[str, Any]:
 
 def track(options: argparse.Namespace, models: Mapping[str, Path], seed: str, where: str) -> dict[str, np.ndarray]:
     """AUC by sequence (S,) of every variant."""
-    results, report = options.output / f"results-{seed}", options.output / f"report-{seed}"
+    results, report = tracked(options) / f"results-{seed}", tracked(options) / f"report-{seed}"
     known = load_dataset(where).names
     wanted = known if options.dataset else [name for name in known if matches(name, HELD_OUT)]
     first = ["--first", str(options.first)]

@@ -50,18 +50,20 @@ def test_variants_are_trained_tracked_and_compared(tmp_path: Path) -> None:
     words += ["--dataset", tmp_path / "films", "--first", "3", "--variants", "RAR,RAR_NAA,RAR_DSST"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    with (tmp_path / "out" / "ablations.csv").open(newline="") as file:
+    compared = tmp_path / "out" / "films" / "ablations.csv"
+    with compared.open(newline="") as file:
         rows = {row["variant"]: row for row in csv.DictReader(file)}
     assert list(rows) == ["RAR", "RAR_NAA", "RAR_DSST"]
     assert {(row["seeds"], row["sequences"]) for row in rows.values()} == {("2", "5")}
     runs = tmp_path / "out" / "1"
     assert not checkpoints.load(runs / "RAR_NAA" / "last.safetensors").config.network.attention
     assert checkpoints.load(runs / "RAR_DSST" / "last.safetensors").config.tracking.scale_search == "dsst"
-    before = (tmp_path / "out" / "ablations.csv").read_text()
-    made = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("results-*/*/*.txt")}
+    before = compared.read_text()
+    made = {path: path.stat().st_mtime_ns for path in compared.parent.glob("results-*/*/*.txt")}
     again = subprocess.run(words, capture_output=True, text=True, check=False)
     assert again.returncode == 0, again.stderr
-    assert (tmp_path / "out" / "ablations.csv").read_text() == before
+    assert compared.read_text() == before
+    assert len(made) == 2 * 3 * 2 * 5  # seeds, variants, boxes and times, sequences
     assert {path: path.stat().st_mtime_ns for path in made} == made
 
 
