@@ -30,6 +30,7 @@ from rartrack.cli import main as rartrack
 from rartrack.config import load_yaml, override, read_yaml
 from rartrack.datasets import load_dataset
 from rartrack.evaluation.statistics import bootstrap, compare
+from rartrack.evaluation.trackers import parse_settings
 from rartrack.training.config import TrainingConfig
 from rartrack.training.split import HELD_OUT, matches
 
@@ -110,6 +111,11 @@ def train(options: argparse.Namespace, name: str, seed: str, folder: Path) -> Pa
     print(f"{name}, seed {seed}", flush=True)
     if (status := rartrack(["train", str(options.config), *options.changes, *changes])) != 0:
         sys.exit(status)
+    with (folder / "validation.csv").open(newline="", encoding="utf-8") as file:
+        reached = int([*csv.DictReader(file)][-1]["step"])
+    steps = override(base, parse_settings(options.changes)).optimization.steps
+    if reached < steps:
+        sys.exit(f"{name}, seed {seed}: stopped before step {steps}; the same command goes on from there")
     return folder / "last.safetensors"
 
 

@@ -31,8 +31,8 @@ def videos(folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.slow
-def test_variants_are_trained_tracked_and_compared(tmp_path: Path) -> None:
+def written_config(tmp_path: Path) -> Path:
+    """A config of a few steps on those videos."""
     config = {
         "model": {"network": to_dict(SMALL)},
         "data": {
@@ -45,8 +45,14 @@ def test_variants_are_trained_tracked_and_compared(tmp_path: Path) -> None:
         "workers": 0,
         "device": "cpu",
     }
-    (tmp_path / "small.yaml").write_text(yaml.safe_dump(config))
-    words = [sys.executable, SCRIPT, tmp_path / "small.yaml", "--output", tmp_path / "out", "--seeds", "0,1"]
+    path = tmp_path / "small.yaml"
+    path.write_text(yaml.safe_dump(config))
+    return path
+
+
+@pytest.mark.slow
+def test_variants_are_trained_tracked_and_compared(tmp_path: Path) -> None:
+    words = [sys.executable, SCRIPT, written_config(tmp_path), "--output", tmp_path / "out", "--seeds", "0,1"]
     words += ["--dataset", tmp_path / "films", "--first", "3", "--variants", "RAR,RAR_NAA,RAR_DSST"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -65,6 +71,20 @@ def test_variants_are_trained_tracked_and_compared(tmp_path: Path) -> None:
     assert compared.read_text() == before
     assert len(made) == 2 * 3 * 2 * 5  # seeds, variants, boxes and times, sequences
     assert {path: path.stat().st_mtime_ns for path in made} == made
+
+
+@pytest.mark.slow
+def test_what_was_not_trained_to_the_end_is_not_tracked(tmp_path: Path) -> None:
+    words = [sys.executable, SCRIPT, written_config(tmp_path), "--output", tmp_path / "out"]
+    words += ["--dataset", tmp_path / "films", "--variants", "RAR", "optimization.steps=100000", "log_interval=1"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert any(line.startswith("step 1: loss") for line in process.stdout)
+        process.terminate()
+        _, errors = process.communicate()
+    assert process.returncode == 1
+    assert errors.endswith("RAR, seed 0: stopped before step 100000; the same command goes on from there\n")
+    assert not (tmp_path / "out" / "films").exists()
 
 
 def test_an_unknown_variant_is_named(tmp_path: Path) -> None:
