@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from rartrack.boxes import Box, iou
+from rartrack.config import PRESETS
 from rartrack.datasets import load_dataset
 from rartrack.errors import InputError
 from rartrack.evaluation.opencv import OpenCVTracker, RunningOpenCV
@@ -60,7 +61,8 @@ class TestParse:
 
     def test_settings_go_before_a_preset(self):
         spec = parse_tracker("rar-fast@quality", settings={"tracking.update_interval": 7})
-        assert dict(spec.settings) == {"tracking.update_interval": 7, "tracking.scale_interval": 1}
+        assert PRESETS["quality"]["tracking.update_interval"] != 7
+        assert dict(spec.settings) == {**PRESETS["quality"], "tracking.update_interval": 7}
 
     def test_a_spec_travels_to_other_processes(self):
         for text in ("opencv:mil", "rar-fast", "a.b:c", "trax:x y"):
