@@ -90,7 +90,8 @@ def main() -> None:
 
 def tracked(options: argparse.Namespace) -> Path:
     """The folder of what comes of tracking a data set."""
-    return options.output / (Path(options.dataset).name if options.dataset else "held-out")  # type: ignore[no-any-return]
+    output: Path = options.output
+    return output / (Path(options.dataset).name if options.dataset else "held-out")
 
 
 def train(options: argparse.Namespace, name: str, seed: str, folder: Path) -> Path:
