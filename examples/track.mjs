@@ -14,7 +14,7 @@ import ort from "onnxruntime-node";
 const STRIDE = 8; // pixels of a crop between two cells
 const AROUND = [[0, 0], [0, -1], [-1, 0], [0, 1], [1, 0]]; // the target, then contexts: above, left, below, right
 const AGAIN = [-1, 0, 1].flatMap((y) => [-1, 0, 1].map((x) => [x / 3, y / 3])).filter(([x, y]) => x || y); // in windows
-const SHOWN = { scale_search: "pyramid", alternate_scales: false, displacement_window: 0 };
+const SHOWN = { scale_search: "pyramid", displacement_window: 0 };
 
 class Tracker {
   static async open(file) {
@@ -48,7 +48,10 @@ class Tracker {
     this.frame++;
     const t = this.tracking;
     const count = this.frame % t.scale_interval === 0 ? t.scales : 1;
-    const exponents = range(count).map((i) => i - Math.floor((count - 1) / 2));
+    const sign = Math.floor(this.frame / t.scale_interval) % 2 ? 1 : -1;
+    const exponents = range(count)
+      .map((i) => i - Math.floor((count - 1) / 2))
+      .filter((e) => !t.alternate_scales || sign * e >= 0); // smaller ones and larger ones in turn
     const sizes = exponents.map((e) => this.size.map((side) => side * t.scale_step ** e));
     const penalties = exponents.map((e) => t.scale_penalty ** Math.abs(e));
     let found = await this.look(frame, sizes.map(() => this.centre), sizes, penalties);
@@ -198,7 +201,7 @@ class Tracker {
   }
 }
 
-// Half spectrum of an n x n map by the transform's definition; n is 23 or 31 and no power of two.
+// Half spectrum of an n x n map by the transform's definition; n is 15 or 31 and no power of two.
 function dft(map, n) {
   const half = (n >> 1) + 1, rows = complex(n * half), out = complex(n * half);
   const [cos, sin] = [Math.cos, Math.sin].map((wave) => range(n).map((i) => wave((2 * Math.PI * i) / n)));

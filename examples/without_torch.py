@@ -22,7 +22,7 @@ STRIDE = 8  # pixels of a crop between two cells
 AROUND = np.array([[0, 0], [0, -1], [-1, 0], [0, 1], [1, 0]])  # the target, then contexts: above, left, below, right
 AGAIN = np.array([(x, y) for y in (-1, 0, 1) for x in (-1, 0, 1) if x or y]) / 3  # a second look's, in windows
 
-SHOWN = {"scale_search": "pyramid", "alternate_scales": False, "displacement_window": 0}
+SHOWN = {"scale_search": "pyramid", "displacement_window": 0}
 
 
 class Tracker:
@@ -58,11 +58,14 @@ class Tracker:
     def update(self, frame):
         """Returns the box, and the score in [0, 1]."""
         self.frame += 1
-        count = self.tracking["scales"] if self.frame % self.tracking["scale_interval"] == 0 else 1
+        turn, between = divmod(self.frame, self.tracking["scale_interval"])
+        count = 1 if between else self.tracking["scales"]
         exponents = np.arange(count) - (count - 1) // 2
+        if self.tracking.get("alternate_scales"):  # smaller ones and larger ones in turn
+            exponents = exponents[(1 if turn % 2 else -1) * exponents >= 0]
         sizes = self.tracking["scale_step"] ** exponents[:, None] * self.size
         penalty = self.tracking["scale_penalty"] ** np.abs(exponents)
-        found = self.look(frame, np.repeat(self.centre[None], count, 0), sizes, penalty)
+        found = self.look(frame, np.repeat(self.centre[None], len(sizes), 0), sizes, penalty)
         if np.clip(found[0], 0, 1) < self.tracking.get("look_again_below", 0):
             # Hardly seen: look where it seems to be and around its last place, in full, not faded by the window.
             places = np.concatenate([found[1][None], self.centre + AGAIN * self.windows(self.size)])

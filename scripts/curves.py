@@ -1,6 +1,6 @@
 """Draw the loss curves of training runs that follow one another: SVG or PNG.
 
-python scripts/curves.py runs/fast runs/fast-whole runs/fast-three --output docs/models/rar-fast-training.svg
+python scripts/curves.py runs/resnet50-frozen runs/resnet50-three --output docs/models/rar-resnet50-training.svg
 """
 
 from __future__ import annotations

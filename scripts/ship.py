@@ -1,6 +1,6 @@
 """Make a trained checkpoint a built-in model: its tracking settings, its provenance, its file in the package.
 
-    python scripts/ship.py runs/fast-three/last.safetensors rar-fast --licence "BSD-3-Clause (backbone), Apache-2.0" \
+    python scripts/ship.py runs/fast/last.safetensors rar-fast --licence "BSD-3-Clause (backbone), Apache-2.0" \
         --trained "17,000 clips" filter.learning_rate=0.02 tracking.update_interval=5
 
 Prints the line that ``BUILT_IN`` in ``rartrack/checkpoints.py`` must have.

@@ -29,7 +29,7 @@ FORMAT = "1"
 _MANTISSA, _EXPONENT = ".int8", ".exponent"
 
 BUILT_IN = {
-    "rar-fast": "2598d66dbca7ae324b798f96b93021dc7eea6b1fc432e79df925ea6b2df1c0dd",
+    "rar-fast": "04939c197f7311322ba163afc28749f60263ed3be8a5d014bccd4045f4beaa99",
     "rar-resnet50": "4efcd62bf9a6e14794545c42405e1db7f98c47dc5e24ce331118e9b1cd3d6ee2",
 }
 """Name of a built-in model -> SHA-256 of its file in ``rartrack/models``."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import yaml
 from numpy.testing import assert_allclose
 from small_models import BOX, picture, trained
 
@@ -156,6 +158,17 @@ def test_settings_that_the_example_does_not_follow_are_refused(tmp_path: Path) -
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "displacement_window: a setting that is not shown here" in done.stderr
+
+
+@pytest.mark.parametrize("name", checkpoints.BUILT_IN)
+def test_examples_show_what_the_built_in_models_are_set_to(name: str) -> None:
+    config = checkpoints.load(name).config
+    assert config.filter.form == "exact"
+    for file in ("without_torch.py", "track.mjs"):
+        shown = re.search(r"SHOWN = (\{.*\})", (EXAMPLES / file).read_text(encoding="utf-8"))
+        assert shown is not None
+        for setting, value in yaml.safe_load(shown[1]).items():
+            assert getattr(config.tracking, setting) == value, (file, setting)
 
 
 @pytest.mark.slow

@@ -1,0 +1,96 @@
+"""Models compared on the held-out videos from several starts in each, the same runs for all.
+
+    python scripts/starts.py DIR/train --model rar-fast --model runs/fast/last.safetensors,tracking.scale_step=1.03
+
+More starts say more of how often a target is lost than more frames after one. Starts are spread evenly over a video, at
+the next frame that shows the target; runs begun within 15 frames of the last annotated one are left out. Printed for
+each model: mean overlap with the annotation (mean over runs of the mean over frames), its paired difference from the
+first model with its standard error over runs, and the share of frames whose overlap is below 0.05: lost. ``fod_*``,
+runs of objects that lie still on plain ground, are left out unless ``--all``. A model is a name or path, followed by
+settings.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from speed_table import held_out
+
+from rartrack.boxes import iou
+from rartrack.datasets.sequence import Sequence as Video
+from rartrack.errors import InputError
+from rartrack.evaluation.trackers import parse_settings
+from rartrack.tracking.load import load
+from rartrack.tracking.threads import use_threads
+from rartrack.tracking.tracker import Tracker
+
+SHORTEST = 15
+"""Frames a run has at least."""
+LOST = 0.05
+"""Overlap below which the target counts as lost."""
+
+
+def main() -> None:
+    """Print a line for each model."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("videos", type=Path, help="folder of the training videos; the held-out ones are taken")
+    parser.add_argument("--model", action="append", required=True, metavar="NAME|PATH[,KEY=VALUE...]")
+    parser.add_argument("--starts", type=int, default=6, metavar="N", help="in each video, at most")
+    parser.add_argument("--first", type=int, default=100, metavar="N", help="frames from each start")
+    parser.add_argument("--all", action="store_true", help="the runs of still objects too")
+    parser.add_argument("--threads", type=int)
+    options = parser.parse_args()
+    try:
+        use_threads(options.threads)
+        videos = [video for video in held_out(options.videos) if options.all or not video.name.startswith("fod_")]
+        first: NDArray[np.float64] | None = None
+        for text in options.model:
+            model, *settings = text.split(",")
+            tracker = load(model, settings=parse_settings(settings))
+            runs = [
+                followed(tracker, video, start, options.first)
+                for video in videos
+                for start in starts(video.visible, options.starts, options.first)
+            ]
+            if not runs:
+                raise InputError(f"{options.videos}: no held-out video has {SHORTEST} frames after a start")
+            means = np.array([run.mean() for run in runs])
+            lost = np.mean([(run < LOST).mean() for run in runs])
+            first = means if first is None else first
+            change = means - first
+            error = change.std(ddof=1) / np.sqrt(len(runs)) if len(runs) > 1 else np.nan
+            print(
+                f"overlap {means.mean():.3f}  difference {change.mean():+.3f} +- {error:.3f}  lost {lost:.1%}  "
+                f"runs {len(runs)}  {text}",
+                flush=True,
+            )
+    except InputError as error:
+        sys.exit(str(error))
+
+
+def starts(visible: NDArray[np.bool_], count: int, first: int) -> list[int]:
+    """Frames to start from: ``count`` at most, each with the target visible and ``SHORTEST`` frames after it."""
+    wanted = np.linspace(0, max(len(visible) - first, len(visible) // 3), count).astype(int)
+    shown = np.flatnonzero(visible)
+    begun = {int(shown[shown >= start][0]) for start in wanted if (shown >= start).any()}
+    return sorted(start for start in begun if start < shown[-1] - SHORTEST)
+
+
+def followed(tracker: Tracker, video: Video, start: int, first: int) -> NDArray[np.float64]:
+    """Overlaps in the frames after a start that show the target."""
+    assert video.frames is not None
+    tracker.init(video.frames[start], tuple(video.boxes[start]))
+    overlaps = []
+    for index in range(start + 1, min(len(video), start + 1 + first)):
+        result = tracker.update(video.frames[index])
+        if video.visible[index]:
+            overlaps.append(float(iou(result.box, video.boxes[index])))
+    return np.array(overlaps)
+
+
+if __name__ == "__main__":
+    main()

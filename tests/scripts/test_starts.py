@@ -1,0 +1,62 @@
+"""Models compared from several starts: where runs begin, that a model equals itself, what is refused."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from rartrack import checkpoints
+from rartrack.config import ModelConfig
+from rartrack.network.rar import RAR
+from small_network import SMALL
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "starts.py"
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    path = tmp_path / "small.safetensors"
+    checkpoints.save(path, checkpoints.Checkpoint(ModelConfig(SMALL), RAR(SMALL).state_dict()))
+    return path
+
+
+def video(folder: Path, name: str, boxes: list[str]) -> Path:
+    random = np.random.default_rng(0)
+    (folder / name).mkdir(parents=True)
+    for frame in range(len(boxes)):
+        cv2.imwrite(str(folder / name / f"{frame:02d}.png"), random.integers(0, 255, (60, 80, 3), dtype=np.uint8))
+    (folder / f"{name}.txt").write_text("\n".join(boxes) + "\n")
+    return folder
+
+
+def run(*words: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, SCRIPT, *map(str, words)], capture_output=True, text=True, check=False)
+
+
+def test_a_model_equals_itself_and_runs_begin_where_the_target_is_seen(tmp_path: Path, model: Path) -> None:
+    # Visible but for frames 4 to 9 of 24: a start wanted at 4 or 8 goes to 10, from which 14 frames are too few.
+    boxes = ["nan,nan,nan,nan" if 4 <= frame < 10 else "20,15,24,20" for frame in range(24)]
+    folder = video(tmp_path / "videos", "davis_dog", boxes)
+    video(folder, "fod_007_Nut", boxes)
+    done = run(folder, "--model", model, "--model", f"{model},tracking.scales=1", "--model", model, "--starts", 3)
+    assert done.returncode == 0, done.stderr
+    first, _, again = done.stdout.splitlines()
+    assert first == again
+    assert "difference +0.000 " in first
+    assert "runs 1 " in first
+    both = run(folder, "--model", model, "--starts", 3, "--all")
+    assert "runs 2 " in both.stdout
+
+
+def test_refusals_say_why(tmp_path: Path, model: Path) -> None:
+    short = video(tmp_path / "short", "davis_dog", ["20,15,24,20"] * 6)
+    assert "no held-out video has 15 frames after a start" in run(short, "--model", model).stderr
+    long = video(tmp_path / "long", "davis_dog", ["20,15,24,20"] * 20)
+    wrong = run(long, "--model", f"{model},tracking.scalse=1")
+    assert wrong.returncode == 1
+    assert "did you mean 'scales'" in wrong.stderr
