@@ -2,12 +2,11 @@
 
     python scripts/starts.py DIR/train --model rar-fast --model runs/fast/last.safetensors,tracking.scale_step=1.03
 
-More starts say more of how often a target is lost than more frames after one. Starts are spread evenly over a video, at
-the next frame that shows the target; runs begun within 15 frames of the last annotated one are left out. Printed for
-each model: mean overlap with the annotation (mean over runs of the mean over frames), its paired difference from the
-first model with its standard error over runs, and the share of frames whose overlap is below 0.05: lost. ``fod_*``,
-runs of objects that lie still on plain ground, are left out unless ``--all``. A model is a name or path, followed by
-settings.
+More starts say more of how often a target is lost than more frames after one. Starts are spread evenly over a video,
+each at the next frame that shows the target, none in its last 15. Printed for each model: mean overlap with the
+annotation (mean over runs of the mean over frames), its paired difference from the first model with its standard error
+over runs, and the share of frames whose overlap is below 0.05: lost. ``fod_*``, runs of objects that lie still on plain
+ground, are left out unless ``--all``. A model is a name or path, followed by settings.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ def main() -> None:
     parser.add_argument("videos", type=Path, help="folder of the training videos; the held-out ones are taken")
     parser.add_argument("--model", action="append", required=True, metavar="NAME|PATH[,KEY=VALUE...]")
     parser.add_argument("--starts", type=int, default=6, metavar="N", help="in each video, at most")
-    parser.add_argument("--first", type=int, default=100, metavar="N", help="frames from each start")
+    parser.add_argument("--first", type=int, default=100, metavar="N", help="frames from each start, itself among them")
     parser.add_argument("--all", action="store_true", help="the runs of still objects too")
     parser.add_argument("--threads", type=int)
     options = parser.parse_args()
@@ -51,11 +50,12 @@ def main() -> None:
         for text in options.model:
             model, *settings = text.split(",")
             tracker = load(model, settings=parse_settings(settings))
-            runs = [
+            every = (
                 followed(tracker, video, start, options.first)
                 for video in videos
                 for start in starts(video.visible, options.starts, options.first)
-            ]
+            )
+            runs = [overlaps for overlaps in every if len(overlaps)]
             if not runs:
                 raise InputError(f"{options.videos}: no held-out video has {SHORTEST} frames after a start")
             means = np.array([run.mean() for run in runs])
@@ -73,11 +73,15 @@ def main() -> None:
 
 
 def starts(visible: NDArray[np.bool_], count: int, first: int) -> list[int]:
-    """Frames to start from: ``count`` at most, each with the target visible and ``SHORTEST`` frames after it."""
-    wanted = np.linspace(0, max(len(visible) - first, len(visible) // 3), count).astype(int)
+    """Frames to start from, each with the target visible and ``SHORTEST`` frames of the video after it.
+
+    ``count`` at most, spread so that the last run ends with the video; two in a video shorter than a run.
+    """
+    length = len(visible)
+    wanted = np.linspace(0, length - first, count).astype(int) if length > first else np.array([0, length // 3])
     shown = np.flatnonzero(visible)
     begun = {int(shown[shown >= start][0]) for start in wanted if (shown >= start).any()}
-    return sorted(start for start in begun if start < shown[-1] - SHORTEST)
+    return sorted(start for start in begun if start < length - SHORTEST)
 
 
 def followed(tracker: Tracker, video: Video, start: int, first: int) -> NDArray[np.float64]:
@@ -85,7 +89,7 @@ def followed(tracker: Tracker, video: Video, start: int, first: int) -> NDArray[
     assert video.frames is not None
     tracker.init(video.frames[start], tuple(video.boxes[start]))
     overlaps = []
-    for index in range(start + 1, min(len(video), start + 1 + first)):
+    for index in range(start + 1, min(len(video), start + first)):
         result = tracker.update(video.frames[index])
         if video.visible[index]:
             overlaps.append(float(iou(result.box, video.boxes[index])))

@@ -177,6 +177,8 @@ def test_the_built_in_model_in_python_and_javascript(node_project: Path, tmp_pat
     contexts = 0 if variant == "second look" else 4
     box = LARGE if variant == "averaged blocks" else MUG
     settings = {"update_interval": 2, "look_again_below": 1.0 if variant == "second look" else 0.3}
+    if variant == "eight bits":
+        settings["scales"] = 1  # two scales fit almost equally in the first frames; rounding then chooses
     model = saved(checkpoints.load("rar-fast"), tmp_path / "fast.safetensors", contexts, **settings)
     exported = write(model, tmp_path / "fast.onnx", int8=variant == "eight bits")
     expected = followed(exported, real(), box, "onnx")
