@@ -133,8 +133,9 @@ def measured(videos: Sequence[Video], trackers: Mapping[str, Tracker], first: in
     for number, video in enumerate(videos, start=1):
         print(f"{number}/{len(videos)} {video.name}", file=sys.stderr, flush=True)
         for name, tracker in trackers.items():
-            overlap, taken = followed(tracker, video, first)
-            overlaps[name].append(overlap)
+            start = int(np.flatnonzero(video.visible)[0])
+            found, taken = followed(tracker, video, start, first)
+            overlaps[name].append(float(np.mean(found)) if found else float("nan"))
             seconds[name] += taken
     reference, rows = next(iter(overlaps.values())), []
     for name, values in overlaps.items():
@@ -147,20 +148,19 @@ def measured(videos: Sequence[Video], trackers: Mapping[str, Tracker], first: in
     return rows
 
 
-def followed(tracker: Tracker, video: Video, first: int) -> tuple[float, list[float]]:
-    """Mean overlap with the annotation over the first frames, and the seconds that each took."""
+def followed(tracker: Tracker, video: Video, start: int, count: int) -> tuple[list[float], list[float]]:
+    """Overlaps with the annotation in those of ``count`` frames after a start that show the target; seconds of all."""
     assert video.frames is not None
-    start = int(np.flatnonzero(video.visible)[0])
     tracker.init(video.frames[start], tuple(video.boxes[start]))
     overlaps, seconds = [], []
-    for index in range(start + 1, min(len(video), start + 1 + first)):
+    for index in range(start + 1, min(len(video), start + 1 + count)):
         frame = video.frames[index]
         begin = time.perf_counter()
         result = tracker.update(frame)
         seconds.append(time.perf_counter() - begin)
         if video.visible[index]:
             overlaps.append(float(iou(result.box, video.boxes[index])))
-    return (float(np.mean(overlaps)) if overlaps else float("nan")), seconds
+    return overlaps, seconds
 
 
 def write(rows: Sequence[Mapping[str, Any]], folder: Path) -> None:

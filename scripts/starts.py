@@ -17,15 +17,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from speed_table import held_out
+from speed_table import followed, held_out
 
-from rartrack.boxes import iou
-from rartrack.datasets.sequence import Sequence as Video
 from rartrack.errors import InputError
 from rartrack.evaluation.trackers import parse_settings
 from rartrack.tracking.load import load
 from rartrack.tracking.threads import use_threads
-from rartrack.tracking.tracker import Tracker
 
 SHORTEST = 15
 """Frames a run has at least."""
@@ -51,7 +48,7 @@ def main() -> None:
             model, *settings = text.split(",")
             tracker = load(model, settings=parse_settings(settings))
             every = (
-                followed(tracker, video, start, options.first)
+                np.array(followed(tracker, video, start, options.first - 1)[0])
                 for video in videos
                 for start in starts(video.visible, options.starts, options.first)
             )
@@ -82,18 +79,6 @@ def starts(visible: NDArray[np.bool_], count: int, first: int) -> list[int]:
     shown = np.flatnonzero(visible)
     begun = {int(shown[shown >= start][0]) for start in wanted if (shown >= start).any()}
     return sorted(start for start in begun if start < length - SHORTEST)
-
-
-def followed(tracker: Tracker, video: Video, start: int, first: int) -> NDArray[np.float64]:
-    """Overlaps in the frames after a start that show the target."""
-    assert video.frames is not None
-    tracker.init(video.frames[start], tuple(video.boxes[start]))
-    overlaps = []
-    for index in range(start + 1, min(len(video), start + first)):
-        result = tracker.update(video.frames[index])
-        if video.visible[index]:
-            overlaps.append(float(iou(result.box, video.boxes[index])))
-    return np.array(overlaps)
 
 
 if __name__ == "__main__":

@@ -113,7 +113,7 @@ class TrackingConfig:
     be: for targets that move by about their size from frame to frame. 0 never does."""
     uncertain_below: float = 0.2
     """Score under which nothing is learned from a frame; this and the next were chosen on the held-out videos: 98 % of
-    the frames with overlap above 0.6 score higher (of the trained models, all)."""
+    the frames with overlap above 0.6 score higher (of models before the present ones)."""
     lost_below: float = 0.1
     """Score under which a frame counts as not seeing the target."""
     lost_after: int = 10

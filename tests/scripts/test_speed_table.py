@@ -11,19 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from rartrack import checkpoints
-from rartrack.config import ModelConfig
-from rartrack.network.rar import RAR
-from small_network import SMALL
-
 SCRIPT = Path(__file__).parents[2] / "scripts" / "speed_table.py"
-
-
-@pytest.fixture
-def model(tmp_path: Path) -> Path:
-    path = tmp_path / "small.safetensors"
-    checkpoints.save(path, checkpoints.Checkpoint(ModelConfig(SMALL), RAR(SMALL).state_dict()))
-    return path
 
 
 def videos(folder: Path, *names: str) -> Path:

@@ -263,7 +263,7 @@ def test_memory_is_constant_over_two_thousand_frames(small_tracker: Make, scene)
     tracker.init(scene.frame(0), scene.box(0))
     frame = scene.frame(0)
     tracemalloc.start()
-    for _ in range(500):
+    for _ in range(1500):  # what torch and Python keep for later fills slowly
         tracker.update(frame)
     gc.collect()  # Python keeps some thousand freed tuples for later, which a full collection gives back
     start = tracemalloc.get_traced_memory()[0]
@@ -273,7 +273,7 @@ def test_memory_is_constant_over_two_thousand_frames(small_tracker: Make, scene)
     gc.collect()
     grown = tracemalloc.get_traced_memory()[0] - start
     tracemalloc.stop()
-    assert grown < 100_000  # 50 bytes a frame: less than a tensor
+    assert grown < 50_000
     assert sum(tensor.nbytes for tensor in tensors(tracker.state)) == bytes_of_state
 
 
