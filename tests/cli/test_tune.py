@@ -152,7 +152,10 @@ def test_halvings_give_up_the_worse_half_but_never_the_current_settings(tune, tm
     assert trials[0]["sequences"] == "2"
     given_up = [row for row in trials if row["standing"] == "given up"]
     assert [row["sequences"] for row in given_up] == ["1", "1"]
-    assert "2 settings beside the current" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "2 settings beside the current" in said.out
+    counts = [line.split()[0] for line in said.err.splitlines() if "trial-" in line]
+    assert counts == ["1/5", "2/5", "3/5", "4/5", "5/5", "1/3", "2/3", "3/3"]  # each round by itself
 
 
 @pytest.mark.slow

@@ -32,8 +32,9 @@ class Progress(Observer):
             self._bar.stop()
 
     def begin(self, jobs: list[Job], kept: int) -> None:
-        """Show what is to be done."""
+        """Show what is to be done; once more where a search goes on in rounds, each counted by itself."""
         self._total, self._begin = len(jobs), time.monotonic()
+        self._over, self._worked, self._left = 0, 0.0, {}
         for job in jobs:
             self._left[job.tracker.name] = self._left.get(job.tracker.name, 0) + job.frames
         if not sys.stderr.isatty():
@@ -43,6 +44,8 @@ class Progress(Observer):
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
         from rich.progress import Progress as Bar
 
+        if self._bar is not None:
+            self._bar.stop()
         columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
         self._bar = Bar(*columns, console=Console(stderr=True))
         self._bar.start()
