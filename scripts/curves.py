@@ -1,6 +1,6 @@
 """Draw the loss curves of training runs that follow one another: SVG or PNG.
 
-python scripts/curves.py runs/resnet50-frozen runs/resnet50-three --output docs/models/rar-resnet50-training.svg
+python scripts/curves.py runs/resnet50 runs/resnet50-more --output docs/models/rar-resnet50-training.svg
 """
 
 from __future__ import annotations

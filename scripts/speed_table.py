@@ -11,7 +11,7 @@ that of the tracker alone (crops, network, filter), the mean of all frames, and 
 ``to`` bound the difference in overlap from the first setting, by bootstrap over sequences.
 
 ``--output`` gets ``speed.csv``, ``speed.md`` and ``speed.svg``, ``speed.png``. A setting names changes to the model's
-own; ``backend`` is one of them.
+own; ``backend``, ``preset`` and another ``model``, such as an exported file, are among them.
 """
 
 from __future__ import annotations
@@ -64,6 +64,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "openvino": {"backend": "openvino"},
 }
 """Name -> changes; ``balanced`` is the model as it is. The first that is asked for is what the others are held to."""
+
+_ARGUMENTS = ("model", "backend", "preset")
+"""What a setting may name besides settings: arguments of ``load``."""
 
 COLUMNS = ("setting", "overlap", "low", "high", "difference", "from", "to", "ms", "slow ms", "frames/s")
 
@@ -118,9 +121,10 @@ def _trackers(options: argparse.Namespace) -> dict[str, Tracker]:
         chosen[name] = {key: yaml.safe_load(value) for key, _, value in (c.partition("=") for c in changes.split(","))}
     trackers = {}
     for name, changes in chosen.items():
-        settings = {key: value for key, value in changes.items() if key != "backend"}
+        arguments = {"model": options.model, **{key: changes[key] for key in _ARGUMENTS if key in changes}}
+        settings = {key: value for key, value in changes.items() if key not in _ARGUMENTS}
         try:
-            trackers[name] = load(options.model, settings=settings, backend=changes.get("backend", "torch"))
+            trackers[name] = load(**arguments, settings=settings)
         except InputError as error:
             print(f"left out: {name} ({error})", file=sys.stderr)
     return trackers

@@ -30,7 +30,7 @@ _MANTISSA, _EXPONENT = ".int8", ".exponent"
 
 BUILT_IN = {
     "rar-fast": "04939c197f7311322ba163afc28749f60263ed3be8a5d014bccd4045f4beaa99",
-    "rar-resnet50": "4efcd62bf9a6e14794545c42405e1db7f98c47dc5e24ce331118e9b1cd3d6ee2",
+    "rar-resnet50": "43c06c0facf6c8ad20e9e3e26d04961af087d17441da7850c2f47b05e66c8849",
 }
 """Name of a built-in model -> SHA-256 of its file in ``rartrack/models``."""
 

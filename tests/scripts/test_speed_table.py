@@ -32,13 +32,14 @@ def run(*words: object) -> subprocess.CompletedProcess[str]:
 def test_held_out_videos_alone_are_measured_and_written(tmp_path: Path, model: Path) -> None:
     data = videos(tmp_path / "films", "davis_dog", "uav_car10", "davis_bear")
     chosen = ["--only", "balanced,delayed", "--setting", "wide=tracking.scale_step=1.1,tracking.scales=5"]
+    chosen += ["--setting", f"file=model={model},preset=balanced"]
     done = run(data, "--model", model, "--output", tmp_path / "out", "--first", "4", *chosen)
     assert done.returncode == 0, done.stderr
     assert "davis_bear" not in done.stderr
     with (tmp_path / "out" / "speed.csv").open(newline="", encoding="utf-8") as file:
         rows = {row["setting"]: row for row in csv.DictReader(file)}
-    assert list(rows) == ["balanced", "delayed", "wide"]
-    assert float(rows["balanced"]["difference"]) == 0
+    assert list(rows) == ["balanced", "delayed", "wide", "file"]
+    assert float(rows["balanced"]["difference"]) == float(rows["file"]["difference"]) == 0
     assert float(rows["delayed"]["overlap"]) == pytest.approx(float(rows["balanced"]["overlap"]), abs=1e-3)
     assert all(0 < float(row["ms"]) <= float(row["slow ms"]) for row in rows.values())
     table = (tmp_path / "out" / "speed.md").read_text(encoding="utf-8").splitlines()
