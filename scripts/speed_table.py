@@ -71,6 +71,10 @@ _ARGUMENTS = ("model", "backend", "preset")
 COLUMNS = ("setting", "overlap", "low", "high", "difference", "from", "to", "ms", "slow ms", "frames/s")
 
 
+_NEAR = 0.05
+"""Points nearer than this share of both axes have their names on two sides."""
+
+
 def main() -> None:
     """Track, time, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -193,11 +197,16 @@ def accuracy_against_time(rows: Sequence[Mapping[str, Any]], title: str) -> Any:
     best = np.maximum.accumulate([0.0, *(row["overlap"] for row in ranked)])
     front = [row for row, before in zip(ranked, best, strict=False) if row["overlap"] > before]
     axis.plot([row["ms"] for row in front], [row["overlap"] for row in front], color=MUTED, linewidth=1.2, zorder=1)
+    near = [_NEAR * np.ptp([row[key] for row in rows]) for key in ("ms", "overlap")]
+    named: list[tuple[float, float]] = []
     for row in rows:
         colour = COLOURS[1] if row["setting"] in PRESETS else COLOURS[0]
         axis.plot(row["ms"], row["overlap"], "o", color=colour, markersize=7, zorder=2)
         place = (row["ms"], row["overlap"])
-        axis.annotate(row["setting"], place, (6, 3), textcoords="offset points", fontsize=7.5, color=INK)
+        crowded = any((np.abs(np.subtract(place, other)) < near).all() for other in named)
+        offset = (6, -9) if crowded else (6, 3)
+        axis.annotate(row["setting"], place, offset, textcoords="offset points", fontsize=7.5, color=INK)
+        named.append(place)
     axis.margins(x=0.15, y=0.12)
     axis.set(xlabel="ms a frame (mean, the tracker alone)", ylabel="mean overlap", title=title)
     return figure

@@ -143,7 +143,7 @@ class ModelConfig:
 PRESETS: dict[str, dict[str, Any]] = {
     "quality": {"tracking.scale_interval": 1, "tracking.alternate_scales": False, "tracking.update_interval": 5},
     "balanced": {},
-    "fast": {"tracking.scale_interval": 2, "tracking.alternate_scales": True, "tracking.update_interval": 10},
+    "fast": {"tracking.scale_interval": 1, "tracking.alternate_scales": True, "tracking.update_interval": 10},
 }
 """Named changes to a model's settings: how often scales are searched and the filter is updated. ``balanced`` is the
 model as it is; what each costs and gives is measured in ``docs/speed.md``."""
