@@ -68,11 +68,10 @@ SETTINGS: dict[str, dict[str, Any]] = {
 _ARGUMENTS = ("model", "backend", "preset")
 """What a setting may name besides settings: arguments of ``load``."""
 
-COLUMNS = ("setting", "overlap", "low", "high", "difference", "from", "to", "ms", "slow ms", "frames/s")
-
-
 _NEAR = 0.05
 """Points nearer than this share of both axes have their names on two sides."""
+
+COLUMNS = ("setting", "overlap", "low", "high", "difference", "from", "to", "ms", "slow ms", "frames/s")
 
 
 def main() -> None:
