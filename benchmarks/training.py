@@ -52,7 +52,7 @@ def main() -> None:
 
     def forward(given: Batch) -> torch.Tensor:
         with torch.autocast(device.type, precision, enabled=precision != torch.float32):
-            loss: torch.Tensor = measure(given.crops.to(device), given.peak.to(device)).mean()
+            loss: torch.Tensor = measure(given.crops.to(device), given.label.to(device)).mean()
         return loss
 
     def step(given: Batch) -> None:

@@ -2,7 +2,7 @@
 
     python scripts/speed_table.py DIR/train --model rar-fast --output speed
     python scripts/speed_table.py DIR/train --model rar-fast --output speed --only float32,balanced,fast \\
-        --setting "scales 4=tracking.scale_interval=4,tracking.update_interval=10"
+        --setting "update 4=tracking.update_interval=4,filter.learning_rate=0.04"
 
 Every setting tracks the first ``--first`` frames after the first visible one of each sequence held out from training
 (``rartrack.training.split``; test sequences are refused); on each sequence the settings take turns, so that what else
@@ -43,15 +43,12 @@ from rartrack.training.split import HELD_OUT, matches, refuse_tests
 SETTINGS: dict[str, dict[str, Any]] = {
     "float32": {"tracking.precision": "float32"},
     **PRESETS,
-    "scales 1": {"tracking.scale_interval": 1},
-    "scales 2": {"tracking.scale_interval": 2},
-    "scales 3": {"tracking.scale_interval": 3},
-    "scales 5": {"tracking.scale_interval": 5},
-    "alternate scales": {"tracking.alternate_scales": True},
-    "scales 1 alternate": {"tracking.scale_interval": 1, "tracking.alternate_scales": True},
-    "no scales": {"tracking.scales": 1},
+    "three scales": {"tracking.scale_search": "pyramid", "tracking.alternate_scales": False},
+    "scales in turn": {"tracking.scale_search": "pyramid", "tracking.alternate_scales": True},
+    "no scales": {"tracking.scale_search": "pyramid", "tracking.scales": 1},
     "update 1": {"tracking.update_interval": 1},
     "update 2": {"tracking.update_interval": 2},
+    "update 3": {"tracking.update_interval": 3},
     "update 5": {"tracking.update_interval": 5},
     "update 10": {"tracking.update_interval": 10},
     "update 20": {"tracking.update_interval": 20},

@@ -51,6 +51,8 @@ class NetworkConfig:
     """Width of the refinement's laterals (SPEC Sec. 7.5)."""
     feature_channels: int = 32
     """Channels the filter sees (DCFNet, CFNet)."""
+    box_channels: int = 0
+    """Width of the box head (``rartrack.network.box``); 0: none, as in the paper."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
@@ -95,8 +97,13 @@ class TrackingConfig:
     """Search the other scales every so many frames; between, the current scale alone."""
     alternate_scales: bool = False
     """Where scales are searched, search the smaller ones and the larger ones in turn: two crops instead of three."""
-    scale_search: Literal["pyramid", "dsst"] = "pyramid"
-    """Scales by the correlation filter itself, or by DSST's one-dimensional filter (the ablation)."""
+    scale_search: Literal["pyramid", "dsst", "box"] = "pyramid"
+    """Scales by the correlation filter itself, by DSST's one-dimensional filter (the ablation), or by the box head,
+    which tells width and height apart from one crop."""
+    box_rate: float = 0.3
+    """How much of the box head's change of width and height is taken over in a frame, in logarithms."""
+    box_centre: float = 0.5
+    """How much of the way from the filter's peak to the box head's centre is gone."""
     shared_context: bool = False
     """Cut template and contexts out of one larger crop's features: cheaper; train the network that way too."""
     update_interval: int = 1
@@ -141,7 +148,7 @@ class ModelConfig:
 
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "quality": {"tracking.scale_interval": 1, "tracking.alternate_scales": False, "tracking.update_interval": 5},
+    "quality": {"tracking.scale_interval": 1, "tracking.alternate_scales": False, "tracking.update_interval": 2},
     "balanced": {},
     "fast": {"tracking.scale_interval": 1, "tracking.alternate_scales": True, "tracking.update_interval": 10},
 }

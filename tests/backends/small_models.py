@@ -36,6 +36,8 @@ def trained(**changes: object) -> Checkpoint:
         for name, module in network.named_modules():
             if isinstance(module, nn.Conv2d) and (name.startswith("attention.") or name.endswith(".offset")):
                 nn.init.normal_(module.weight, std=0.3)
+        if network.box is not None:
+            nn.init.normal_(network.box.output.weight, std=0.03)
     return Checkpoint(config, network.state_dict(), {"licence": "none"})
 
 

@@ -107,6 +107,30 @@ def test_a_network_without_memory(without_memory: Pair, backend: str) -> None:
     assert_agree(network, runtime, 2)
 
 
+@pytest.fixture(scope="module")
+def with_boxes() -> Pair:
+    """A network with a box head, prepared, and its export."""
+    return _pair(trained(box_channels=8))
+
+
+@pytest.mark.parametrize("backend", OTHERS)
+def test_boxes_agree_and_the_template_is_the_first_crops(with_boxes: Pair, backend: str) -> None:
+    network, content = with_boxes
+    runtime = open_exported(content, backend, "small")
+    assert runtime.gives_boxes
+    assert runtime.initial_memory(2).template is None
+    assert_agree(network, runtime, 2)
+    _, ours, _ = network.look(crops(2), network.initial_memory(2))
+    _, theirs, _ = runtime.look(crops(2), runtime.initial_memory(2))
+    _, later, found = runtime.look(crops(2, seed=1), theirs)
+    assert later.template is theirs.template
+    _, _, expected = network.look(crops(2, seed=1), ours)
+    assert expected is not None
+    assert found is not None
+    assert expected.std() > 0.01
+    assert_close(found, expected)
+
+
 def test_openvino_in_bfloat16_differs_by_rounding(with_memory: Pair) -> None:
     pytest.importorskip("openvino")
     _, content = with_memory

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
-from small_models import BOX, picture
+from small_models import BOX, picture, trained
 
 import rartrack
+from rartrack import checkpoints
 from rartrack.backends.runtimes import backend_precision
 from rartrack.cli import main
 from rartrack.errors import InputError
@@ -55,6 +56,17 @@ def test_boxes_agree_with_torchs(model: Path, backend: str) -> None:
     assert_allclose(expected[-1, 0, :2], (52, 66), atol=3)  # the target is followed
     found = boxes(load(model, settings=SETTINGS, backend=backend))
     assert_allclose(found, expected, atol=0.02)
+
+
+@pytest.mark.parametrize("backend", OTHERS)
+@pytest.mark.usefixtures("cache")
+def test_boxes_of_the_box_head_agree_with_torchs(tmp_path: Path, backend: str) -> None:
+    path = tmp_path / "boxed.safetensors"
+    checkpoints.save(path, trained(box_channels=8))
+    settings = {**SETTINGS, "tracking.scale_search": "box"}
+    expected = boxes(load(path, settings=settings))
+    assert len(np.unique(expected[:, 0, 2])) == len(expected)  # the sizes change
+    assert_allclose(boxes(load(path, settings=settings, backend=backend)), expected, atol=0.02)
 
 
 @pytest.mark.usefixtures("cache")

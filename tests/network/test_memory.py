@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -69,3 +71,19 @@ def test_an_empty_memory_allows_all_of_it():
     assert empty[1:2] == empty.repeat(3) == Memory.stack([empty, empty]) == empty.detach() == empty
     assert empty.where(torch.tensor([True]), empty) == empty
     assert Memory.from_tensors(empty.tensors()) == empty
+
+
+def test_the_template_goes_along():
+    template = torch.arange(4.0)[:, None, None, None].expand(4, 2, 7, 7).clone()
+    whole = replace(memory(4), template=template)
+    stacked = Memory.stack([whole[:1], whole[1:]])
+    assert stacked.template is not None
+    assert torch.equal(stacked.template, template)
+    repeated = whole[[2, 0]].repeat(2)
+    assert repeated.template is not None
+    assert repeated.template[:, 0, 0, 0].tolist() == [2, 2, 0, 0]
+    assert torch.equal(Memory.from_tensors(whole.tensors()).template, template)
+    mixed = whole.where(torch.tensor([True, False, True, True]), replace(whole, template=template + 10))
+    assert mixed.template[:, 0, 0, 0].tolist() == [0, 11, 2, 3]
+    assert memory(4).template is None
+    assert Memory.stack([memory(1), memory(1)]).template is None

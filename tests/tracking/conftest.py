@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -18,13 +19,16 @@ from small_network import SMALL
 
 def _small_tracker(**tracking: object) -> Tracker:
     torch.manual_seed(0)
-    network = RAR(SMALL)
+    own = replace(SMALL, box_channels=8) if tracking.get("scale_search") == "box" else SMALL
+    network = RAR(own)
+    if network.box is not None:
+        torch.nn.init.normal_(network.box.output.weight, std=0.1)
     for attention in network.attention.values():  # away from the neutral start, so that the memory matters
         for module in attention.modules():
             if isinstance(module, torch.nn.Conv2d):
                 torch.nn.init.normal_(module.weight, std=0.1)
     settings = TrackingConfig(**tracking)  # type: ignore[arg-type]
-    return Tracker(network.eval(), ModelConfig(SMALL, FilterConfig(), settings))
+    return Tracker(network.eval(), ModelConfig(own, FilterConfig(), settings))
 
 
 @pytest.fixture

@@ -97,6 +97,7 @@ class Elsewhere:
     """A network that another library runs: whole or not at all."""
 
     device = torch.device("cpu")
+    gives_boxes = False
 
     def __init__(self, network, remembers: bool) -> None:
         self._network, self._remembers, self.batches = network, remembers, []
@@ -104,10 +105,10 @@ class Elsewhere:
     def initial_memory(self, batch: int) -> Memory:
         return self._network.initial_memory(batch) if self._remembers else Memory()
 
-    def __call__(self, crops: torch.Tensor, _: Memory) -> tuple[torch.Tensor, Memory]:
+    def look(self, crops: torch.Tensor, _: Memory) -> tuple[torch.Tensor, Memory, None]:
         self.batches.append(len(crops))
         features, after = self._network(crops, self._network.initial_memory(len(crops)))
-        return features, after if self._remembers else Memory()
+        return features, after if self._remembers else Memory(), None
 
 
 def test_a_network_without_memory_needs_no_parts(small_tracker: Make, scene) -> None:

@@ -11,8 +11,10 @@ from numpy.testing import assert_allclose
 from rartrack.config import TrackingConfig
 from rartrack.tracking.localize import (
     Candidates,
+    Found,
     at_scales,
     best_of,
+    boxed,
     exponents_searched,
     limited,
     look_again,
@@ -38,6 +40,7 @@ def test_scale_exponents_are_centred_and_hold_zero() -> None:
         ({"alternate_scales": True, "scale_interval": 2}, [[0], [0, 1], [0], [-1, 0], [0], [0, 1]]),
         ({"alternate_scales": True, "scales": 5, "scale_interval": 3}, [[0], [0], [0, 1, 2], [0], [0], [-2, -1, 0]]),
         ({"scale_search": "dsst"}, [[0]] * 6),
+        ({"scale_search": "box"}, [[0]] * 6),
     ],
 )
 def test_scales_searched_in_the_first_six_frames(settings: dict[str, Any], searched: list[list[int]]) -> None:
@@ -101,3 +104,27 @@ def test_a_one_pixel_frame_is_no_special_case() -> None:
     centre, size = limited(np.array([[0.5, 0.5]]), np.ones((1, 2)), np.ones((1, 2)), (1, 1), TrackingConfig())
     assert_allclose(centre, [[0.5, 0.5]])
     assert_allclose(size, [[1, 1]])
+
+
+def test_the_box_heads_say_is_taken_over_in_part() -> None:
+    config = TrackingConfig(box_rate=0.5, box_centre=0.25, uncertain_below=0.2)
+    centre, size = np.array([[50.0, 40.0]] * 3), np.array([[20.0, 10.0]] * 3)
+    said = np.array([[0.4, -0.2, np.log(4), np.log(1 / 4)], [0.4, -0.2, 0.3, 0.3], [5.0, -5.0, 3.0, -3.0]])
+    said[0, 2:] = np.clip(said[0, 2:], -1, 1)
+    moved_centre, moved_size = boxed(centre, size, said, np.array([0.2, 0.19, 0.9]), config)
+    assert_allclose(moved_centre[0], [50 + 0.25 * 0.4 * 20, 40 - 0.25 * 0.2 * 10])
+    assert_allclose(moved_size[0], [20 * np.exp(0.5), 10 * np.exp(-0.5)])
+    assert_allclose(moved_centre[1], centre[1])  # hardly seen: its word counts for nothing
+    assert_allclose(moved_size[1], size[1])
+    assert_allclose(moved_centre[2], [50 + 0.25 * 20, 40 - 0.25 * 10])  # no more than a size in one frame
+    assert_allclose(moved_size[2], [20 * np.exp(0.5), 10 * np.exp(-0.5)])
+
+
+def test_a_second_look_counts_where_its_peak_is_higher() -> None:
+    first = Found(np.array([0.1, 0.8, 0.2]), np.zeros((3, 2)), np.ones((3, 2)))
+    second = Found(np.array([0.5, 0.1]), np.full((2, 2), 7.0), np.full((2, 2), 9.0))
+    found = first.improved([0, 2], second)
+    assert_allclose(found.peak, [0.5, 0.8, 0.2])
+    assert_allclose(found.centre, [[7, 7], [0, 0], [0, 0]])
+    assert_allclose(found.size, [[9, 9], [1, 1], [1, 1]])
+    assert_allclose(first.peak, [0.1, 0.8, 0.2])

@@ -221,6 +221,49 @@ def test_dssts_statistics_are_part_of_the_state(small_tracker: Make, scene, tmp_
     assert tracker.update(scene.frame(2))["b"].box == pytest.approx(other.update(scene.frame(2))["b"].box, abs=1e-3)
 
 
+def test_the_box_head_changes_width_and_height_apart(small_tracker: Make, scene) -> None:
+    tracker = small_tracker(scale_search="box", box_rate=0.5, box_centre=0.0, uncertain_below=0.0)
+    network = tracker.model.network
+    torch.nn.init.zeros_(network.box.output.weight)
+    with torch.no_grad():
+        network.box.output.bias.copy_(torch.tensor([0.0, 0.0, 0.2, -0.1]))
+    tracker.init(scene.frame(0), {"a": scene.box(0), "b": (150.0, 20.0, 20.0, 40.0)})
+    found = tracker.update(scene.frame(0))
+    for name, (width, height) in {"a": (30, 30), "b": (20, 40)}.items():
+        assert_allclose(found[name].box[2:], [width * np.exp(0.1), height * np.exp(-0.05)], rtol=1e-4)
+
+
+def test_targets_with_boxes_in_one_batch_are_as_on_their_own(small_tracker: Make, scene, tmp_path: Path) -> None:
+    boxes = {"a": scene.box(0), "b": (150.0, 20.0, 30.0, 30.0)}
+    together = small_tracker(scale_search="box", look_again_below=1.0)
+    together.init(scene.frame(0), boxes)
+    found = [together.update(scene.frame(index)) for index in (1, 2)]
+    for name, box in boxes.items():
+        alone = small_tracker(scale_search="box", look_again_below=1.0)
+        alone.init(scene.frame(0), box)
+        alone.update(scene.frame(1))
+        alone.state.save(tmp_path / name)
+        other = small_tracker(scale_search="box", look_again_below=1.0)
+        other.state = TrackerState.load(tmp_path / name)
+        assert_allclose(other.update(scene.frame(2)).box, found[1][name].box, atol=1e-3)
+
+
+def test_a_state_with_and_one_without_a_template_are_not_each_others(small_tracker: Make, scene) -> None:
+    plain, boxed = small_tracker(), small_tracker(scale_search="box")
+    for tracker in (plain, boxed):
+        tracker.init(scene.frame(0), scene.box(0))
+    for one, other in ((plain, boxed), (boxed, plain)):
+        with pytest.raises(InputError, match="another model's"):
+            one.state = other.state
+
+
+def test_a_network_without_a_box_head_cannot_be_asked_for_boxes(small_tracker: Make) -> None:
+    tracker = small_tracker()
+    tracking = replace(tracker.config.tracking, scale_search="box")
+    with pytest.raises(InputError, match="no box head; use pyramid"):
+        Tracker(tracker.model.network, replace(tracker.config, tracking=tracking))
+
+
 def test_nothing_is_learned_while_uncertain(small_tracker: Make, scene) -> None:
     tracker = small_tracker(uncertain_below=1.1)
     tracker.init(scene.frame(0), scene.box(0))

@@ -33,7 +33,7 @@ def mixed(config: TrainingConfig, stills: Path, changed: Changed) -> TrainingCon
 def same(a: Clip, b: Clip) -> bool:
     return (
         a.name == b.name
-        and np.array_equal(a.peak, b.peak)
+        and np.array_equal(a.label, b.label)
         and np.array_equal(a.crops(), b.crops())
         and a.skipped == b.skipped
     )
@@ -45,7 +45,7 @@ def test_a_clip_has_the_shapes_it_says(mixed: TrainingConfig) -> None:
     assert clip.contexts.shape == (2, 4, 63, 63, 3)
     assert clip.search.shape == (63, 63, 3)
     assert clip.search.dtype == np.uint8
-    assert np.abs(clip.peak[:2]).max() <= 48 / 255 * 63 / 8
+    assert np.abs(clip.label[:2]).max() <= 48 / 255 * 63 / 8
 
 
 def test_a_clip_depends_on_seed_and_index_alone(mixed: TrainingConfig) -> None:
@@ -66,7 +66,7 @@ def test_workers_cut_the_same_clips(mixed: TrainingConfig) -> None:
     for one, two in zip(alone, shared, strict=True):
         assert one.names == two.names
         assert one.crops.equal(two.crops)
-        assert one.peak.equal(two.peak)
+        assert one.label.equal(two.label)
 
 
 @pytest.mark.parametrize(("world", "parts"), [(1, 1), (2, 1), (2, 2), (4, 2)])

@@ -48,8 +48,19 @@ def clip(
 @pytest.mark.parametrize("crop", ["stretch", "square"])
 def test_the_target_lies_at_the_labels_peak(shift: tuple[float, float], zoom: float, crop: str) -> None:
     drawn = clip(shift, zoom, ModelConfig(tracking=TrackingConfig(crop=crop)))  # type: ignore[arg-type]
-    np.testing.assert_allclose(centroid(drawn.search), 8 * drawn.peak[:2], atol=0.1)
-    np.testing.assert_allclose(8 * drawn.peak[:2], shift)
+    np.testing.assert_allclose(centroid(drawn.search), 8 * drawn.label[:2], atol=0.1)
+    np.testing.assert_allclose(8 * drawn.label[:2], shift)
+
+
+def test_the_label_says_how_large_the_target_is() -> None:
+    moved = BOX + np.array([7, -5, 4, -3])
+    jitter = Jitter(np.zeros(2), np.array([0.2, -0.1]))
+    drawn = cut_clip([spot(BOX), spot(moved)], jitter, ModelConfig(), "made")
+    fitting = SIDE / 3 / 8  # cells a side of a target that fits its window
+    aspect = np.sqrt((BOX[2] / BOX[3]) / (moved[2] / moved[3]))  # the window keeps the first box's
+    expected = fitting * np.exp([-0.2, 0.1]) * [1 / aspect, aspect]
+    np.testing.assert_allclose(drawn.label[3:], expected)
+    np.testing.assert_array_equal(drawn.flipped().label[3:], drawn.label[3:])
 
 
 def test_the_label_falls_with_the_windows_misfit() -> None:
@@ -66,12 +77,12 @@ def test_the_label_falls_with_the_windows_misfit() -> None:
 def test_the_mirror_image_moves_the_label_along() -> None:
     drawn = clip((31.0, -12.0))
     mirrored = drawn.flipped()
-    np.testing.assert_allclose(centroid(mirrored.search), 8 * mirrored.peak[:2], atol=0.1)
-    assert mirrored.peak[0] == -drawn.peak[0]
-    assert mirrored.peak[1] == drawn.peak[1]
+    np.testing.assert_allclose(centroid(mirrored.search), 8 * mirrored.label[:2], atol=0.1)
+    assert mirrored.label[0] == -drawn.label[0]
+    assert mirrored.label[1] == drawn.label[1]
     again = mirrored.flipped()
     np.testing.assert_array_equal(again.contexts, drawn.contexts)
-    np.testing.assert_array_equal(again.peak, drawn.peak)
+    np.testing.assert_array_equal(again.label, drawn.label)
 
 
 def test_exemplars_are_centred() -> None:

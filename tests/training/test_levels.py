@@ -40,6 +40,6 @@ def test_random_features_reach_about_0_6_on_easy_pairs_and_a_filter_of_zero_3_55
     measure = ClipLoss(RAR(config.model.network).eval(), config.model)
     batch = Batch.stack([clips[index] for index in range(12)])
     with torch.no_grad():
-        losses = torch.cat([measure(batch.crops[i : i + 1], batch.peak[i : i + 1]) for i in range(12)])
+        losses = torch.cat([measure(batch.crops[i : i + 1], batch.label[i : i + 1]) for i in range(12)])
     assert 0.3 < float(np.median(losses)) < 1.0
     assert float(losses.max()) < 3.55

@@ -19,8 +19,8 @@ from rartrack.network.rar import RAR
 from rartrack.training.clips import Clip
 from rartrack.training.config import TrainingConfig
 from rartrack.training.dataset import Batch, ClipDataset
-from rartrack.training.objective import ClipLoss, squared_error
-from rartrack.training.optimizer import build_optimizer, set_modes
+from rartrack.training.objective import BoxLoss, ClipLoss, objective, squared_error
+from rartrack.training.optimizer import build_optimizer, freeze, set_modes
 
 Changed = Callable[..., TrainingConfig]
 
@@ -88,7 +88,7 @@ def test_contexts_leave_nothing_in_the_memory(
 def test_gradients_reach_every_trained_weight(config: TrainingConfig, changed: Changed) -> None:
     made = network()
     given = batch(changed(config, data={"exemplars": 2}))
-    ClipLoss(made, MODEL)(given.crops, given.peak).mean().backward()
+    ClipLoss(made, MODEL)(given.crops, given.label).mean().backward()
     without = [name for name, p in made.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert without == []
 
@@ -97,7 +97,7 @@ def test_no_contexts_and_the_shared_form_train_too(config: TrainingConfig, chang
     model = replace(MODEL, filter=FilterConfig(form="shared", contexts=0))
     given = batch(changed(config, model=model))
     assert given.crops.shape[1] == 2
-    losses = ClipLoss(network(model), model)(given.crops, given.peak)
+    losses = ClipLoss(network(model), model)(given.crops, given.label)
     assert losses.shape == (2,)
     assert losses.isfinite().all()
 
@@ -127,8 +127,64 @@ def test_one_clip_is_learned_to_almost_nothing(config: TrainingConfig, changed: 
     losses = []
     for _ in range(40):
         optimizer.zero_grad()
-        loss = ClipLoss(made, MODEL)(given.crops, given.peak).mean()
+        loss = ClipLoss(made, MODEL)(given.crops, given.label).mean()
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.1 * losses[0]
+
+
+BOXED = replace(MODEL, network=replace(MODEL.network, box_channels=8))
+FITTING = 63 / 3 / 8
+"""Cells a side of a target that fits the window of 63 pixels."""
+
+
+def said(boxes: torch.Tensor) -> BoxLoss:
+    """A loss whose head says the same (4,) of every cell."""
+    made = RAR(BOXED.network).eval()
+    assert made.box is not None
+    with torch.no_grad():
+        made.box.output.bias.copy_(boxes)
+    return BoxLoss(made, BOXED)
+
+
+def test_boxes_that_are_right_lose_nothing_at_the_centre(config: TrainingConfig) -> None:
+    given = batch(config, 1)
+    label = torch.tensor([[0.0, 0.0, 1.0, FITTING * math.e**0.2, FITTING * math.e**-0.1]])
+    measure = said(torch.tensor([0.0, 0.0, 0.2, -0.1]))
+    taps = measure.taps(given.crops)
+    right, hit = measure.judge(taps, label)
+    assert hit.all()
+    wrong, missed = said(torch.tensor([0.0, 0.0, -0.3, 0.4])).judge(taps, label)
+    assert not missed.any()
+    # What is left is said by the cells around, from which the centre lies elsewhere.
+    assert 0 < right.item() < 0.7 * wrong.item()
+    assert torch.equal(measure(given.crops, label), right)
+
+
+def test_a_box_head_learns_to_see_boxes(config: TrainingConfig, changed: Changed) -> None:
+    config = changed(config, model=BOXED, optimization={"learns": "box", "backbone_rate": 0.0})
+    given, made = batch(config, 4), network(BOXED)
+    freeze(made, config.optimization)
+    before = {name: value.clone() for name, value in made.state_dict().items()}
+    measure = objective(made, config)
+    assert isinstance(measure, BoxLoss)
+    optimizer = torch.optim.AdamW([p for p in made.parameters() if p.requires_grad], lr=3e-3)
+    losses = []
+    for _ in range(60):
+        optimizer.zero_grad()
+        loss = measure(given.crops, given.label).mean()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.5 * losses[0]
+    changes = {name for name, value in made.state_dict().items() if not torch.equal(value, before[name])}
+    assert changes
+    assert all(name.startswith("box.") for name in changes)
+
+
+def test_features_learn_without_the_box_head(config: TrainingConfig) -> None:
+    made = network(BOXED)
+    freeze(made, config.optimization)
+    assert not any(p.requires_grad for name, p in made.named_parameters() if name.startswith("box."))
+    assert any(p.requires_grad for p in made.parameters())

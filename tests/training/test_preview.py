@@ -22,10 +22,11 @@ def test_label_and_box_are_drawn_where_the_target_is(config: TrainingConfig, shi
     marked = with_label(np.zeros((side, side, 3), np.uint8), np.array([*shift, 1.0]), config)
     row, column = np.unravel_index(marked[..., 0].argmax(), (side, side))
     assert abs(np.array([column, row]) - place).max() <= 1
-    boxed = with_box(np.zeros((side, side, 3), np.uint8), np.array(shift), config)
+    boxed = with_box(np.zeros((side, side, 3), np.uint8), np.array(shift), np.array([21, 15]))
     rows, columns = np.nonzero(boxed[..., 1])
     np.testing.assert_allclose([columns.mean(), rows.mean()], place, atol=1.0)
-    assert abs(np.ptp(columns) - side / 3) <= 1
+    assert abs(np.ptp(columns) - 21) <= 1
+    assert abs(np.ptp(rows) - 15) <= 1
 
 
 def test_a_preview_is_a_picture_or_a_page(config: TrainingConfig, tmp_path: Path) -> None:

@@ -95,6 +95,40 @@ def test_a_run_stopped_after_every_step_equals_one_that_never_stopped(
         assert [(row["step"], row["loss"]) for row in one] == [(row["step"], row["loss"]) for row in two]
 
 
+def test_a_box_head_trains_on_remembered_features_and_tracks(
+    config: TrainingConfig, changed: Changed, tmp_path: Path
+) -> None:
+    network, tracking = config.model.network, config.model.tracking
+    model = replace(
+        config.model,
+        network=replace(network, box_channels=8),
+        tracking=replace(tracking, scale_search="box"),
+    )
+    config = changed(
+        config,
+        model=model,
+        data={"contexts": 0, "zoom": 0.2, "aspect": 0.2},
+        optimization={"learns": "box", "backbone_rate": 0.0, "remembered": 8},
+    )
+    outcome = train(config, say=silent)
+    assert {"loss", "hits", "overlap"} <= read_curve(outcome.folder / VALIDATION)[-1].keys()
+    found, begun = checkpoints.load(outcome.folder / LAST).weights, start(config).state_dict()
+    moved = {name for name, value in found.items() if not torch.allclose(value, begun[name], atol=1e-3)}
+    assert moved
+    assert all(name.startswith("box.") for name in moved)
+    load_tracker(outcome.folder / LAST, "cpu")
+    pieces = replace(config, output=str(tmp_path / "pieces"))
+    for _ in range(6):
+        train(pieces, minutes=0, say=silent)
+    assert_equal(weights(outcome.folder), weights(pieces.output))
+
+
+def test_a_box_head_needs_a_network_that_stays(config: TrainingConfig, changed: Changed) -> None:
+    for change in ({"learns": "box", "backbone_rate": 0.0}, {"learns": "box"}):
+        with pytest.raises(InputError, match=r"set model\.network\.box_channels=64, optimization\.backbone_rate=0"):
+            train(changed(config, optimization=change), say=silent)
+
+
 def start(config: TrainingConfig) -> RAR:
     """The network that a run of this seed starts from."""
     torch.manual_seed(config.seed)
@@ -114,11 +148,11 @@ def test_remembered_features_train_as_new_crops_do_and_survive_stops(
     store = Memorised(config, network)
     measure = ClipLoss(network, config.model)
     with torch.no_grad():
-        assert float(measure(batch.crops, batch.peak).mean()) == pytest.approx(sum(losses[:2]) / 2, rel=0.3)
+        assert float(measure(batch.crops, batch.label).mean()) == pytest.approx(sum(losses[:2]) / 2, rel=0.3)
         features = RememberedBatch.stack([store[index] for index in range(8)])
         order = [batch.names.index(name) for name in features.names]
-        crops, peak = batch.crops[order], batch.peak[order]
-        remembered = measure(features.inputs, features.peak)
+        crops, peak = batch.crops[order], batch.label[order]
+        remembered = measure(features.inputs, features.label)
         torch.testing.assert_close(remembered, measure(crops, peak), rtol=0.02, atol=0.02)
     pieces = replace(config, output=str(tmp_path / "pieces"))
     for _ in range(6):

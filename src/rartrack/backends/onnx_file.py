@@ -2,8 +2,10 @@
 
 Inputs are ``crops`` (B, 3, S, S) and, where the network has a memory, ``memory.LEVEL.hidden`` and
 ``memory.LEVEL.cell`` (B, C_h, n, n); outputs are ``features`` (B, D, n, n) and ``next.LEVEL.hidden``,
-``next.LEVEL.cell``. B is free, the rest is fixed. The file's metadata hold ``rartrack`` (the format's version),
-``fingerprint`` (SHA-256 of the checkpoint's file), ``config`` and ``provenance`` as JSON.
+``next.LEVEL.cell``. With a box head there are ``memory.template`` (B, W, m, m), ``boxes`` (B, 4, n, n) and
+``next.template`` too: the template of the first crop goes into every later call. B is free, the rest is fixed. The
+file's metadata hold ``rartrack`` (the format's version), ``fingerprint`` (SHA-256 of the checkpoint's file), ``config``
+and ``provenance`` as JSON.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,7 +28,7 @@ from rartrack.backends.runtimes import OnnxNetwork
 from rartrack.checkpoints import Checkpoint
 from rartrack.config import ModelConfig, from_dict, to_dict
 from rartrack.errors import InputError
-from rartrack.network.memory import Memory
+from rartrack.network.memory import TEMPLATE, Memory
 from rartrack.network.rar import RAR
 
 FORMAT = "1"
@@ -92,7 +94,7 @@ def export(network: RAR, checkpoint: Checkpoint, fingerprint: str, crops: CropTy
 def largest_difference(network: RAR, content: bytes) -> float:
     """Two steps of three made crops by torch and by onnxruntime: the largest difference relative to the largest value.
 
-    Features count, and the memory, which the second step reads.
+    Features count, boxes, and the memory, which the second step reads.
     """
     exported = OnnxNetwork(content, torch.get_num_threads())
     side, worst = network.config.input_size, 0.0
@@ -100,9 +102,13 @@ def largest_difference(network: RAR, content: bytes) -> float:
     ours, theirs = exported.initial_memory(3), network.initial_memory(3)
     with torch.no_grad():
         for step in crops:
-            features, ours = exported(step, ours)
-            expected, theirs = network(step, theirs)
-            pairs = [(features, expected), *zip(ours.tensors().values(), theirs.tensors().values(), strict=True)]
+            features, after, boxes = exported.look(step, ours)
+            taps = network.taps(step)
+            expected, later = network.attend(taps, theirs)
+            pairs = [(features, expected), *zip(after.tensors().values(), later.tensors().values(), strict=True)]
+            if boxes is not None and theirs.template is not None:
+                pairs.append((boxes, network.boxes(taps, theirs)))
+            ours, theirs = after, later
             worst = max(worst, *(_relative(found, wanted) for found, wanted in pairs))
     return worst
 
@@ -138,6 +144,11 @@ def _converted(network: RAR, crops: CropType) -> Any:
     # Copies: levels may share one tensor of zeros, and the exporter takes inputs that are one object for one input.
     memory = {name: tensor.clone() for name, tensor in network.initial_memory(2).tensors().items()}
     example = torch.zeros(2, 3, side, side, dtype=torch.uint8 if crops == "uint8" else torch.float32)
+    outputs = ["features", *(f"next.{name}" for name in memory)]
+    if network.box is not None:
+        with torch.no_grad():
+            memory[TEMPLATE] = network.box.template(network.taps(example))
+        outputs += [f"next.{TEMPLATE}", "boxes"]
     batch = {0: torch.export.Dim("batch")}
     shapes: dict[str, Any] = {"crops": batch, "flat": (batch,) * len(memory)} if memory else {"crops": batch}
     try:
@@ -149,7 +160,7 @@ def _converted(network: RAR, crops: CropType) -> Any:
                 opset_version=OPSET,
                 dynamic_shapes=shapes,
                 input_names=["crops", *(f"memory.{name}" for name in memory)],
-                output_names=["features", *(f"next.{name}" for name in memory)],
+                output_names=outputs,
                 verbose=False,
             )
     except torch.onnx.OnnxExporterError as error:
@@ -160,16 +171,19 @@ def _converted(network: RAR, crops: CropType) -> Any:
 
 
 class _Flat(nn.Module):
-    """A network whose memory is a list of tensors."""
+    """A network whose memory is a list of tensors, and which makes the box head's template of every crop."""
 
     def __init__(self, network: RAR, names: tuple[str, ...]) -> None:
         super().__init__()
         self.network, self.names = network, names
 
     def forward(self, crops: Tensor, *flat: Tensor) -> tuple[Tensor, ...]:
-        features, after = self.network(crops, Memory.from_tensors(dict(zip(self.names, flat, strict=True))))
+        memory = Memory.from_tensors(dict(zip(self.names, flat, strict=True)))
+        taps = self.network.taps(crops)
+        features, after = self.network.attend(taps, replace(memory, template=None))
         named = after.tensors()
-        return features, *(named[name] for name in self.names)
+        boxes = [] if self.network.box is None else [self.network.boxes(taps, memory)]
+        return features, *(named[name] for name in self.names), *boxes
 
 
 def _relative(found: Tensor, expected: Tensor) -> float:

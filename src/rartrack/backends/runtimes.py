@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from torch import Tensor
 from rartrack.backends import backend_version, check_backend, need
 from rartrack.errors import InputError
 from rartrack.network.inference import pick_precision
-from rartrack.network.memory import Memory
+from rartrack.network.memory import TEMPLATE, Memory
 
 Arrays = dict[str, NDArray[Any]]
 _PRECISIONS = {"onnx": (torch.float32,), "openvino": (torch.float32, torch.bfloat16)}
@@ -38,6 +39,11 @@ class Runtime(ABC):
         }
         self._crops = crops
 
+    @property
+    def gives_boxes(self) -> bool:
+        """Whether the file has a box head."""
+        return TEMPLATE in self._memory
+
     @abstractmethod
     def _run(self, inputs: Arrays) -> Arrays:
         """Name -> array to name -> array of the caller's own."""
@@ -48,19 +54,30 @@ class Runtime(ABC):
 
     def forward(self, crops: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
         """See ``__call__``."""
+        features, after, _ = self.look(crops, memory)
+        return features, after
+
+    def look(self, crops: Tensor, memory: Memory) -> tuple[Tensor, Memory, Tensor | None]:
+        """As ``forward``, and the box head's maps (B, 4, n, n) where there is one, for a memory with a template."""
         outputs = self._run(self.inputs(crops, memory))
-        after = {name: torch.from_numpy(outputs[f"next.{name}"]) for name in self._memory}
-        return torch.from_numpy(outputs["features"]), Memory.from_tensors(after)
+        after = Memory.from_tensors({name: torch.from_numpy(outputs[f"next.{name}"]) for name in self._memory})
+        if memory.template is not None:
+            after = replace(after, template=memory.template)
+        boxes = torch.from_numpy(outputs["boxes"]) if self.gives_boxes else None
+        return torch.from_numpy(outputs["features"]), after, boxes
 
     def inputs(self, crops: Tensor, memory: Memory) -> Arrays:
         """The file's inputs by name; what they are made from is as of ``__call__``, the memory in any precision."""
         known = memory.tensors()
         inputs = {"crops": np.ascontiguousarray(crops.numpy(), dtype=self._crops)}
+        if self.gives_boxes and TEMPLATE not in known:  # the first crops: what is said of boxes means nothing yet
+            known[TEMPLATE] = torch.zeros(len(crops), *self._memory[TEMPLATE])
         return inputs | {f"memory.{name}": np.ascontiguousarray(known[name].float().numpy()) for name in self._memory}
 
     def initial_memory(self, batch: int) -> Memory:
         """The empty memory of ``batch`` targets."""
-        return Memory.from_tensors({name: torch.zeros(batch, *shape) for name, shape in self._memory.items()})
+        shapes = {name: shape for name, shape in self._memory.items() if name != TEMPLATE}
+        return Memory.from_tensors({name: torch.zeros(batch, *shape) for name, shape in shapes.items()})
 
 
 class OnnxNetwork(Runtime):

@@ -118,6 +118,8 @@ def _drop_identities(refinement: Refinement) -> None:
 def _drop_silent_levels(network: RAR) -> None:
     """Compute no stage deeper than the deepest level that has a part in the features."""
     refinement, backbone = network.refinement, network.backbone
+    if network.box is not None:  # which reads them all
+        return
     for level in refinement.order[:-1]:
         lateral = cast(nn.Conv2d, refinement.laterals[str(level)])
         silent = not bool(lateral.weight.any()) and isinstance(refinement.blocks[str(level)], nn.Identity)

@@ -11,14 +11,22 @@ from rartrack.network.memory import Memory
 
 
 class Network(Protocol):
-    """Crops and memory to features and memory. ``RAR`` is one itself; ``rartrack.backends`` holds the others."""
+    """Crops and memory to features, memory and boxes. ``RAR`` is one itself; ``rartrack.backends`` holds the others."""
 
     @property
     def device(self) -> torch.device:
         """Where features and memory are."""
 
-    def __call__(self, crops: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
-        """Crops (B, 3, S, S) RGB uint8, memory of batch B; gives (B, D, n, n) float32 and the memory of time t."""
+    @property
+    def gives_boxes(self) -> bool:
+        """Whether it has a box head (``rartrack.network.box``)."""
+
+    def look(self, crops: Tensor, memory: Memory) -> tuple[Tensor, Memory, Tensor | None]:
+        """Crops (B, 3, S, S) RGB uint8, memory of batch B; gives (B, D, n, n) float32 and the memory of time t.
+
+        Third come the box head's maps (B, 4, n, n) float32, where there is one; they mean something only if the memory
+        has a template.
+        """
 
     def initial_memory(self, batch: int) -> Memory:
         """The empty memory of ``batch`` targets."""

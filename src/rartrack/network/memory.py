@@ -1,4 +1,5 @@
-"""The ConvLSTM's memory (Eq. 1) as a value: one hidden and one cell map per level, never changed in place."""
+"""What the network remembers of targets as a value, never changed in place: the ConvLSTM's memory (Eq. 1), one hidden
+and one cell map per level, and the box head's template."""
 
 from __future__ import annotations
 
@@ -8,16 +9,21 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+TEMPLATE = "template"
+"""Name of the box head's template in the flat form."""
+
 
 @dataclass(frozen=True)
 class Memory:
-    """What the inter-frame attention remembers of B targets (or crops).
+    """What the network remembers of B targets (or crops).
 
     Attributes:
         levels: level -> (hidden h, cell c), each (B, C_h, n, n). Empty when the network has no inter-frame attention.
+        template: (B, W, m, m), the box head's view of the first crop; None without a box head, and before that crop.
     """
 
     levels: Mapping[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
+    template: Tensor | None = None
 
     def __getitem__(self, index: slice | Sequence[int] | Tensor) -> Memory:
         """Select along the batch by a slice, a list of indices, or a tensor of indices or booleans."""
@@ -34,7 +40,10 @@ class Memory:
             {
                 level: (torch.where(mask, h, other.levels[level][0]), torch.where(mask, c, other.levels[level][1]))
                 for level, (h, c) in self.levels.items()
-            }
+            },
+            None
+            if self.template is None or other.template is None
+            else torch.where(mask, self.template, other.template),
         )
 
     def detach(self) -> Memory:
@@ -50,8 +59,8 @@ class Memory:
         return self._map(lambda tensor: tensor.to(device))
 
     def tensors(self) -> dict[str, Tensor]:
-        """Flat form for files: ``"3.hidden"``, ``"3.cell"``, ..."""
-        flat = {}
+        """Flat form for files: ``"3.hidden"``, ``"3.cell"``, ..., ``"template"``."""
+        flat = {} if self.template is None else {TEMPLATE: self.template.contiguous()}
         for level, (hidden, cell) in self.levels.items():
             flat[f"{level}.hidden"], flat[f"{level}.cell"] = hidden.contiguous(), cell.contiguous()
         return flat
@@ -59,12 +68,14 @@ class Memory:
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor]) -> Memory:
         """The reverse of ``tensors``."""
-        levels = sorted({int(name.partition(".")[0]) for name in tensors})
-        return cls({level: (tensors[f"{level}.hidden"], tensors[f"{level}.cell"]) for level in levels})
+        levels = sorted({int(name.partition(".")[0]) for name in tensors if name != TEMPLATE})
+        maps = {level: (tensors[f"{level}.hidden"], tensors[f"{level}.cell"]) for level in levels}
+        return cls(maps, tensors.get(TEMPLATE))
 
     @classmethod
     def stack(cls, memories: Sequence[Memory]) -> Memory:
         """Join the memories of several targets along the batch."""
+        templates = [memory.template for memory in memories if memory.template is not None]
         return cls(
             {
                 level: (
@@ -72,8 +83,10 @@ class Memory:
                     torch.cat([memory.levels[level][1] for memory in memories]),
                 )
                 for level in memories[0].levels
-            }
+            },
+            None if len(templates) < len(memories) else torch.cat(templates),
         )
 
     def _map(self, change: Callable[[Tensor], Tensor]) -> Memory:
-        return Memory({level: (change(h), change(c)) for level, (h, c) in self.levels.items()})
+        levels = {level: (change(h), change(c)) for level, (h, c) in self.levels.items()}
+        return Memory(levels, None if self.template is None else change(self.template))

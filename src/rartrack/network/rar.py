@@ -1,4 +1,4 @@
-"""The whole network: crops and memory in, features and memory out (paper, Fig. 2; SPEC Sec. 7)."""
+"""The whole network: crops and memory in, features, memory and boxes out (paper, Fig. 2; SPEC Sec. 7)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from torch import Tensor, nn
 from rartrack.config import NetworkConfig
 from rartrack.network.attention import LevelAttention
 from rartrack.network.backbone import build_backbone, cells
+from rartrack.network.box import BoxHead
 from rartrack.network.memory import Memory
 from rartrack.network.refinement import Refinement
 
 
 class RAR(nn.Module):
-    """Backbone, attention on every level, refinement.
+    """Backbone, attention on every level, refinement; beside them a head for boxes where the settings have one.
 
     The network holds no state between calls. ``forward`` returns the memory that each crop would leave behind; the
     caller commits that of the template alone and drops those of contexts and search crops (SPEC Sec. 7, i and ii).
@@ -36,6 +37,7 @@ class RAR(nn.Module):
         attended = channels.items() if config.attention else ()
         self.attention = nn.ModuleDict({str(level): LevelAttention(width, config) for level, width in attended})
         self.refinement = Refinement(channels, config.refinement_channels, config.feature_channels)
+        self.box = BoxHead(channels, width, cells(config.input_size)) if (width := config.box_channels) else None
         self.register_buffer("mean", torch.tensor(self.backbone.mean).reshape(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(self.backbone.std).reshape(3, 1, 1), persistent=False)
         self._frozen = False
@@ -44,6 +46,11 @@ class RAR(nn.Module):
     def remembers(self) -> bool:
         """Whether there is a memory at all (not in the variants NAA and NTA)."""
         return self.config.attention and self.config.inter_frame
+
+    @property
+    def gives_boxes(self) -> bool:
+        """Whether there is a box head."""
+        return self.box is not None
 
     @property
     def device(self) -> torch.device:
@@ -67,6 +74,12 @@ class RAR(nn.Module):
         """
         return self.attend(self.taps(crops), memory)
 
+    def look(self, crops: Tensor, memory: Memory) -> tuple[Tensor, Memory, Tensor | None]:
+        """``forward``, and the box head's maps where there is one and the memory has its template."""
+        taps = self.taps(crops)
+        boxes = None if self.box is None or memory.template is None else self.boxes(taps, memory)
+        return *self.attend(taps, memory), boxes
+
     def taps(self, crops: Tensor) -> dict[int, Tensor]:
         """The backbone's part of ``forward``: crops to level -> (B, C_l, n, n); reads no memory."""
         return cast(dict[int, Tensor], self.backbone(self.normalised(crops).to(self.dtype)))
@@ -76,7 +89,10 @@ class RAR(nn.Module):
         return (crops - self.mean).div_(self.std)
 
     def attend(self, taps: Mapping[int, Tensor], memory: Memory) -> tuple[Tensor, Memory]:
-        """The rest of ``forward``: taps and memory of time t - 1 to features and memory of time t."""
+        """The rest of ``forward``: taps and memory of time t - 1 to features and memory of time t.
+
+        The box head's template is made of the first crops, those that come with a memory without one, and kept.
+        """
         attended, levels = {}, {}
         for level, features in taps.items():
             if self.config.attention:
@@ -85,7 +101,14 @@ class RAR(nn.Module):
                     levels[level] = state
             else:
                 attended[level] = features
-        return self.refinement(attended).float(), Memory(levels)
+        template = self.box.template(taps) if self.box is not None and memory.template is None else memory.template
+        return self.refinement(attended).float(), Memory(levels, template)
+
+    def boxes(self, taps: Mapping[int, Tensor], memory: Memory) -> Tensor:
+        """The box head's maps (B, 4, n, n), see ``BoxHead.forward``; the memory has a template, the network a head."""
+        assert self.box is not None
+        assert memory.template is not None
+        return cast(Tensor, self.box(taps, memory.template))
 
     def initial_memory(self, batch: int, device: torch.device | str | None = None) -> Memory:
         """The empty memory, h = c = 0, for ``batch`` targets at the configured input size.

@@ -17,6 +17,9 @@ STRIDE = 8
 _AGAIN = np.array([(x, y) for y in (-1, 0, 1) for x in (-1, 0, 1) if x or y]) / 3
 """Where a second look is taken, in windows from the last place: a third, which is one target with the usual padding."""
 
+_LARGEST_CHANGE = 1.0
+"""Largest step in target sizes, and in logarithms of a side, that the box head is believed to see in one frame."""
+
 _SMALLEST = 1.0
 """Smallest side of a target in pixels."""
 
@@ -46,6 +49,30 @@ class Candidates:
             np.concatenate([part.size for part in parts]),
             np.concatenate([part.weight for part in parts]),
         )
+
+
+@dataclass(frozen=True)
+class Found:
+    """Where M targets seem to be.
+
+    Attributes:
+        peak: (M,) height of the response's peak.
+        centre: (M, 2) x, y in pixels.
+        size: (M, 2) width and height in pixels.
+    """
+
+    peak: NDArray[np.float64]
+    centre: Boxes
+    size: Boxes
+
+    def improved(self, targets: Sequence[int], other: Found) -> Found:
+        """This, with what ``other`` found of some of the targets in its place where its peak is higher."""
+        better = np.flatnonzero(other.peak > self.peak[list(targets)])
+        changed = np.asarray(targets)[better]
+        result = Found(self.peak.copy(), self.centre.copy(), self.size.copy())
+        result.peak[changed], result.centre[changed] = other.peak[better], other.centre[better]
+        result.size[changed] = other.size[better]
+        return result
 
 
 def scale_exponents(scales: int) -> NDArray[np.int_]:
@@ -105,6 +132,23 @@ def best_of(candidates: Candidates, peaks: NDArray[np.float64]) -> NDArray[np.in
 def moved(centre: Boxes, window: Boxes, shift: Boxes, side: int) -> Boxes:
     """Centres (..., 2) after a shift (..., 2) in cells (x, y) measured in windows (..., 2) resampled to ``side``."""
     return centre + shift * STRIDE * window / side
+
+
+def boxed(
+    centre: Boxes, size: Boxes, boxes: NDArray[np.float64], peak: NDArray[np.float64], config: TrackingConfig
+) -> tuple[Boxes, Boxes]:
+    """Centres and sizes (M, 2) after the box head's say, of targets that are seen well enough to learn from.
+
+    Args:
+        centre: (M, 2) of the peaks, in pixels.
+        size: (M, 2) of the windows searched.
+        boxes: (M, 4) of the head at the peaks, see ``rartrack.network.box``.
+        peak: (M,) heights of the peaks.
+    """
+    seen = (peak >= config.uncertain_below)[:, None]
+    change = np.clip(boxes, -_LARGEST_CHANGE, _LARGEST_CHANGE)
+    centre = centre + seen * config.box_centre * change[:, :2] * size
+    return centre, size * np.exp(seen * config.box_rate * change[:, 2:])
 
 
 def limited(

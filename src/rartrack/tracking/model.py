@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -16,14 +17,22 @@ from rartrack.errors import InputError
 from rartrack.filter.context import Statistics, learn, respond
 from rartrack.filter.fourier import displacement_window, gaussian_label, subcell_peak
 from rartrack.network.backbone import cells
+from rartrack.network.box import read_boxes
 from rartrack.network.interface import Network
 from rartrack.network.memory import Memory
 from rartrack.network.rar import RAR
 from rartrack.tracking.crops import AROUND, Image, cut, window_size
 from rartrack.tracking.localize import STRIDE
 
-Pass = Callable[[Memory], tuple[Tensor, Memory]]
-"""Crops that went through the backbone: B memories to features (B, D, n, n) and new memories."""
+
+class Pass(Protocol):
+    """B crops that went through the backbone."""
+
+    def __call__(self, memory: Memory, /) -> tuple[Tensor, Memory]:
+        """B memories to features (B, D, n, n) and new memories."""
+
+    def boxes(self, chosen: NDArray[np.int_], memory: Memory) -> Tensor:
+        """After a call: the box head's maps (M, 4, n, n) in M of the crops, by the memory of all B."""
 
 
 class Model:
@@ -40,8 +49,11 @@ class Model:
     def __init__(self, network: Network, config: ModelConfig) -> None:
         if config.tracking.shared_context and not isinstance(network, RAR):
             raise InputError("tracking.shared_context: only the backend torch takes crops of two sizes")
-        if config.tracking.delayed_update and not isinstance(network, RAR) and network.initial_memory(1).levels:
+        remembers = network.gives_boxes or bool(network.initial_memory(1).levels)
+        if config.tracking.delayed_update and not isinstance(network, RAR) and remembers:
             raise InputError("tracking.delayed_update: of networks with a memory only the backend torch can do it")
+        if config.tracking.scale_search == "box" and not network.gives_boxes:
+            raise InputError("tracking.scale_search: the network has no box head; use pyramid")
         self.crops = 1 + config.filter.contexts
         """Crops that one target is learned from."""
         self._shares = config.tracking.shared_context and self.crops > 1
@@ -96,13 +108,13 @@ class Model:
         crops, network = crops.permute(0, 3, 1, 2), self.network
         if not isinstance(network, RAR):
             if len(batches) == 1:
-                return [partial(network, crops)]
-            features, _ = network(crops, Memory())
-            return [partial(_known, part) for part in torch.split(features, counts)]
+                return [_WholePass(network, crops)]
+            features, _, _ = network.look(crops, Memory())
+            return [_KnownPass(part) for part in torch.split(features, counts)]
         taps = network.taps(crops)
         parts = {level: torch.split(tap, counts) for level, tap in taps.items()}
         return [
-            partial(network.attend, {level: part[number] for level, part in parts.items()})
+            _TorchPass(network, {level: part[number] for level, part in parts.items()})
             for number in range(len(batches))
         ]
 
@@ -130,13 +142,13 @@ class Model:
         The parts lie a whole number of cells apart, so they are the same windows but for a rounded distance; their
         borders see what lies beyond instead of padding.
         """
-        assert isinstance(whole, partial)
+        assert isinstance(whole, _TorchPass)
         n, starts = self.cells, [(self._apart * (1 + int(x)), self._apart * (1 + int(y))) for x, y in AROUND]
         parts = {
             level: torch.stack([tap[:, :, y : y + n, x : x + n] for x, y in starts], 1).flatten(0, 1)
-            for level, tap in whole.args[0].items()
+            for level, tap in whole.taps.items()
         }
-        return partial(whole.func, parts)
+        return _TorchPass(whole.network, parts)
 
     def search(self, crops: Pass, filter: Tensor, memory: Memory) -> tuple[NDArray[np.float64], Boxes, Tensor]:
         """Height and place of the response's peak in each of B windows.
@@ -155,7 +167,51 @@ class Model:
         value, shift = subcell_peak((response if self.prior is None else response * self.prior).double().cpu())
         return value.numpy(), shift.numpy(), response
 
+    def read_boxes(self, crops: Pass, chosen: NDArray[np.int_], memory: Memory, shift: Boxes) -> NDArray[np.float64]:
+        """After ``search``: what the box head says (M, 4) in M of the windows, at shifts (M, 2) in cells."""
+        maps = crops.boxes(chosen, memory)
+        return np.asarray(read_boxes(maps, torch.from_numpy(shift)).double().cpu().numpy())
 
-def _known(features: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
-    """A pass of a network without memory that was run already."""
-    return features, memory
+
+@dataclass(frozen=True)
+class _TorchPass:
+    """What the backbone gave; attention, refinement and boxes follow when they are asked for."""
+
+    network: RAR
+    taps: Mapping[int, Tensor]
+
+    def __call__(self, memory: Memory, /) -> tuple[Tensor, Memory]:
+        return self.network.attend(self.taps, memory)
+
+    def boxes(self, chosen: NDArray[np.int_], memory: Memory) -> Tensor:
+        index = torch.from_numpy(chosen).to(self.network.device)
+        return self.network.boxes({level: tap[index] for level, tap in self.taps.items()}, memory[index])
+
+
+class _WholePass:
+    """A network that runs as a whole, when it gets its memory."""
+
+    def __init__(self, network: Network, crops: Tensor) -> None:
+        self.network, self.crops = network, crops
+        self._boxes: Tensor | None = None
+
+    def __call__(self, memory: Memory, /) -> tuple[Tensor, Memory]:
+        features, after, self._boxes = self.network.look(self.crops, memory)
+        return features, after
+
+    def boxes(self, chosen: NDArray[np.int_], memory: Memory) -> Tensor:  # noqa: ARG002
+        assert self._boxes is not None
+        return self._boxes[torch.from_numpy(chosen)]
+
+
+@dataclass(frozen=True)
+class _KnownPass:
+    """A network without memory that was run already."""
+
+    features: Tensor
+
+    def __call__(self, memory: Memory, /) -> tuple[Tensor, Memory]:
+        return self.features, memory
+
+    def boxes(self, chosen: NDArray[np.int_], memory: Memory) -> Tensor:
+        raise NotImplementedError

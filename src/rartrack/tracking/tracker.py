@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from rartrack.boxes import Box, as_box, centre_size, from_centre_size
 from rartrack.boxes import Boxes as BoxArray
@@ -19,7 +18,17 @@ from rartrack.filter.scale import best_scale, learn_scale, respond_scale
 from rartrack.network.interface import Network
 from rartrack.results import Result, Status
 from rartrack.tracking.crops import Image
-from rartrack.tracking.localize import Candidates, at_scales, best_of, exponents_searched, limited, look_again, moved
+from rartrack.tracking.localize import (
+    Candidates,
+    Found,
+    at_scales,
+    best_of,
+    boxed,
+    exponents_searched,
+    limited,
+    look_again,
+    moved,
+)
 from rartrack.tracking.model import Model, Pass
 from rartrack.tracking.scale import SETTINGS, scale_samples
 from rartrack.tracking.state import TrackerState
@@ -64,8 +73,10 @@ class Tracker:
     def state(self, state: TrackerState) -> None:
         count = self.model.cells
         own = (self.config.network.feature_channels, count, count // 2 + 1)
-        levels = self.model.network.initial_memory(1).levels.keys()
-        if tuple(state.filter.shape[1:]) != own or state.memory.levels.keys() != levels:
+        network = self.model.network
+        remembers = network.initial_memory(1).levels.keys(), network.gives_boxes
+        found = state.memory.levels.keys(), state.memory.template is not None
+        if tuple(state.filter.shape[1:]) != own or found != remembers:
             raise InputError("the tracker's state is another model's; load the model that it was saved with")
         if self._state is None and len(state) > 1:
             self._shape = dict
@@ -157,22 +168,19 @@ class Tracker:
         else:
             template, search = model.passes(state.waiting.crops, crops)
             state = learned(model, state, template)
-        peaks, centre, found_size = self._best(search, candidates, state)
+        found = self._best(search, candidates, state)
         poor = [
             target
             for target, status in enumerate(state.status)
-            if status is not Status.LOST and score_of(peaks[target]) < tracking.look_again_below
+            if status is not Status.LOST and score_of(found.peak[target]) < tracking.look_again_below
         ]
         if poor:
-            again = look_again(poor, state.centre, centre, state.size, model.windows(state.size))
+            again = look_again(poor, state.centre, found.centre, state.size, model.windows(state.size))
             (search,) = model.passes(model.search_crops(frame, again.centre, again.size))
-            second, centres, sizes = self._best(search, again, state)
-            for row, target in enumerate(poor):
-                if second[row] > peaks[target]:
-                    peaks[target], centre[target], found_size[target] = second[row], centres[row], sizes[row]
-        size = (1 - tracking.scale_rate) * state.size + tracking.scale_rate * found_size
-        centre, size = limited(centre, size, state.first_size, frame_size, tracking)
-        scores = [score_of(peak) for peak in peaks]
+            found = found.improved(poor, self._best(search, again, state))
+        size = (1 - tracking.scale_rate) * state.size + tracking.scale_rate * found.size
+        centre, size = limited(found.centre, size, state.first_size, frame_size, tracking)
+        scores = [score_of(peak) for peak in found.peak]
         judged = [
             next_status(status, int(unseen), score, tracking)
             for status, unseen, score in zip(state.status, state.unseen, scores, strict=True)
@@ -189,10 +197,8 @@ class Tracker:
         )
         return after, scores
 
-    def _best(
-        self, search: Pass, candidates: Candidates, state: TrackerState
-    ) -> tuple[NDArray[np.float64], BoxArray, BoxArray]:
-        """Of each target that is sought, in order: its highest peak (M,), and centre and size (M, 2) there."""
+    def _best(self, search: Pass, candidates: Candidates, state: TrackerState) -> Found:
+        """Of each target that is sought, in order: its highest peak, and the place and the size found there."""
         filter, memory, model = state.filter, state.memory, self.model
         if not np.array_equal(candidates.target, np.arange(len(state))):  # else each target has one window
             owner = torch.as_tensor(candidates.target, device=model.device)
@@ -200,8 +206,12 @@ class Tracker:
         peaks, shifts, _ = model.search(search, filter, memory)
         peaks = np.where(np.isnan(peaks), 0.0, peaks)
         best = best_of(candidates, peaks)
-        windows = model.windows(candidates.size[best])
-        return peaks[best], moved(candidates.centre[best], windows, shifts[best], model.side), candidates.size[best]
+        peak, shift, size = peaks[best], shifts[best], candidates.size[best]
+        centre = moved(candidates.centre[best], model.windows(size), shift, model.side)
+        if self.config.tracking.scale_search == "box":
+            boxes = model.read_boxes(search, best, memory, shift)
+            centre, size = boxed(centre, size, boxes, peak, self.config.tracking)
+        return Found(peak, centre, size)
 
     def _candidates(self, state: TrackerState, frame_size: tuple[int, int]) -> Candidates:
         tracking = self.config.tracking
@@ -224,7 +234,7 @@ class Tracker:
 
     def _learn_scale(self, frame: Image, centre: BoxArray, size: BoxArray) -> Statistics | None:
         """DSST's statistics of one frame; None with the scale pyramid."""
-        if self.config.tracking.scale_search == "pyramid":
+        if self.config.tracking.scale_search != "dsst":
             return None
         return learn_scale(scale_samples(frame, centre, size), SETTINGS)
 

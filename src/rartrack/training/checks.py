@@ -25,6 +25,11 @@ def check(config: TrainingConfig, world: int) -> None:
         )
     if config.optimization.remembered and config.optimization.backbone_rate != 0:
         raise InputError("optimization.remembered: features can be kept of a frozen backbone only; set backbone_rate=0")
+    if settings.learns == "box" and not (config.model.network.box_channels and settings.backbone_rate == 0):
+        raise InputError(
+            "optimization.learns: a box head learns over a network that stays as it is; "
+            "set model.network.box_channels=64, optimization.backbone_rate=0"
+        )
     for name, least, value in (
         ("optimization.steps", 0, settings.steps),
         ("data.exemplars", 1, config.data.exemplars),

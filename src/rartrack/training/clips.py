@@ -1,4 +1,4 @@
-"""A clip: T exemplars in time order with their contexts, one search crop, where the target is in it (SPEC Sec. 9)."""
+"""A clip: T exemplars in time order with their contexts, one search crop, and the target's box in it (SPEC Sec. 9)."""
 
 from __future__ import annotations
 
@@ -52,8 +52,9 @@ class Clip:
         exemplars: (T, S, S, 3) RGB uint8, the target's own crops in time order.
         contexts: (T, k, S, S, 3) RGB uint8, the crops around it: above, left, below, right.
         search: (S, S, 3) RGB uint8, the crop of a later frame in which the target is looked for.
-        peak: (3,) float64, the label's peak: x, y in cells, where the target's centre is in the search crop; and its
-            height, 1 where the window fits the target.
+        label: (5,) float64: x, y in cells, where the target's centre is in the search crop, from the crop's; the height
+            that the response shall have there, 1 where the window fits the target; and the target's width and height
+            in cells.
         name: which source, sequence and frames it comes from.
         skipped: what could not be used while this clip was drawn, a reason each.
     """
@@ -61,7 +62,7 @@ class Clip:
     exemplars: Image
     contexts: Image
     search: Image
-    peak: NDArray[np.float64]
+    label: NDArray[np.float64]
     name: str
     skipped: tuple[str, ...] = ()
 
@@ -75,7 +76,7 @@ class Clip:
             exemplars=self.exemplars[:, :, ::-1],
             contexts=self.contexts[:, order, :, ::-1],
             search=self.search[:, ::-1],
-            peak=self.peak * (-1, 1, 1),
+            label=self.label * (-1, 1, 1, 1, 1),
         )
 
     def crops(self) -> Image:
@@ -134,8 +135,9 @@ def cut_clip(shots: Sequence[Shot], jitter: Jitter, model: ModelConfig, name: st
     window = window_size(sizes[-1], padding, shape) * np.exp(jitter.zoom)
     centre = centre_size(shots[-1].box)[0] - jitter.shift * window / side
     search = shots[-1].crops(centre[None], window[None], side)[0]
-    peak = np.append(jitter.shift / STRIDE, jitter.height)
-    return Clip(np.stack(exemplars), np.stack(contexts), search, peak, name)
+    cells = shots[-1].box[2:] / window * side / STRIDE
+    label = np.concatenate([jitter.shift / STRIDE, [jitter.height], cells])
+    return Clip(np.stack(exemplars), np.stack(contexts), search, label, name)
 
 
 def steady_sizes(sizes: Boxes) -> Boxes:

@@ -130,6 +130,9 @@ class DataConfig:
 class OptimizationConfig:
     """Steps and what they change (SPEC Sec. 8)."""
 
+    learns: Literal["features", "box"] = "features"
+    """What learns: the features, by the loss of the filter's response (Eq. 8); or, over a network that stays as it is,
+    the box head, by the loss of its boxes."""
     optimizer: Literal["sgd", "adamw"] = "sgd"
     """SGD with momentum as in the paper, or AdamW."""
     learning_rate: tuple[float, float] = (1e-3, 1e-4)

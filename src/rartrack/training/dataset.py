@@ -103,13 +103,13 @@ class Batch:
 
     Attributes:
         crops: (N, T (1 + k) + 1, 3, S, S) RGB uint8: for each t the exemplar and its contexts, last the search.
-        peak: (N, 3) float32, the label's peak: x, y in cells, and height.
+        label: (N, 5) float32, as of ``Clip``.
         names, skipped: as of the clips.
         exemplars: T.
     """
 
     crops: Tensor
-    peak: Tensor
+    label: Tensor
     names: tuple[str, ...]
     skipped: tuple[str, ...]
     exemplars: int
@@ -123,7 +123,7 @@ class Batch:
             crops.append(np.concatenate([templates.reshape(-1, *clip.search.shape), clip.search[None]]))
         return Batch(
             torch.from_numpy(np.stack(crops).transpose(0, 1, 4, 2, 3).copy()),
-            torch.from_numpy(np.stack([clip.peak for clip in clips]).astype(np.float32)),
+            torch.from_numpy(np.stack([clip.label for clip in clips]).astype(np.float32)),
             tuple(clip.name for clip in clips),
             tuple(reason for clip in clips for reason in clip.skipped),
             len(clips[0].exemplars),
@@ -136,7 +136,7 @@ class Batch:
 
     def pin_memory(self) -> Batch:
         """The same in page-locked memory, from which a GPU copies without waiting (DataLoader calls this)."""
-        return replace(self, crops=self.crops.pin_memory(), peak=self.peak.pin_memory())
+        return replace(self, crops=self.crops.pin_memory(), label=self.label.pin_memory())
 
     def __len__(self) -> int:
         return len(self.crops)

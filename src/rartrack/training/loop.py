@@ -25,7 +25,7 @@ from rartrack.training.checks import check
 from rartrack.training.config import TrainingConfig
 from rartrack.training.dataset import Batch, ClipDataset, Share, batches
 from rartrack.training.log import TRAINING, VALIDATION, Curves, Pace
-from rartrack.training.objective import ClipLoss
+from rartrack.training.objective import objective
 from rartrack.training.optimizer import Average, build_optimizer, freeze, rate, set_modes, set_rate
 from rartrack.training.processes import Processes, join
 from rartrack.training.remember import Memorised, RememberedBatch
@@ -115,7 +115,7 @@ class _Run:
         self.step, self.best, self.skipped = 0, {}, 0  # type: ignore[var-annotated]
         if stored is not None:
             self._restore(stored)
-        self.module = processes.wrap(ClipLoss(self.network, config.clip_model, self.precision))
+        self.module = processes.wrap(objective(self.network, config, self.precision))
         self.curves = Curves(self.folder, self.step) if processes.first else None
 
     def go(self, seconds: float, stopping: Callable[[], bool]) -> Outcome:
@@ -188,6 +188,8 @@ class _Run:
         """One step of the weights; returns the clips' losses and the gradient's norm before it was clipped."""
         settings = self.config.optimization
         set_rate(self.optimizer, rate(self.step, settings))
+        # What is left out at random (the box head's maps) depends on the step alone, so that runs go on as they would.
+        torch.manual_seed(((self.config.seed << 20) + self.step) * self.processes.world + self.processes.rank)
         if self.memorised is None:
             crops = cast(Batch, parts[0]).crops
             set_modes(self.network, settings, crops.shape[0] * crops.shape[1])
@@ -219,9 +221,9 @@ class _Run:
             inputs = inputs.to(device, non_blocking=True)
         else:
             inputs = {level: tap.to(device) for level, tap in inputs.items()}
-        peak = batch.peak.to(device, non_blocking=True)
+        label = batch.label.to(device, non_blocking=True)
         with torch.autocast(device.type, self.precision, enabled=self.precision != torch.float32):
-            return cast(Tensor, self.module(inputs, peak))
+            return cast(Tensor, self.module(inputs, label))
 
     def _shared(self, last: bool) -> Any:
         """Processes average their gradients once an update, with its last part."""
@@ -274,9 +276,8 @@ class _Run:
         network = RAR(self.config.model.network).to(self.processes.device)
         network.load_state_dict(self.average.tensors)
         network.eval().requires_grad_(False)
-        loss, hits = clip_scores(
-            network, self.config.clip_model, self.held_out, range(rank, settings.clips, world), self.precision
-        )
+        measure = objective(network, self.config, self.precision)
+        loss, hits = clip_scores(measure, self.held_out, range(rank, settings.clips, world))
         found: dict[str, float] = {}
         if settings.frames:
             videos = held_out_videos(self.held_out, settings.sequences)

@@ -1,22 +1,45 @@
-"""From a batch of clips to each clip's loss: the network over time, the filter, Eq. 8 (SPEC Sec. 9)."""
+"""From a batch of clips to each clip's loss: of the filter's response (Eq. 8; SPEC Sec. 9), or of the boxes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rartrack.config import ModelConfig
 from rartrack.filter.context import respond, solve_training
-from rartrack.filter.fourier import gaussian_label
+from rartrack.filter.fourier import gaussian_label, subcell_peak
 from rartrack.network.backbone import cells
+from rartrack.network.box import read_boxes
 from rartrack.network.inference import frozen_taps
 from rartrack.network.rar import RAR
 from rartrack.tracking.localize import STRIDE
+from rartrack.training.config import TrainingConfig
+
+_HIT = 1.0
+"""Cells within which a peak counts as found."""
+
+_GOOD = 0.75
+"""Overlap from which a box counts as found."""
+
+_BOX = [0, 1, 3, 4]
+"""Where in a label the target's centre and size are."""
+
+_SPREAD, _WIDEST = 1.0, 3.0
+"""Standard deviation in cells of the weight of boxes seen from off the centre, and how many of them count: the filter's
+peak lies within a cell as a rule."""
+
+_STEEPEST = 2.0
+"""Largest logarithm of a side that the loss tells from others."""
+
+_BETA = 0.05
+"""Where the Huber loss turns from square to linear: a twentieth of a size."""
 
 
-class ClipLoss(nn.Module):
+class _Loss(nn.Module):
     """The network as a function of clips; what is trained, and what processes share.
 
     Args:
@@ -32,18 +55,24 @@ class ClipLoss(nn.Module):
         self.network = network
         self.config = config
         self.cells = cells(config.network.input_size)
-        self.sigma = label_sigma(config)
 
-    def forward(self, inputs: Tensor | Mapping[int, Tensor], peak: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor | Mapping[int, Tensor], label: Tensor) -> Tensor:
         """Losses (N,) float32 of N clips.
 
         Args:
             inputs: (N, T (1 + k) + 1, 3, S, S) RGB in 0..255, as ``Batch.crops``; or their features by level,
                 (N, T (1 + k) + 1, C_l, n, n), where they are remembered.
-            peak: (N, 3) of the search labels, as of ``Batch``.
+            label: (N, 5), as of ``Batch``.
         """
-        taps = self.taps(inputs) if isinstance(inputs, Tensor) else inputs
-        return squared_error(self.respond(taps), search_label(self.cells, self.sigma, peak))
+        return self.losses(self.taps(inputs) if isinstance(inputs, Tensor) else inputs, label)
+
+    def losses(self, taps: Mapping[int, Tensor], label: Tensor) -> Tensor:
+        """Losses (N,) float32 from features by level."""
+        raise NotImplementedError
+
+    def judge(self, taps: Mapping[int, Tensor], label: Tensor) -> tuple[Tensor, Tensor]:
+        """Losses (N,), and which clips (N,) are hits."""
+        raise NotImplementedError
 
     def taps(self, crops: Tensor) -> dict[int, Tensor]:
         """Level -> (N, T (1 + k) + 1, C_l, n, n): all crops of all clips pass the backbone together."""
@@ -51,11 +80,33 @@ class ClipLoss(nn.Module):
         taps = self._taps(crops.flatten(0, 1))
         return {level: tap.reshape(clips, count, *tap.shape[1:]) for level, tap in taps.items()}
 
-    def respond(self, taps: Mapping[int, Tensor]) -> Tensor:
-        """Responses g (N, n, n) float32 in the search crops of filters solved on the exemplars (Eqs. 5 to 7)."""
+    def _as_learned(self, taps: Mapping[int, Tensor]) -> dict[int, Tensor]:
+        """Features in the precision that the rest of the network computes in."""
         device = next(iter(taps.values())).device.type
         dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else self.network.dtype
-        taps = {level: tap.to(dtype) for level, tap in taps.items()}
+        return {level: tap.to(dtype) for level, tap in taps.items()}
+
+
+class ClipLoss(_Loss):
+    """Loss of the filter's response (Eq. 8). A hit: the peak lies within a cell of the target's centre."""
+
+    def __init__(self, network: RAR, config: ModelConfig, precision: torch.dtype = torch.float32) -> None:
+        super().__init__(network, config, precision)
+        self.sigma = label_sigma(config)
+
+    def losses(self, taps: Mapping[int, Tensor], label: Tensor) -> Tensor:
+        """See the base class."""
+        return squared_error(self.respond(taps), search_label(self.cells, self.sigma, label))
+
+    def judge(self, taps: Mapping[int, Tensor], label: Tensor) -> tuple[Tensor, Tensor]:
+        """See the base class."""
+        response = self.respond(taps)
+        near = torch.linalg.vector_norm(subcell_peak(response)[1] - label[:, :2], dim=-1) <= _HIT
+        return squared_error(response, search_label(self.cells, self.sigma, label)), near
+
+    def respond(self, taps: Mapping[int, Tensor]) -> Tensor:
+        """Responses g (N, n, n) float32 in the search crops of filters solved on the exemplars (Eqs. 5 to 7)."""
+        taps = self._as_learned(taps)
         any_level = next(iter(taps.values()))
         clips, count = any_level.shape[:2]
         around = 1 + self.config.filter.contexts
@@ -76,20 +127,91 @@ class ClipLoss(nn.Module):
         return respond(filter, search[:, None])[:, 0]
 
 
+class BoxLoss(_Loss):
+    """Loss of the boxes that the head sees from the cells around the target's centre.
+
+    Nearer cells weigh more; a cell's loss is 1 - GIoU (Rezatofighi et al. 2019) plus the Huber losses of the box's
+    centre, in sizes of a target that fits the window, and of the logarithms of its sides. A hit: the box seen from the
+    centre overlaps the target's by ``_GOOD``. The template is the clip's first crop.
+    """
+
+    def losses(self, taps: Mapping[int, Tensor], label: Tensor) -> Tensor:
+        """See the base class."""
+        return self._losses(self._boxes(taps), label)
+
+    def judge(self, taps: Mapping[int, Tensor], label: Tensor) -> tuple[Tensor, Tensor]:
+        """See the base class."""
+        maps, centre = self._boxes(taps), label[:, :2]
+        seen = self._in_cells(read_boxes(maps, centre), centre)
+        return self._losses(maps, label), _overlap(seen, label[:, _BOX])[0] >= _GOOD
+
+    def _boxes(self, taps: Mapping[int, Tensor]) -> Tensor:
+        """(N, 4, n, n), see ``rartrack.network.box``."""
+        head = self.network.box
+        assert head is not None
+        taps = self._as_learned(taps)
+        template = head.template({level: tap[:, 0] for level, tap in taps.items()})
+        return cast(Tensor, head({level: tap[:, -1] for level, tap in taps.items()}, template))
+
+    def _losses(self, maps: Tensor, label: Tensor) -> Tensor:
+        line = torch.arange(self.cells, device=maps.device, dtype=torch.float32) - self.cells // 2
+        y, x = torch.meshgrid(line, line, indexing="ij")
+        places = torch.stack([x.flatten(), y.flatten()], 1)  # (n n, 2)
+        distance = (places - label[:, None, :2]).square().sum(-1)
+        weight = torch.exp(-0.5 * distance / _SPREAD**2) * (distance < (_WIDEST * _SPREAD) ** 2)
+        seen = self._in_cells(maps.flatten(2).transpose(1, 2), places)
+        true = label[:, None, _BOX].expand_as(seen)
+        found, wanted = self._compared(seen), self._compared(true)
+        off = 2 * F.smooth_l1_loss(found, wanted, beta=_BETA, reduction="none").mean(-1)
+        each = 1 - _overlap(seen, true)[1] + off
+        return (each * weight).sum(1) / weight.sum(1).clamp(min=1e-6)
+
+    @property
+    def _fitting(self) -> float:
+        """Cells a side of a target that fits the window."""
+        return self.config.network.input_size / (1 + self.config.tracking.padding) / STRIDE
+
+    def _in_cells(self, boxes: Tensor, places: Tensor) -> Tensor:
+        """What the head says (..., 4) at places (..., 2) in cells, as centres and sizes (..., 4) in cells."""
+        centre = places + boxes[..., :2] * self._fitting
+        return torch.cat([centre, self._fitting * boxes[..., 2:].clamp(-_STEEPEST, _STEEPEST).exp()], -1)
+
+    def _compared(self, boxes: Tensor) -> Tensor:
+        """Centres in fitting sizes and logarithms of sides (..., 4) of boxes (..., 4) in cells."""
+        return torch.cat([boxes[..., :2] / self._fitting, boxes[..., 2:].log()], -1)
+
+
+def _overlap(one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
+    """IoU and GIoU (...,) of boxes (..., 4) given by centre and size."""
+    low, high = one[..., :2] - one[..., 2:] / 2, one[..., :2] + one[..., 2:] / 2
+    other_low, other_high = other[..., :2] - other[..., 2:] / 2, other[..., :2] + other[..., 2:] / 2
+    common = (torch.minimum(high, other_high) - torch.maximum(low, other_low)).clamp(min=0).prod(-1)
+    union = one[..., 2:].prod(-1) + other[..., 2:].prod(-1) - common
+    hull = (torch.maximum(high, other_high) - torch.minimum(low, other_low)).prod(-1)
+    overlap = common / union
+    return overlap, overlap - (hull - union) / hull
+
+
+def objective(network: RAR, config: TrainingConfig, precision: torch.dtype = torch.float32) -> ClipLoss | BoxLoss:
+    """The loss of what ``optimization.learns``."""
+    kind = BoxLoss if config.optimization.learns == "box" else ClipLoss
+    return kind(network, config.clip_model, precision)
+
+
 def label_sigma(config: ModelConfig) -> float:
     """Standard deviation of the label in cells: its share of the target's size in a crop."""
     return config.filter.label_sigma * config.network.input_size / (1 + config.tracking.padding) / STRIDE
 
 
-def search_label(cells: int, sigma: float, peak: Tensor) -> Tensor:
+def search_label(cells: int, sigma: float, label: Tensor) -> Tensor:
     """Labels (N, n, n) of search crops.
 
     Args:
         cells: n.
         sigma: see ``label_sigma``.
-        peak: (N, 3), x, y in cells, and height.
+        label: (N, 3 or more), x, y in cells, and height, as of ``Batch``.
     """
-    return gaussian_label(cells, sigma, peak[:, :2]) * peak[:, 2, None, None]
+    return gaussian_label(cells, sigma, label[:, :2]) * label[:, 2, None, None]
 
 
 def squared_error(response: Tensor, label: Tensor) -> Tensor:

@@ -20,12 +20,18 @@ _WARM_UP_FROM = 0.1
 
 
 def freeze(network: RAR, config: OptimizationConfig) -> None:
-    """Switch off the gradients of what is not trained: conv1 and conv2_x, or the whole backbone where its rate is 0."""
+    """Switch off the gradients of what is not trained: conv1 and conv2_x, or the whole backbone where its rate is 0;
+    the box head, or all but it."""
     network.requires_grad_(True)
     if config.freeze_early:
         network.freeze_early_stages()
     if config.backbone_rate == 0:
         network.backbone.requires_grad_(False)
+    boxes = config.learns == "box"
+    if boxes:
+        network.requires_grad_(False)
+    if network.box is not None:
+        network.box.requires_grad_(boxes)
 
 
 def set_modes(network: RAR, config: OptimizationConfig, crops: int) -> None:

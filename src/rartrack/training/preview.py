@@ -33,22 +33,22 @@ label in red and the target's box in green, which must lie on the target.</p>
 
 def row(clip: Clip, config: TrainingConfig) -> Image:
     """One clip as a picture (256, W, 3): exemplars with their contexts, then the search crop with its label."""
-    columns = []
+    columns, own = [], np.full(2, len(clip.search) / (1 + config.model.tracking.padding))
     for exemplar, contexts in zip(clip.exemplars, clip.contexts, strict=True):
-        columns.append(_resized(with_box(exemplar, np.zeros(2), config), _LARGE))
+        columns.append(_resized(with_box(exemplar, np.zeros(2), own), _LARGE))
         if len(contexts):
             small = [_resized(context, _SMALL) for context in contexts]
             columns += [np.concatenate(small[:2]), np.concatenate(small[2:])]
-    marked = with_box(with_label(clip.search, clip.peak, config), clip.peak[:2], config)
+    marked = with_box(with_label(clip.search, clip.label, config), clip.label[:2], STRIDE * clip.label[3:])
     return np.concatenate([*columns, _resized(marked, _LARGE)], axis=1)
 
 
-def with_label(search: Image, peak: np.ndarray, config: TrainingConfig) -> Image:
+def with_label(search: Image, label: np.ndarray, config: TrainingConfig) -> Image:
     """A search crop with its label in red: cell i of the label, counted from the middle, over pixel 7 + 8 i."""
     side = len(search)
     count = cells(side)
-    label = search_label(count, label_sigma(config.model), torch.from_numpy(peak)[None])[0]
-    centred = torch.roll(label, (count // 2, count // 2), (0, 1)).numpy()
+    response = search_label(count, label_sigma(config.model), torch.from_numpy(label)[None])[0]
+    centred = torch.roll(response, (count // 2, count // 2), (0, 1)).numpy()
     large = cv2.resize(centred, (STRIDE * count, STRIDE * count), interpolation=cv2.INTER_LINEAR)
     weight = np.zeros((side, side, 1))
     edge = STRIDE // 2 - 1
@@ -56,11 +56,11 @@ def with_label(search: Image, peak: np.ndarray, config: TrainingConfig) -> Image
     return np.asarray((1 - weight) * search + weight * np.array(_RED), dtype=np.uint8)
 
 
-def with_box(crop: Image, shift: Sequence[float] | np.ndarray, config: TrainingConfig) -> Image:
-    """A crop with the box of a target ``shift`` cells off its centre, as large as a target is in a crop."""
-    side = len(crop)
-    size = np.full(2, side / (1 + config.model.tracking.padding))
-    x, y, width, height = from_centre_size(side / 2 + STRIDE * np.asarray(shift), size).round().astype(int).tolist()
+def with_box(crop: Image, shift: Sequence[float] | np.ndarray, size: np.ndarray) -> Image:
+    """A crop with the box of a target ``shift`` cells off its centre, of a size (2,) in the crop's pixels."""
+    x, y, width, height = (
+        from_centre_size(len(crop) / 2 + STRIDE * np.asarray(shift), size).round().astype(int).tolist()
+    )
     marked = crop.copy()
     cv2.rectangle(marked, (x, y), (x + width, y + height), _GREEN, 1)
     return marked
@@ -84,7 +84,7 @@ def write_preview(path: Path, clips: Sequence[Clip], config: TrainingConfig) -> 
 
 def _figure(clip: Clip, picture: Image) -> str:
     data = base64.b64encode(_encoded(picture, ".jpg")).decode()
-    x, y, height = clip.peak
+    x, y, height = clip.label[:3]
     caption = f"{escape(clip.name)}, label at {x:+.1f}, {y:+.1f} cells, {height:.2f} high"
     return f'<figure><img src="data:image/jpeg;base64,{data}"><figcaption>{caption}</figcaption></figure>'
 

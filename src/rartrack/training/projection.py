@@ -48,11 +48,11 @@ class Cached:
 
     Attributes:
         features: (N, T (1 + k) + 1, P, n, n) float16, the levels' components side by side.
-        peak: (N, 3), as of ``Batch``.
+        label: (N, 5), as of ``Batch``.
     """
 
     features: Tensor
-    peak: Tensor
+    label: Tensor
 
 
 def fit(
@@ -126,16 +126,16 @@ def principal_components(runner: RAR, clips: ClipDataset, levels: tuple[int, ...
 @torch.inference_mode()
 def remember(runner: RAR, clips: ClipDataset, bases: Mapping[int, Tensor], count: int) -> Cached:
     """Features of the first ``count`` clips."""
-    features, peaks = [], []
+    features, labels = [], []
     for index in range(count):
         batch = Batch.stack([clips[index]])
         taps = runner.taps(batch.crops[0])
         kept = [torch.einsum("bchw,cp->bphw", taps[level], basis) for level, basis in bases.items()]
         features.append(torch.cat(kept, dim=1).half())
-        peaks.append(batch.peak[0])
+        labels.append(batch.label[0])
         if index % 50 == 49:
             print(f"{index + 1} of {count} clips read", file=sys.stderr, flush=True)
-    return Cached(torch.stack(features), torch.stack(peaks))
+    return Cached(torch.stack(features), torch.stack(labels))
 
 
 def _start(widths: list[int], data: Cached, channels: int) -> Tensor:
@@ -157,12 +157,12 @@ def _loss(config: TrainingConfig, weight: Tensor, data: Cached, rows: Tensor) ->
     cells = features.shape[-1]
     solved = solve_training(templates[:, :, 0], templates[:, :, 1:], gaussian_label(cells, sigma), filtering)
     response = respond(solved, features[:, -1:])[:, 0]
-    return squared_error(response, search_label(cells, sigma, data.peak[rows]))
+    return squared_error(response, search_label(cells, sigma, data.label[rows]))
 
 
 @torch.no_grad()
 def _mean_loss(config: TrainingConfig, weight: Tensor, data: Cached) -> float:
-    rows = torch.chunk(torch.arange(len(data.peak)), -(-len(data.peak) // _BATCH))
+    rows = torch.chunk(torch.arange(len(data.label)), -(-len(data.label) // _BATCH))
     return round(float(torch.cat([_loss(config, weight, data, part) for part in rows]).mean()), 4)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save_file
 from torch import Tensor
 
 from rartrack.config import to_dict
@@ -29,6 +29,9 @@ _PART = 4
 _OF_BACKBONE = ("backbone", "width_divisor", "stage_stride", "dilate", "deformable", "levels", "input_size")
 """What of the network's settings the features depend on; variants of the attention share them."""
 
+LABEL = 5
+"""Numbers in a clip's label; part of the folder's name, so that files of another form are not taken for these."""
+
 _NEWS = 30.0
 """Seconds between two lines about how far the filling is."""
 
@@ -39,12 +42,12 @@ class RememberedClip:
 
     Attributes:
         taps: level -> (T (1 + k) + 1, C_l, n, n) float16, in the order of ``Batch.crops``.
-        peak: (3,) float32, as of ``Batch``.
+        label: (5,) float32, as of ``Batch``.
         name: of the clip.
     """
 
     taps: dict[int, Tensor]
-    peak: Tensor
+    label: Tensor
     name: str
 
 
@@ -54,12 +57,12 @@ class RememberedBatch:
 
     Attributes:
         inputs: level -> (N, T (1 + k) + 1, C_l, n, n) float16.
-        peak: (N, 3) float32, as of ``Batch``.
+        label: (N, 5) float32, as of ``Batch``.
         names, skipped: as of ``Batch``.
     """
 
     inputs: dict[int, Tensor]
-    peak: Tensor
+    label: Tensor
     names: tuple[str, ...]
     skipped: tuple[str, ...] = ()
 
@@ -68,7 +71,7 @@ class RememberedBatch:
         """Clips of one shape as one batch."""
         return RememberedBatch(
             {level: torch.stack([clip.taps[level] for clip in clips]) for level in clips[0].taps},
-            torch.stack([clip.peak for clip in clips]),
+            torch.stack([clip.label for clip in clips]),
             tuple(clip.name for clip in clips),
         )
 
@@ -91,11 +94,11 @@ class Memorised:
         order = np.random.default_rng([self.seed, 2, turn]).permutation(self.count)
         path = self._path(int(order[position]))
         try:
-            tensors = load_file(path)
+            tensors = load(path.read_bytes())  # in one go: mapped, it comes page by page from a cold disk
         except (OSError, SafetensorError) as error:
             raise InputError(f"{path}: damaged ({error}); delete it and it is made again") from None
-        peak, name = tensors.pop("peak"), bytes(tensors.pop("name").tolist()).decode()
-        return RememberedClip({int(level): value for level, value in tensors.items()}, peak, name)
+        label, name = tensors.pop("label"), bytes(tensors.pop("name").tolist()).decode()
+        return RememberedClip({int(level): value for level, value in tensors.items()}, label, name)
 
     def missing(self) -> list[int]:
         """Clips that have no file yet."""
@@ -143,7 +146,7 @@ class Memorised:
                 str(level): tap[row * count : (row + 1) * count].half().contiguous().cpu()
                 for level, tap in taps.items()
             }
-            tensors["peak"] = batch.peak[row].clone()
+            tensors["label"] = batch.label[row].clone()
             tensors["name"] = torch.tensor(list(batch.names[row].encode()), dtype=torch.uint8)
             path = self._path(index)
             partial = path.with_suffix(".partial")
@@ -165,6 +168,7 @@ def _digest(config: TrainingConfig, network: RAR) -> str:
     for name, values in network.backbone.state_dict().items():
         weights.update(name.encode() + values.cpu().numpy().tobytes())
     content = {
+        "label": LABEL,
         "data": {key: value for key, value in to_dict(config.data).items() if key not in ("cache", "contexts")},
         "network": {key: value for key, value in to_dict(config.model.network).items() if key in _OF_BACKBONE},
         "contexts": config.clip_model.filter.contexts,

@@ -7,47 +7,32 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from rartrack.boxes import iou
 from rartrack.config import ModelConfig
 from rartrack.datasets import Sequence as Video
 from rartrack.errors import InputError
-from rartrack.filter.fourier import subcell_peak
 from rartrack.network.inference import prepare_for_inference
 from rartrack.network.rar import RAR
 from rartrack.tracking.tracker import Tracker
 from rartrack.training.config import TrainingConfig
 from rartrack.training.dataset import Batch, ClipDataset
-from rartrack.training.objective import ClipLoss, search_label, squared_error
+from rartrack.training.objective import BoxLoss, ClipLoss
 from rartrack.training.split import matches
 from rartrack.training.videos import VideoSource
 
-_HIT = 1.0
-"""Cells within which a peak counts as found."""
-
 
 @torch.no_grad()
-def clip_scores(
-    network: RAR,
-    config: ModelConfig,
-    clips: ClipDataset,
-    indices: Iterable[int],
-    precision: torch.dtype = torch.float32,
-) -> tuple[float, float]:
-    """Sum of the losses of these clips, and how many peaks lie within a cell of the target's centre.
-
-    ``precision`` is that of a backbone without gradients.
-    """
-    measure = ClipLoss(network, config, precision).eval()
-    device = next(network.parameters()).device
+def clip_scores(measure: ClipLoss | BoxLoss, clips: ClipDataset, indices: Iterable[int]) -> tuple[float, float]:
+    """Sum of the losses of these clips, and how many are hits."""
+    measure.eval()
     loss, hits = 0.0, 0.0
     for index in indices:
         batch = Batch.stack([clips[index]])
-        peak = batch.peak.to(device)
-        response = measure.respond(measure.taps(batch.crops.to(device)))
-        loss += float(squared_error(response, search_label(measure.cells, measure.sigma, peak)).sum())
-        hits += float(_found(subcell_peak(response)[1], peak[:, :2]).sum())
+        label = batch.label.to(measure.network.device)
+        losses, found = measure.judge(measure.taps(batch.crops.to(label.device)), label)
+        loss += float(losses.sum())
+        hits += float(found.sum())
     return loss, hits
 
 
@@ -113,8 +98,3 @@ def held_out_videos(clips: ClipDataset, patterns: tuple[str, ...]) -> list[Video
         if matches(video.name, patterns)
     }
     return [videos[name] for name in sorted(videos)]
-
-
-def _found(peak: Tensor, shift: Tensor) -> Tensor:
-    near: Tensor = torch.linalg.vector_norm(peak - shift, dim=-1) <= _HIT
-    return near

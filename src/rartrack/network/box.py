@@ -1,0 +1,99 @@
+"""The box head: how large the target is, and in what shape, where the filter has found it.
+
+Not in the paper, whose tracker tells sizes by searching several scales and never changes a box's aspect. The head
+compares a search crop with the crop that the target was given in: features of every cell are correlated with those of
+the template's middle cell by cell (pixelwise correlation; Yan et al., Alpha-Refine, 2021), and convolutions turn
+similarities and features into a box for every cell (Tian et al., FCOS, 2019). It reads the backbone's levels and leaves
+what the filter sees as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+_BLOCKS = 4
+"""3x3 convolutions: each cell sees four cells around it, and the target has a little over five (see ``_REACH``)."""
+
+_REACH = 15
+"""Cells a side up to which the convolutions are dense; on twice as many they are dilated twice."""
+
+_DROPPED = 0.1
+"""Share of the maps that are left out at random in training: without, the loss on held-out clips is higher."""
+
+
+class BoxHead(nn.Module):
+    """Level -> phi_l (B, C_l, n, n) and the template's features to a box for each cell.
+
+    Args:
+        channels: level -> C_l.
+        width: W, channels of the head.
+        cells: n.
+    """
+
+    def __init__(self, channels: Mapping[int, int], width: int, cells: int) -> None:
+        super().__init__()
+        self.side = cells // 2 | 1
+        """m, cells a side of the template's middle that is compared: the target and a little around it."""
+        self.laterals = nn.ModuleDict({str(level): nn.Conv2d(count, width, 1) for level, count in channels.items()})
+        self.neck = nn.Conv2d(width, width, 3, padding=1)
+        reach = max(1, cells // _REACH)
+        enter = [width + self.side**2, *[width] * (_BLOCKS - 1)]
+        self.blocks = nn.ModuleList(nn.Conv2d(c, width, 3, padding=reach, dilation=reach) for c in enter)
+        self.output = nn.Conv2d(width, 4, 1)
+        for block in self.blocks:
+            nn.init.kaiming_normal_(cast(nn.Conv2d, block).weight, nonlinearity="relu")
+            nn.init.zeros_(cast(Tensor, cast(nn.Conv2d, block).bias))
+        # Until it is trained, no box changes.
+        nn.init.zeros_(self.output.weight)
+        nn.init.zeros_(cast(Tensor, self.output.bias))
+
+    def features(self, taps: Mapping[int, Tensor]) -> Tensor:
+        """Level -> (B, C_l, n, n) to (B, W, n, n)."""
+        laterals = [cast(Tensor, self.laterals[str(level)](tap)) for level, tap in sorted(taps.items())]
+        return cast(Tensor, self.neck(F.relu(torch.stack(laterals).sum(0))))
+
+    def template(self, taps: Mapping[int, Tensor]) -> Tensor:
+        """What is kept of the crop around the given box: (B, W, m, m), the middle of its features."""
+        features = self.features(taps)
+        start = (features.shape[-1] - self.side) // 2
+        return features[:, :, start : start + self.side, start : start + self.side].contiguous()
+
+    def forward(self, taps: Mapping[int, Tensor], template: Tensor) -> Tensor:
+        """Boxes seen from each cell.
+
+        Args:
+            taps: of B search crops.
+            template: (B, W, m, m), see ``template``.
+
+        Returns:
+            (B, 4, n, n) float32: from the cell to the box's centre, x and y in sizes the target would have if it fitted
+            the crop's window; and the logarithms of its width and height relative to that size.
+        """
+        features = self.features(taps)
+        count, width, n, _ = features.shape
+        kernel = template.to(features.dtype).flatten(2).transpose(1, 2)
+        similar = (kernel @ features.flatten(2)).reshape(count, -1, n, n) / width
+        running = F.dropout2d(torch.cat([features, similar], dim=1), _DROPPED, self.training)
+        for block in self.blocks:
+            running = F.relu(block(running), inplace=True)
+        return cast(Tensor, self.output(running)).float()
+
+
+def read_boxes(boxes: Tensor, shift: Tensor) -> Tensor:
+    """What the maps say at places between cells.
+
+    Args:
+        boxes: (B, 4, n, n), see ``BoxHead``.
+        shift: (B, 2), x and y in cells from the middle; places beyond the outermost cells count as on them.
+
+    Returns:
+        (B, 4) float32, bilinear between the four cells around.
+    """
+    half = (boxes.shape[-1] - 1) / 2
+    grid = (shift.to(boxes) / half)[:, None, None]
+    return F.grid_sample(boxes, grid, padding_mode="border", align_corners=True)[:, :, 0, 0]
