@@ -14,7 +14,7 @@ import ort from "onnxruntime-node";
 const STRIDE = 8; // pixels of a crop between two cells
 const AROUND = [[0, 0], [0, -1], [-1, 0], [0, 1], [1, 0]]; // the target, then contexts: above, left, below, right
 const AGAIN = [-1, 0, 1].flatMap((y) => [-1, 0, 1].map((x) => [x / 3, y / 3])).filter(([x, y]) => x || y); // in windows
-const SHOWN = { scale_search: "pyramid", displacement_window: 0 };
+const SHOWN = { scale_search: "box", displacement_window: 0 };
 
 class Tracker {
   static async open(file) {
@@ -37,8 +37,12 @@ class Tracker {
 
   async init(frame, [x, y, w, h]) {
     Object.assign(this, { centre: [x + w / 2, y + h / 2], size: [w, h], frame: 0, memory: {} });
-    for (const { name, shape } of this.session.inputMetadata)
-      if (name !== "crops") this.memory[name] = new Float32Array(shape[1] * shape[2] * shape[3]);
+    for (const { name, shape } of this.session.inputMetadata) {
+      if (name !== "crops") {
+        const data = new Float32Array(shape[1] * shape[2] * shape[3]);
+        this.memory[name] = { shape: shape.slice(1), data };
+      }
+    }
     this.statistics = await this.learn(frame);
     this.solve();
   }
@@ -47,19 +51,12 @@ class Tracker {
   async update(frame) {
     this.frame++;
     const t = this.tracking;
-    const count = this.frame % t.scale_interval === 0 ? t.scales : 1;
-    const sign = Math.floor(this.frame / t.scale_interval) % 2 ? 1 : -1;
-    const exponents = range(count)
-      .map((i) => i - Math.floor((count - 1) / 2))
-      .filter((e) => !t.alternate_scales || sign * e >= 0); // smaller ones and larger ones in turn
-    const sizes = exponents.map((e) => this.size.map((side) => side * t.scale_step ** e));
-    const penalties = exponents.map((e) => t.scale_penalty ** Math.abs(e));
-    let found = await this.look(frame, sizes.map(() => this.centre), sizes, penalties);
+    let found = await this.look(frame, [this.centre]);
     if (clamp(found.value, 0, 1) < t.look_again_below) {
       // Hardly seen: look where it seems to be and around its last place, in full, not faded by the window.
       const window = this.windows(this.size);
       const places = [found.centre, ...AGAIN.map((offset) => this.centre.map((at, k) => at + offset[k] * window[k]))];
-      const again = await this.look(frame, places, places.map(() => this.size), places.map(() => 1));
+      const again = await this.look(frame, places);
       if (again.value > found.value) found = again;
     }
     this.centre = found.centre.map((at, k) => clamp(at, 0, [frame.width, frame.height][k]));
@@ -75,13 +72,22 @@ class Tracker {
     return [...this.centre.map((at, k) => at - this.size[k] / 2), ...this.size, score];
   }
 
-  // Of several windows the best one's peak, the place of it, and the target's size there.
-  async look(frame, centres, sizes, weights) {
-    const { spectra } = await this.spectra(frame, centres, sizes);
-    const peaks = spectra.map((one) => peak(this.respond(one), this.n));
-    const weighted = peaks.map(({ value }, i) => value * weights[i]), best = weighted.indexOf(Math.max(...weighted));
-    const { value, shift } = peaks[best], size = sizes[best], window = this.windows(size);
-    return { value, size, centre: centres[best].map((at, k) => at + (shift[k] * STRIDE * window[k]) / this.side) };
+  // Of several windows the best one's peak, and the target's place and size there.
+  async look(frame, centres) {
+    const { spectra, after } = await this.spectra(frame, centres), { n, size, tracking: t } = this;
+    const peaks = spectra.map((one) => peak(this.respond(one), n));
+    const values = peaks.map(({ value }) => value), best = values.indexOf(Math.max(...values));
+    const { value, shift } = peaks[best], window = this.windows(size);
+    const centre = centres[best].map((at, k) => at + (shift[k] * STRIDE * window[k]) / this.side);
+    if (value < t.uncertain_below) return { value, size, centre };
+    // The box head's step in sizes, and its change of width and height in logarithms, seen from the peak.
+    const maps = after.boxes.data.subarray(best * 4 * n * n, (best + 1) * 4 * n * n);
+    const change = between(maps, n, shift).map((part) => clamp(part, -1, 1));
+    return {
+      value,
+      size: size.map((side, k) => side * Math.exp(t.box_rate * change[2 + k])),
+      centre: centre.map((at, k) => at + t.box_centre * change[k] * size[k]),
+    };
   }
 
   // What one frame adds to the filter: A (frequencies, D, D), r (frequencies, D), the template's energy.
@@ -90,9 +96,10 @@ class Tracker {
     const { D } = this;
     const offsets = AROUND.slice(0, 1 + this.filter.contexts);
     const centres = offsets.map((offset) => this.centre.map((at, k) => at + offset[k] * this.size[k]));
-    const { spectra, after, energy } = await this.spectra(frame, centres, centres.map(() => this.size));
+    const { spectra, after, energy } = await this.spectra(frame, centres);
     for (const [name, value] of Object.entries(this.memory))
-      this.memory[name] = after[name.replace("memory", "next")].data.slice(0, value.length);
+      if (name !== "memory.template" || this.frame === 0) // the box head's is that of the given box
+        value.data = after[name.replace("memory", "next")].data.slice(0, value.data.length);
     const F = this.label[0].length, [P, Q] = this.label;
     const gram = complex(F * D * D), cross = complex(F * D);
     for (let f = 0; f < F; f++)
@@ -150,15 +157,15 @@ class Tracker {
   }
 
   // Half spectra (B, D) of the windowed features of B crops, all that the network gave, and the first one's energy.
-  async spectra(frame, centres, sizes) {
-    const B = centres.length, { side, n, D } = this, inputs = {};
+  async spectra(frame, centres) {
+    const B = centres.length, { side, n, D, size } = this, inputs = {};
     const crops = new Uint8Array(B * 3 * side * side);
-    centres.forEach((centre, i) => crops.set(this.crop(frame, centre, sizes[i]), i * 3 * side * side));
+    centres.forEach((centre, i) => crops.set(this.crop(frame, centre, size), i * 3 * side * side));
     inputs.crops = new ort.Tensor("uint8", crops, [B, 3, side, side]);
-    for (const [name, value] of Object.entries(this.memory)) {
-      const repeated = new Float32Array(B * value.length);
-      for (let i = 0; i < B; i++) repeated.set(value, i * value.length);
-      inputs[name] = new ort.Tensor("float32", repeated, [B, value.length / (n * n), n, n]);
+    for (const [name, { shape, data }] of Object.entries(this.memory)) {
+      const repeated = new Float32Array(B * data.length);
+      for (let i = 0; i < B; i++) repeated.set(data, i * data.length);
+      inputs[name] = new ort.Tensor("float32", repeated, [B, ...shape]);
     }
     const after = await this.session.run(inputs);
     const windowed = after.features.data.map((value, i) => value * this.window[i % (n * n)]);
@@ -254,6 +261,17 @@ function peak(spectrum, n) {
     best = highest(spectrum, n, ys, xs);
   }
   return { value: best.value, shift: best.place.map((at, k) => at - wrap[k]) };
+}
+
+// Four maps at x, y in cells from the middle, bilinear between the cells around.
+function between(maps, n, shift) {
+  const [x, y] = shift.map((at) => clamp(at + (n - 1) / 2, 0, n - 1));
+  const [left, top] = [x, y].map((at) => Math.min(Math.floor(at), n - 2)), across = x - left, down = y - top;
+  return range(4).map((map) => {
+    const at = (row, column) => maps[(map * n + top + row) * n + left + column];
+    const line = (row) => (1 - across) * at(row, 0) + across * at(row, 1);
+    return (1 - down) * line(0) + down * line(1);
+  });
 }
 
 const complex = (length) => [new Float64Array(length), new Float64Array(length)];

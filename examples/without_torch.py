@@ -5,7 +5,7 @@
     python without_torch.py rar-fast.onnx video.mp4 398,206,88,104 > boxes.csv
 
 All of the tracker but its network is here, for one target, to be copied and to be put into other languages: crops,
-the filter (learned, blended, solved, applied), the peak, scales, the second look and the score. What it leaves to
+the filter (learned, blended, solved, applied), the peak, the box, the second look and the score. What it leaves to
 rartrack: several targets, the search for a lost target, limits of size, and reading difficult video.
 """
 
@@ -22,7 +22,7 @@ STRIDE = 8  # pixels of a crop between two cells
 AROUND = np.array([[0, 0], [0, -1], [-1, 0], [0, 1], [1, 0]])  # the target, then contexts: above, left, below, right
 AGAIN = np.array([(x, y) for y in (-1, 0, 1) for x in (-1, 0, 1) if x or y]) / 3  # a second look's, in windows
 
-SHOWN = {"scale_search": "pyramid", "displacement_window": 0}
+SHOWN = {"scale_search": "box", "displacement_window": 0}
 
 
 class Tracker:
@@ -58,18 +58,11 @@ class Tracker:
     def update(self, frame):
         """Returns the box, and the score in [0, 1]."""
         self.frame += 1
-        turn, between = divmod(self.frame, self.tracking["scale_interval"])
-        count = 1 if between else self.tracking["scales"]
-        exponents = np.arange(count) - (count - 1) // 2
-        if self.tracking.get("alternate_scales"):  # smaller ones and larger ones in turn
-            exponents = exponents[(1 if turn % 2 else -1) * exponents >= 0]
-        sizes = self.tracking["scale_step"] ** exponents[:, None] * self.size
-        penalty = self.tracking["scale_penalty"] ** np.abs(exponents)
-        found = self.look(frame, np.repeat(self.centre[None], len(sizes), 0), sizes, penalty)
+        found = self.look(frame, self.centre[None])
         if np.clip(found[0], 0, 1) < self.tracking.get("look_again_below", 0):
             # Hardly seen: look where it seems to be and around its last place, in full, not faded by the window.
             places = np.concatenate([found[1][None], self.centre + AGAIN * self.windows(self.size)])
-            again = self.look(frame, places, np.repeat(self.size[None], len(places), 0), 1)
+            again = self.look(frame, places)
             found = again if again[0] > found[0] else found
         self.centre = np.clip(found[1], 0, frame.shape[1::-1])
         self.size = self.size + self.tracking["scale_rate"] * (found[2] - self.size)
@@ -83,13 +76,19 @@ class Tracker:
             self.solve()
         return (*(self.centre - self.size / 2), *self.size), score
 
-    def look(self, frame, centres, sizes, weights):
-        """Of several windows the best one's peak, the place of it, and the target's size there."""
-        spectra, _ = self.spectra(frame, centres, sizes)
+    def look(self, frame, centres):
+        """Of several windows the best one's peak, and the target's place and size there."""
+        spectra, outputs = self.spectra(frame, centres)
         responses = np.fft.irfft2((self.solution * spectra).sum(1), s=(self.cells, self.cells))
         peaks, shifts = zip(*map(peak, responses), strict=True)
-        best = int(np.argmax(np.array(peaks) * weights))
-        return peaks[best], centres[best] + shifts[best] * STRIDE * self.windows(sizes[best]) / self.side, sizes[best]
+        best = int(np.argmax(peaks))
+        centre = centres[best] + shifts[best] * STRIDE * self.windows(self.size) / self.side
+        if peaks[best] < self.tracking["uncertain_below"]:
+            return peaks[best], centre, self.size
+        # The box head's step in sizes, and its change of width and height in logarithms, seen from the peak.
+        change = np.clip(between(outputs["boxes"][best], shifts[best]), -1, 1)
+        centre = centre + self.tracking["box_centre"] * change[:2] * self.size
+        return peaks[best], centre, self.size * np.exp(self.tracking["box_rate"] * change[2:])
 
     def learn(self, frame):
         """What one frame adds to the filter: A (rows, columns, D, D), r (rows, columns, D), the template's energy.
@@ -98,8 +97,10 @@ class Tracker:
         """
         count = 1 + self.filter["contexts"]
         centres = self.centre + AROUND[:count] * self.size
-        spectra, after = self.spectra(frame, centres, np.repeat(self.size[None], count, 0))
-        self.memory = {name: after[name.replace("memory", "next")][:1] for name in self.memory}
+        spectra, after = self.spectra(frame, centres)
+        for name in self.memory:
+            if name != "memory.template" or self.frame == 0:  # the box head's is that of the given box
+                self.memory[name] = after[name.replace("memory", "next")][:1]
         vectors = spectra.astype(complex).transpose(2, 3, 1, 0)  # rows, columns, D, crops
         weights = np.full(count, self.filter["context_weight"])
         weights[0] = 1
@@ -112,9 +113,9 @@ class Tracker:
         ridge = self.filter["regularization"] * energy * np.eye(gram.shape[-1])
         self.solution = np.linalg.solve(gram + ridge, cross[..., None])[..., 0].transpose(2, 0, 1)
 
-    def spectra(self, frame, centres, sizes):
+    def spectra(self, frame, centres):
         """Half spectra (B, D, rows, columns) of the windowed features of B crops, and all that the network gave."""
-        crops = np.stack([self.crop(frame, *where) for where in zip(centres, sizes, strict=True)])
+        crops = np.stack([self.crop(frame, centre, self.size) for centre in centres])
         inputs = {name: np.repeat(value, len(crops), 0) for name, value in self.memory.items()}
         inputs["crops"] = np.ascontiguousarray(crops.transpose(0, 3, 1, 2))
         outputs = dict(zip(self.names, self.session.run(self.names, inputs), strict=True))
@@ -161,6 +162,16 @@ def peak(response):
         values = (rows @ spectrum @ columns.T).real
         place = place + steps[np.array(np.unravel_index(np.argmax(values), values.shape))]
     return values.max(), (place - np.where(cell > (n - 1) // 2, n, 0))[::-1]
+
+
+def between(maps, shift):
+    """Maps (4, n, n) at x, y in cells from the middle, bilinear between the cells around."""
+    last = maps.shape[-1] - 1
+    x, y = np.clip(shift + last / 2, 0, last)
+    left, top = (int(min(at, last - 1)) for at in (x, y))
+    (a, b), (c, d) = maps[:, top : top + 2, left : left + 2].transpose(1, 2, 0)
+    across, down = x - left, y - top
+    return (1 - down) * ((1 - across) * a + across * b) + down * ((1 - across) * c + across * d)
 
 
 def main():

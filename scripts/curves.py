@@ -29,7 +29,7 @@ def main() -> None:
             panel.plot(steps, losses, style, label=table, markersize=4)
         panel.set(title=run.name, xlabel="step")
         panel.grid(alpha=0.3)
-    panels[0][0].set_ylabel("loss a clip (Eq. 8)")
+    panels[0][0].set_ylabel("loss a clip")
     panels[0][0].legend()
     figure.savefig(options.output, dpi=120, metadata={"Date": None} if options.output.suffix == ".svg" else None)
 

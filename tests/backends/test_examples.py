@@ -67,7 +67,7 @@ def boxes_of(text: str) -> np.ndarray:
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
     """A small model whose memory counts, and which learns from every other frame."""
-    return saved(trained(), tmp_path / "small.safetensors", update_interval=2, scales=1)
+    return saved(trained(box_channels=8), tmp_path / "small.safetensors", update_interval=2, scale_search="box")
 
 
 def saved(checkpoint: Checkpoint, path: Path, contexts: Any = 4, **tracking: Any) -> Path:
@@ -136,10 +136,10 @@ def in_javascript(project: Path, model: Path, frames: np.ndarray, box: Box, fold
     return boxes_of(done.stdout)[1:]
 
 
-@pytest.mark.parametrize(("scales", "again"), [(1, 0.0), (3, 0.0), (3, 1.0)])
-def test_python_follows_as_the_tracker_does(tmp_path: Path, scales: int, again: float) -> None:
-    settings = {"update_interval": 2, "scales": scales, "look_again_below": again}
-    model = saved(trained(), tmp_path / "small.safetensors", **settings)
+@pytest.mark.parametrize("again", [0.0, 1.0])
+def test_python_follows_as_the_tracker_does(tmp_path: Path, again: float) -> None:
+    settings = {"update_interval": 2, "scale_search": "box", "look_again_below": again}
+    model = saved(trained(box_channels=8), tmp_path / "small.safetensors", **settings)
     found = in_python(write(model, tmp_path / "small.onnx"), made(), BOX, tmp_path)
     # Second looks are taken from the first frame on; later ones, of crops rounded otherwise, part as runs do.
     count = 2 if again else None
@@ -147,7 +147,7 @@ def test_python_follows_as_the_tracker_does(tmp_path: Path, scales: int, again: 
 
 
 def test_settings_that_the_example_does_not_follow_are_refused(tmp_path: Path) -> None:
-    model = saved(trained(), tmp_path / "small.safetensors", displacement_window=0.1)
+    model = saved(trained(), tmp_path / "small.safetensors", displacement_window=0.1)  # and scales by the pyramid
     words = [
         sys.executable,
         EXAMPLES / "without_torch.py",
@@ -157,7 +157,7 @@ def test_settings_that_the_example_does_not_follow_are_refused(tmp_path: Path) -
     ]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "displacement_window: a setting that is not shown here" in done.stderr
+    assert "scale_search, displacement_window: a setting that is not shown here" in done.stderr
 
 
 @pytest.mark.parametrize("name", checkpoints.BUILT_IN)
@@ -177,12 +177,11 @@ def test_the_built_in_model_in_python_and_javascript(node_project: Path, tmp_pat
     contexts = 0 if variant == "second look" else 4
     box = LARGE if variant == "averaged blocks" else MUG
     settings = {"update_interval": 2, "look_again_below": 1.0 if variant == "second look" else 0.3}
-    if variant == "eight bits":
-        settings["scales"] = 1  # two scales fit almost equally in the first frames; rounding then chooses
     model = saved(checkpoints.load("rar-fast"), tmp_path / "fast.safetensors", contexts, **settings)
     exported = write(model, tmp_path / "fast.onnx", int8=variant == "eight bits")
     expected = followed(exported, real(), box, "onnx")
-    tolerance = 0.15 if variant == "second look" else 0.5
+    # In half a dozen frames what is rounded otherwise moves a box of 360 pixels by up to two.
+    tolerance = {"second look": 0.15, "eight bits": 0.5, "averaged blocks": 2.0}[variant]
     assert_allclose(in_python(exported, real(), box, tmp_path), expected, atol=tolerance)
     assert_allclose(in_javascript(node_project, exported, real(), box, tmp_path), expected, atol=tolerance)
 
@@ -210,6 +209,5 @@ def test_python_in_an_environment_that_has_no_torch(tmp_path: Path) -> None:
     found = boxes_of(done.stdout)
     expected = np.array([one.box for one in track(EXAMPLES / "coffee.mp4", MUG, "rar-fast", backend="onnx")])
     assert len(found) == 200
-    # Once two scales have fitted equally well (docs/export.md) boxes part by a step of the scale.
     assert_allclose(found[:15, :4], expected[:15], atol=0.2)
     assert iou(found[:, :4], expected).min() > 0.8
