@@ -30,7 +30,7 @@ _MANTISSA, _EXPONENT = ".int8", ".exponent"
 
 BUILT_IN = {
     "rar-fast": "79184a70f9c0c429417f1dec75d2c803f2b88ba31f89ccb0f590dc2df5f500ba",
-    "rar-resnet50": "d959da78eaeb6a533e2172051c59e17e6118cd829e74f22f4070077e9438a715",
+    "rar-resnet50": "43c06c0facf6c8ad20e9e3e26d04961af087d17441da7850c2f47b05e66c8849",
 }
 """Name of a built-in model -> SHA-256 of its file in ``rartrack/models``."""
 

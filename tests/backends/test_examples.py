@@ -28,7 +28,7 @@ from rartrack.backends.prepared import prepared_network
 from rartrack.backends.quantize import CHECKED, quantize
 from rartrack.boxes import iou
 from rartrack.checkpoints import Checkpoint
-from rartrack.tracking.load import load
+from rartrack.tracking.load import DEFAULT_MODEL, load
 from rartrack.video import open_source
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -160,9 +160,8 @@ def test_settings_that_the_example_does_not_follow_are_refused(tmp_path: Path) -
     assert "scale_search, displacement_window: a setting that is not shown here" in done.stderr
 
 
-@pytest.mark.parametrize("name", checkpoints.BUILT_IN)
-def test_examples_show_what_the_built_in_models_are_set_to(name: str) -> None:
-    config = checkpoints.load(name).config
+def test_examples_show_what_the_default_model_is_set_to() -> None:
+    config = checkpoints.load(DEFAULT_MODEL).config
     assert config.filter.form == "exact"
     for file in ("without_torch.py", "track.mjs"):
         shown = re.search(r"SHOWN = (\{.*\})", (EXAMPLES / file).read_text(encoding="utf-8"))
