@@ -188,7 +188,9 @@ def test_the_built_in_model_in_python_and_javascript(node_project: Path, tmp_pat
 @pytest.mark.slow
 def test_javascript_keeps_the_memory(node_project: Path, small: Path, tmp_path: Path) -> None:
     found = in_javascript(node_project, write(small, tmp_path / "small.onnx"), made(), BOX, tmp_path)
-    assert_allclose(found, followed(small, made(), BOX, "torch"), atol=0.1)
+    expected = followed(small, made(), BOX, "torch")
+    assert_allclose(found[:2], expected[:2], atol=0.02)
+    assert_allclose(found, expected, atol=0.3)  # crops are rounded otherwise, and each box decides the next crop
 
 
 @pytest.mark.slow
