@@ -13,9 +13,11 @@ import torch
 from training_data import MODEL
 
 from rartrack.config import FilterConfig, ModelConfig
+from rartrack.errors import InputError
 from rartrack.filter.context import learn, respond, solve
 from rartrack.filter.fourier import gaussian_label
 from rartrack.network.rar import RAR
+from rartrack.training.checks import check
 from rartrack.training.clips import Clip
 from rartrack.training.config import TrainingConfig
 from rartrack.training.dataset import Batch, ClipDataset
@@ -188,3 +190,10 @@ def test_features_learn_without_the_box_head(config: TrainingConfig) -> None:
     freeze(made, config.optimization)
     assert not any(p.requires_grad for name, p in made.named_parameters() if name.startswith("box."))
     assert any(p.requires_grad for p in made.parameters())
+
+
+def test_a_box_head_needs_a_network_that_stays(config: TrainingConfig, changed: Changed) -> None:
+    for model, rate in ((MODEL, 0.0), (BOXED, 1.0)):
+        wrong = changed(config, model=model, optimization={"learns": "box", "backbone_rate": rate})
+        with pytest.raises(InputError, match=r"set model\.network\.box_channels=64, optimization\.backbone_rate=0"):
+            check(wrong, world=1)
