@@ -49,6 +49,21 @@ def test_shrinking_averages_instead_of_picking_pixels() -> None:
     assert abs(crop.mean() - 127.5) < 5
 
 
+@pytest.mark.parametrize("window", [(70.0, 70.0), (310.0, 130.0), (40.0, 260.0), (555.0, 555.0)])
+def test_large_windows_are_means_of_blocks(window: tuple[float, float]) -> None:
+    """Within the rounding of each halving what bilinear sampling of exact means gives."""
+    image = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 255, (640, 640, 3), dtype=np.uint8), (0, 0), 3)
+    side, centre = 31, np.array([320.0, 320.0])
+    crop = cut(image, centre[None], np.array([window]), side)[0].astype(float)
+    block = [2 ** int(np.log2(max(1, edge / side))) for edge in window]
+    means = image.astype(float).reshape(640 // block[1], block[1], 640 // block[0], block[0], 3).mean((1, 3))
+    x, y = ((320 + (np.arange(side) - 15) * edge / side) / b - 0.5 for edge, b in zip(window, block, strict=True))
+    grid = np.meshgrid(x, y)
+    expected = cv2.remap(means.astype(np.float32), *(one.astype(np.float32) for one in grid), cv2.INTER_LINEAR)
+    # Blocks start at the window's own corner: half a block away at most.
+    assert np.abs(crop - expected)[2:-2, 2:-2].mean() < 3
+
+
 def test_outside_the_frame_is_the_mean_colour() -> None:
     image = np.full((50, 50, 3), (200, 100, 50), dtype=np.uint8)
     crops = cut(image, np.array([[0.0, 0.0], [-500.0, 900.0]]), np.array([[60.0, 60.0], [60.0, 60.0]]), 15)
