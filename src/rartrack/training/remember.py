@@ -29,8 +29,8 @@ _PART = 4
 _OF_BACKBONE = ("backbone", "width_divisor", "stage_stride", "dilate", "deformable", "levels", "input_size")
 """What of the network's settings the features depend on; variants of the attention share them."""
 
-LABEL = 5
-"""Numbers in a clip's label; part of the folder's name, so that files of another form are not taken for these."""
+_FORM = "labels of 5 numbers, taps in 8 bits"
+"""Part of the folder's name, so that files of another form are not taken for these."""
 
 _NEWS = 30.0
 """Seconds between two lines about how far the filling is."""
@@ -41,7 +41,7 @@ class RememberedClip:
     """A clip after the backbone.
 
     Attributes:
-        taps: level -> (T (1 + k) + 1, C_l, n, n) float16, in the order of ``Batch.crops``.
+        taps: level -> (T (1 + k) + 1, C_l, n, n) float32, in the order of ``Batch.crops``.
         label: (5,) float32, as of ``Batch``.
         name: of the clip.
     """
@@ -56,7 +56,7 @@ class RememberedBatch:
     """Remembered clips stacked; stands where a ``Batch`` of new clips would.
 
     Attributes:
-        inputs: level -> (N, T (1 + k) + 1, C_l, n, n) float16.
+        inputs: level -> (N, T (1 + k) + 1, C_l, n, n) float32.
         label: (N, 5) float32, as of ``Batch``.
         names, skipped: as of ``Batch``.
     """
@@ -97,8 +97,9 @@ class Memorised:
             tensors = load(path.read_bytes())  # in one go: mapped, it comes page by page from a cold disk
         except (OSError, SafetensorError) as error:
             raise InputError(f"{path}: damaged ({error}); delete it and it is made again") from None
-        label, name = tensors.pop("label"), bytes(tensors.pop("name").tolist()).decode()
-        return RememberedClip({int(level): value for level, value in tensors.items()}, label, name)
+        label, name = tensors["label"], bytes(tensors["name"].tolist()).decode()
+        taps = {int(level): tensors[level] * tensors[f"{level}.step"] for level in tensors if level.isdigit()}
+        return RememberedClip(taps, label, name)
 
     def missing(self) -> list[int]:
         """Clips that have no file yet."""
@@ -142,11 +143,9 @@ class Memorised:
     def _write(self, part: Sequence[int], batch: Batch, taps: dict[int, Tensor]) -> None:
         count = batch.crops.shape[1]
         for row, index in enumerate(part):
-            tensors = {
-                str(level): tap[row * count : (row + 1) * count].half().contiguous().cpu()
-                for level, tap in taps.items()
-            }
-            tensors["label"] = batch.label[row].clone()
+            tensors = {"label": batch.label[row].clone()}
+            for level, tap in taps.items():
+                tensors[f"{level}.step"], tensors[str(level)] = _eight_bits(tap[row * count : (row + 1) * count])
             tensors["name"] = torch.tensor(list(batch.names[row].encode()), dtype=torch.uint8)
             path = self._path(index)
             partial = path.with_suffix(".partial")
@@ -161,6 +160,17 @@ class Memorised:
         return self.folder / f"{index:06d}.safetensors"
 
 
+def _eight_bits(taps: Tensor) -> tuple[Tensor, Tensor]:
+    """Steps (1, C, 1, 1) float32 and codes (B, C, n, n) uint8 of features, which a ReLU has left at 0 or above.
+
+    Half the place of half floats, so that twice as many clips stay in the page cache; a channel's error is at most
+    1/510 of its largest value in the clip.
+    """
+    step = taps.float().amax((0, 2, 3), keepdim=True) / 255
+    codes = (taps.float() / step.clamp(min=1e-12)).round_().to(torch.uint8)
+    return step.cpu(), codes.contiguous().cpu()
+
+
 def _digest(config: TrainingConfig, network: RAR) -> str:
     """Names everything that a clip's features depend on."""
     tracking = config.model.tracking
@@ -168,7 +178,7 @@ def _digest(config: TrainingConfig, network: RAR) -> str:
     for name, values in network.backbone.state_dict().items():
         weights.update(name.encode() + values.cpu().numpy().tobytes())
     content = {
-        "label": LABEL,
+        "form": _FORM,
         "data": {key: value for key, value in to_dict(config.data).items() if key not in ("cache", "contexts")},
         "network": {key: value for key, value in to_dict(config.model.network).items() if key in _OF_BACKBONE},
         "contexts": config.clip_model.filter.contexts,
