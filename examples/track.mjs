@@ -45,6 +45,9 @@ class Tracker {
     }
     this.statistics = await this.learn(frame);
     this.solve();
+    // What the box head sees of the given box is taken off what it sees later.
+    const { after } = await this.spectra(frame, [this.centre]);
+    this.own = between(after.boxes.data, this.n, [0, 0]);
   }
 
   // Returns the box x, y, w, h and the score in [0, 1].
@@ -57,7 +60,7 @@ class Tracker {
       const window = this.windows(this.size);
       const places = [found.centre, ...AGAIN.map((offset) => this.centre.map((at, k) => at + offset[k] * window[k]))];
       const again = await this.look(frame, places);
-      if (again.value > found.value) found = again;
+      if (again.rank > found.rank) found = again;
     }
     this.centre = found.centre.map((at, k) => clamp(at, 0, [frame.width, frame.height][k]));
     this.size = this.size.map((side, k) => side + t.scale_rate * (found.size[k] - side));
@@ -72,18 +75,28 @@ class Tracker {
     return [...this.centre.map((at, k) => at - this.size[k] / 2), ...this.size, score];
   }
 
-  // Of several windows the best one's peak, and the target's place and size there.
+  // Of several windows the best one's rank, the response's height, and the target's place and size there.
   async look(frame, centres) {
     const { spectra, after } = await this.spectra(frame, centres), { n, size, tracking: t } = this;
-    const peaks = spectra.map((one) => peak(this.respond(one), n));
-    const values = peaks.map(({ value }) => value), best = values.indexOf(Math.max(...values));
-    const { value, shift } = peaks[best], window = this.windows(size);
+    const peaks = spectra.map((one, b) => {
+      // Where the box head thinks the target unlikely the response counts less; its middle is no motion.
+      const likely = range(n * n).map((i) => {
+        const x = ((i % n) + (n >> 1)) % n, y = (Math.floor(i / n) + (n >> 1)) % n;
+        return (1 + Math.exp(-after.boxes.data[((b * 5 + 4) * n + y) * n + x])) ** -t.classification;
+      });
+      const weighted = peak(dft(map(this.respond(one), n).map((height, i) => height * likely[i]), n), n);
+      const { value: rank, shift } = weighted, [x, y] = shift.map((at) => (Math.round(at) + n) % n);
+      return { rank, shift, value: rank / likely[y * n + x] }; // the score is the response's own
+    });
+    const ranks = peaks.map(({ rank }) => rank), best = ranks.indexOf(Math.max(...ranks));
+    const { rank, value, shift } = peaks[best], window = this.windows(size);
     const centre = centres[best].map((at, k) => at + (shift[k] * STRIDE * window[k]) / this.side);
-    if (value < t.uncertain_below) return { value, size, centre };
+    if (value < t.uncertain_below) return { rank, value, size, centre };
     // The box head's step in sizes, and its change of width and height in logarithms, seen from the peak.
-    const maps = after.boxes.data.subarray(best * 4 * n * n, (best + 1) * 4 * n * n);
-    const change = between(maps, n, shift).map((part) => clamp(part, -1, 1));
+    const seen = between(after.boxes.data.subarray(best * 5 * n * n), n, shift);
+    const change = seen.map((part, k) => clamp(part - this.own[k], -1, 1));
     return {
+      rank,
       value,
       size: size.map((side, k) => side * Math.exp(t.box_rate * change[2 + k])),
       centre: centre.map((at, k) => at + t.box_centre * change[k] * size[k]),
@@ -181,11 +194,11 @@ class Tracker {
       : Array(2).fill(factor * Math.sqrt(size[0] * size[1]));
   }
 
-  // A window as a square crop (3, side, side). Of a large one whole blocks of pixels are averaged first, and what lies
+  // A window as a square crop (3, side, side). Of a large one blocks of 2, 4, 8, ... pixels are averaged first, and what lies
   // outside the frame has its mean colour. Uint8ClampedArray rounds.
   crop(frame, centre, size) {
     const { side } = this, { width, height, data } = frame, window = this.windows(size), colour = meanColour(frame);
-    const block = window.map((w) => Math.max(1, Math.floor(w / side))), area = block[0] * block[1];
+    const block = window.map((w) => 2 ** Math.floor(Math.log2(Math.max(1, w / side)))), area = block[0] * block[1];
     const low = centre.map((at, k) => (area === 1 ? 0 : Math.max(Math.floor(at - window[k] / 2 - block[k]), 0)));
     const step = window.map((w, k) => w / side / block[k]);
     const corner = centre.map((at, k) => (at - low[k]) / block[k] - 0.5 - (step[k] * (side - 1)) / 2);
@@ -225,6 +238,22 @@ function dft(map, n) {
         out[0][l * half + k] += re * c + im * s;
         out[1][l * half + k] += im * c - re * s;
       }
+  return out;
+}
+
+// The n x n map of a half spectrum.
+function map([re, im], n) {
+  const half = (n >> 1) + 1, turn = (2 * Math.PI) / n, out = new Float64Array(n * n);
+  for (let y = 0; y < n; y++)
+    for (let x = 0; x < n; x++) {
+      let sum = 0;
+      for (let l = 0; l < n; l++)
+        for (let k = 0; k < half; k++) {
+          const angle = turn * ((l * y + k * x) % n), twice = k === 0 || 2 * k === n ? 1 : 2;
+          sum += twice * (re[l * half + k] * Math.cos(angle) - im[l * half + k] * Math.sin(angle));
+        }
+      out[y * n + x] = sum / (n * n);
+    }
   return out;
 }
 

@@ -54,19 +54,22 @@ class Tracker:
         self.memory = {name: np.zeros((1, *shape[1:]), np.float32) for name, shape in inputs.items()}
         self.statistics = self.learn(frame)
         self.solve()
+        # What the box head sees of the given box is taken off what it sees later.
+        _, outputs = self.spectra(frame, self.centre[None])
+        self.own = between(outputs["boxes"][0, :4], np.zeros(2))
 
     def update(self, frame):
         """Returns the box, and the score in [0, 1]."""
         self.frame += 1
         found = self.look(frame, self.centre[None])
-        if np.clip(found[0], 0, 1) < self.tracking.get("look_again_below", 0):
+        if np.clip(found[3], 0, 1) < self.tracking.get("look_again_below", 0):
             # Hardly seen: look where it seems to be and around its last place, in full, not faded by the window.
             places = np.concatenate([found[1][None], self.centre + AGAIN * self.windows(self.size)])
             again = self.look(frame, places)
             found = again if again[0] > found[0] else found
         self.centre = np.clip(found[1], 0, frame.shape[1::-1])
         self.size = self.size + self.tracking["scale_rate"] * (found[2] - self.size)
-        score = float(np.clip(found[0], 0, 1))
+        score = float(np.clip(found[3], 0, 1))
         # Of a frame that is not sure nothing is learned.
         if self.frame % self.tracking["update_interval"] == 0 and score >= self.tracking["uncertain_below"]:
             rate = self.filter["learning_rate"]
@@ -77,18 +80,23 @@ class Tracker:
         return (*(self.centre - self.size / 2), *self.size), score
 
     def look(self, frame, centres):
-        """Of several windows the best one's peak, and the target's place and size there."""
+        """Of several windows the best one's rank, the target's place and size there, and the response's height."""
         spectra, outputs = self.spectra(frame, centres)
         responses = np.fft.irfft2((self.solution * spectra).sum(1), s=(self.cells, self.cells))
-        peaks, shifts = zip(*map(peak, responses), strict=True)
-        best = int(np.argmax(peaks))
+        # Where the box head thinks the target unlikely responses count less; its middle is no motion, their first cell.
+        likely = np.roll(1 / (1 + np.exp(-outputs["boxes"][:, 4])), [-(self.cells // 2)] * 2, (1, 2))
+        likely = likely ** self.tracking["classification"]
+        ranks, shifts = zip(*map(peak, responses * likely), strict=True)
+        best = int(np.argmax(ranks))
+        column, row = np.round(shifts[best]).astype(int) % self.cells
+        height = ranks[best] / likely[best, row, column]  # the score is the response's own
         centre = centres[best] + shifts[best] * STRIDE * self.windows(self.size) / self.side
-        if peaks[best] < self.tracking["uncertain_below"]:
-            return peaks[best], centre, self.size
+        if height < self.tracking["uncertain_below"]:
+            return ranks[best], centre, self.size, height
         # The box head's step in sizes, and its change of width and height in logarithms, seen from the peak.
-        change = np.clip(between(outputs["boxes"][best], shifts[best]), -1, 1)
+        change = np.clip(between(outputs["boxes"][best, :4], shifts[best]) - self.own, -1, 1)
         centre = centre + self.tracking["box_centre"] * change[:2] * self.size
-        return peaks[best], centre, self.size * np.exp(self.tracking["box_rate"] * change[2:])
+        return ranks[best], centre, self.size * np.exp(self.tracking["box_rate"] * change[2:]), height
 
     def learn(self, frame):
         """What one frame adds to the filter: A (rows, columns, D, D), r (rows, columns, D), the template's energy.
@@ -133,7 +141,7 @@ class Tracker:
         window, height, width = self.windows(size), *frame.shape[:2]
         colour = frame[:: -(-height // 64), :: -(-width // 64)].reshape(-1, 3).mean(0).tolist()
         step = window / self.side
-        block = np.maximum(1, step).astype(int)
+        block = 2 ** np.log2(np.maximum(1, step)).astype(int)
         low, source = np.zeros(2), frame
         if block.max() > 1:
             low = np.maximum(np.floor(centre - window / 2 - block), 0).astype(int)

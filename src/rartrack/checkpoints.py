@@ -29,8 +29,8 @@ FORMAT = "1"
 _MANTISSA, _EXPONENT = ".int8", ".exponent"
 
 BUILT_IN = {
-    "rar-fast": "79184a70f9c0c429417f1dec75d2c803f2b88ba31f89ccb0f590dc2df5f500ba",
-    "rar-resnet50": "43c06c0facf6c8ad20e9e3e26d04961af087d17441da7850c2f47b05e66c8849",
+    "rar-fast": "302bab857655ee668db626ffa26c25598b154bf7520f24511e63202039c5e08a",
+    "rar-resnet50": "c180d652b01ea896858768d08a844eb83b722f2afe173e0d65fe96f04265d2cd",
 }
 """Name of a built-in model -> SHA-256 of its file in ``rartrack/models``."""
 

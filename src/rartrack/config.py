@@ -104,6 +104,9 @@ class TrackingConfig:
     """How much of the box head's change of width and height is taken over in a frame, in logarithms."""
     box_centre: float = 0.5
     """How much of the way from the filter's peak to the box head's centre is gone."""
+    classification: float = 0.0
+    """Where the box head searches sizes, power of its probability that the target is in a place, by which the filter's
+    response there is multiplied when the peak is sought: 0 leaves it as it is. The score is the response's own."""
     shared_context: bool = False
     """Cut template and contexts out of one larger crop's features: cheaper; train the network that way too."""
     update_interval: int = 1

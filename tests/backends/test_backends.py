@@ -225,7 +225,7 @@ def test_files_that_are_refused(with_memory: Pair, tmp_path: Path) -> None:
     cases = {
         "damaged": (with_memory[1][:-100], "not a complete ONNX file"),
         "foreign": (foreign.SerializeToString(), "without rartrack's settings"),
-        "newer": (newer.SerializeToString(), "update rartrack"),
+        "newer": (newer.SerializeToString(), "export it again"),
     }
     for name, (content, message) in cases.items():
         path = tmp_path / f"{name}.onnx"

@@ -66,7 +66,7 @@ def test_boxes_of_the_box_head_agree_with_torchs(tmp_path: Path, backend: str) -
     settings = {**SETTINGS, "tracking.scale_search": "box"}
     expected = boxes(load(path, settings=settings))
     assert len(np.unique(expected[:, 0, 2])) == len(expected)  # the sizes change
-    assert_allclose(boxes(load(path, settings=settings, backend=backend)), expected, atol=0.02)
+    assert_allclose(boxes(load(path, settings=settings, backend=backend)), expected, atol=0.1)
 
 
 @pytest.mark.usefixtures("cache")

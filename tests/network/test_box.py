@@ -1,4 +1,4 @@
-"""The box head: what it says of cells, what it keeps of the given box, and that it leaves the features alone."""
+"""The box head: what it says of cells, what it keeps of the first crop, and that it leaves the features alone."""
 
 from __future__ import annotations
 
@@ -34,8 +34,9 @@ def test_it_says_nothing_changes_until_it_is_trained() -> None:
     template = head.template(taps)
     assert template.shape == (2, WIDTH, 7, 7)
     said = head(taps, template)
-    assert said.shape == (2, 4, 15, 15)
-    assert not said.any()
+    assert said.shape == (2, 5, 15, 15)
+    assert not said[:, :4].any()
+    assert (said[:, 4].sigmoid() < 0.02).all()
 
 
 def test_the_template_is_the_middle_of_the_features() -> None:
@@ -81,7 +82,10 @@ def test_the_network_makes_its_template_once(network: RAR) -> None:
     assert boxes is None
     *_, boxes = network.look(given, first)
     assert boxes is not None
-    assert boxes.shape == (2, 4, 15, 15)
+    assert boxes.shape == (2, 5, 15, 15)
+    assert first.own is not None
+    torch.testing.assert_close(first.own[..., 0, 0], boxes[:, :4, 7, 7])
+    assert later.own is first.own
 
 
 def test_features_and_memory_are_the_same_with_and_without_a_head(network: RAR) -> None:
@@ -102,7 +106,7 @@ def test_prepared_and_packed_it_says_the_same(network: RAR) -> None:
     *_, expected = network.look(given, memory)
     for other in (prepared, packed(prepared)):
         *_, found = other.look(given, memory)
-        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4 * float(expected.detach().abs().max()))
 
 
 def test_levels_the_features_do_without_stay_for_the_head(small: Callable[..., NetworkConfig]) -> None:

@@ -73,17 +73,21 @@ def test_an_empty_memory_allows_all_of_it():
     assert Memory.from_tensors(empty.tensors()) == empty
 
 
-def test_the_template_goes_along():
+def test_what_the_box_head_saw_goes_along():
     template = torch.arange(4.0)[:, None, None, None].expand(4, 2, 7, 7).clone()
-    whole = replace(memory(4), template=template)
+    own = template[:, :1].repeat(1, 4, 1, 1)[..., :1, :1]
+    whole = replace(memory(4), template=template, own=own)
     stacked = Memory.stack([whole[:1], whole[1:]])
     assert stacked.template is not None
     assert torch.equal(stacked.template, template)
+    assert stacked.own is not None
+    assert torch.equal(stacked.own, own)
     repeated = whole[[2, 0]].repeat(2)
     assert repeated.template is not None
     assert repeated.template[:, 0, 0, 0].tolist() == [2, 2, 0, 0]
     assert torch.equal(Memory.from_tensors(whole.tensors()).template, template)
-    mixed = whole.where(torch.tensor([True, False, True, True]), replace(whole, template=template + 10))
-    assert mixed.template[:, 0, 0, 0].tolist() == [0, 11, 2, 3]
+    assert torch.equal(Memory.from_tensors(whole.tensors()).own, own)
+    mixed = whole.where(torch.tensor([True, False, True, True]), replace(whole, template=template + 10, own=own + 10))
+    assert mixed.template[:, 0, 0, 0].tolist() == mixed.own[:, 3, 0, 0].tolist() == [0, 11, 2, 3]
     assert memory(4).template is None
     assert Memory.stack([memory(1), memory(1)]).template is None

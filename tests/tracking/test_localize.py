@@ -120,11 +120,12 @@ def test_the_box_heads_say_is_taken_over_in_part() -> None:
     assert_allclose(moved_size[2], [20 * np.exp(0.5), 10 * np.exp(-0.5)])
 
 
-def test_a_second_look_counts_where_its_peak_is_higher() -> None:
-    first = Found(np.array([0.1, 0.8, 0.2]), np.zeros((3, 2)), np.ones((3, 2)))
-    second = Found(np.array([0.5, 0.1]), np.full((2, 2), 7.0), np.full((2, 2), 9.0))
+def test_a_second_look_counts_where_it_ranks_higher() -> None:
+    first = Found(np.array([0.1, 0.8, 0.2]), np.array([0.1, 0.7, 0.2]), np.zeros((3, 2)), np.ones((3, 2)))
+    second = Found(np.array([0.5, 0.3]), np.array([0.4, 0.1]), np.full((2, 2), 7.0), np.full((2, 2), 9.0))
     found = first.improved([0, 2], second)
     assert_allclose(found.peak, [0.5, 0.8, 0.2])
+    assert_allclose(found.rank, [0.4, 0.7, 0.2])
     assert_allclose(found.centre, [[7, 7], [0, 0], [0, 0]])
     assert_allclose(found.size, [[9, 9], [1, 1], [1, 1]])
     assert_allclose(first.peak, [0.1, 0.8, 0.2])

@@ -58,6 +58,19 @@ def test_a_clip_depends_on_seed_and_index_alone(mixed: TrainingConfig) -> None:
     assert len({first[index].name for index in range(20)}) > 10
 
 
+def test_a_share_of_the_photographs_targets_are_parts_of_objects(mixed: TrainingConfig) -> None:
+    def kinds(part: float, smallest: float = 8.0) -> list[str]:
+        source = replace(mixed.data.sources["photographs"], smallest=smallest)
+        pseudo = replace(mixed.data.pseudo, part=part)
+        clips = ClipDataset(replace(mixed, data=replace(mixed.data, sources={"photographs": source}, pseudo=pseudo)))
+        return [clips[index].name.rpartition(":")[2] for index in range(24)]
+
+    assert set(kinds(0.0)) == {"camera", "composed"}
+    assert set(kinds(0.5)) == {"camera", "composed", "part"}
+    assert set(kinds(1.0)) == {"part"}
+    assert "part" not in kinds(1.0, smallest=30.0)  # the objects have 34 pixels, their parts fewer than 28
+
+
 def test_workers_cut_the_same_clips(mixed: TrainingConfig) -> None:
     clips = ClipDataset(mixed)
     share = Share(batch=4, rank=0, world=1, parts=1, start=0, stop=3)

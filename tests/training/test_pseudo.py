@@ -9,7 +9,7 @@ import pytest
 from rartrack.boxes import iou
 from rartrack.training.clips import Shot
 from rartrack.training.config import PseudoConfig
-from rartrack.training.pseudo import CutOut, Pose, camera_shots, composed_shots, cut_out, draw, occlude
+from rartrack.training.pseudo import CutOut, Pose, camera_shots, composed_shots, cut_out, draw, occlude, part_of
 
 BOX = np.array([70.0, 50.0, 40.0, 28.0])
 MOVING = PseudoConfig(zoom=0.15, aspect=0.1, speed=1.0, turn=0.0)
@@ -63,6 +63,15 @@ def test_a_mirrored_border_leaves_no_end_of_the_frame_near_the_target() -> None:
     assert shots[0].image.shape[:2] == (320, 440)
     assert iou(red_box(shots[0].image[80:240, 110:330]), BOX) > 0.95
     np.testing.assert_allclose(shots[0].box, BOX + np.array([110, 80, 0, 0]))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_part_lies_inside_its_object(seed: int) -> None:
+    x, y, width, height = part_of(BOX, np.random.default_rng(seed))
+    assert BOX[0] <= x < x + width <= BOX[0] + BOX[2] + 1e-9
+    assert BOX[1] <= y < y + height <= BOX[1] + BOX[3] + 1e-9
+    assert 0.3 <= width / BOX[2] <= 0.8
+    assert 0.3 <= height / BOX[3] <= 0.8
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -2,7 +2,7 @@
 
 Inputs are ``crops`` (B, 3, S, S) and, where the network has a memory, ``memory.LEVEL.hidden`` and
 ``memory.LEVEL.cell`` (B, C_h, n, n); outputs are ``features`` (B, D, n, n) and ``next.LEVEL.hidden``,
-``next.LEVEL.cell``. With a box head there are ``memory.template`` (B, W, m, m), ``boxes`` (B, 4, n, n) and
+``next.LEVEL.cell``. With a box head there are ``memory.template`` (B, W, m, m), ``boxes`` (B, 5, n, n) and
 ``next.template`` too: the template of the first crop goes into every later call. B is free, the rest is fixed. The
 file's metadata hold ``rartrack`` (the format's version), ``fingerprint`` (SHA-256 of the checkpoint's file), ``config``
 and ``provenance`` as JSON.
@@ -15,7 +15,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,7 +31,7 @@ from rartrack.errors import InputError
 from rartrack.network.memory import TEMPLATE, Memory
 from rartrack.network.rar import RAR
 
-FORMAT = "1"
+FORMAT = "2"
 SUFFIX = ".onnx"
 OPSET = 20
 QUANTIZED = "quantized"
@@ -132,7 +132,7 @@ def read(path: str | Path) -> OnnxFile:
     if "rartrack" not in about:
         raise InputError(f"{path}: an ONNX file without rartrack's settings; one of `rartrack export` is expected")
     if about["rartrack"] != FORMAT:
-        raise InputError(f"{path}: export format {about['rartrack']}, this version reads {FORMAT}; update rartrack")
+        raise InputError(f"{path}: export format {about['rartrack']}, this version reads {FORMAT}; export it again")
     config = from_dict(ModelConfig, json.loads(about["config"]), where=f"{path}: config")
     quantized = json.loads(about[QUANTIZED]) if QUANTIZED in about else None
     return OnnxFile(content, config, about["fingerprint"], quantized)
@@ -180,9 +180,12 @@ class _Flat(nn.Module):
     def forward(self, crops: Tensor, *flat: Tensor) -> tuple[Tensor, ...]:
         memory = Memory.from_tensors(dict(zip(self.names, flat, strict=True)))
         taps = self.network.taps(crops)
-        features, after = self.network.attend(taps, replace(memory, template=None))
+        features, after = self.network.attend(taps, memory)
         named = after.tensors()
-        boxes = [] if self.network.box is None else [self.network.boxes(taps, memory)]
+        boxes = []
+        if self.network.box is not None:
+            named[TEMPLATE] = self.network.box.template(taps)
+            boxes = [self.network.boxes(taps, memory)]
         return features, *(named[name] for name in self.names), *boxes
 
 

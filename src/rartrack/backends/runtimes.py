@@ -15,6 +15,7 @@ from torch import Tensor
 
 from rartrack.backends import backend_version, check_backend, need
 from rartrack.errors import InputError
+from rartrack.network.box import own_box
 from rartrack.network.inference import pick_precision
 from rartrack.network.memory import TEMPLATE, Memory
 
@@ -58,12 +59,15 @@ class Runtime(ABC):
         return features, after
 
     def look(self, crops: Tensor, memory: Memory) -> tuple[Tensor, Memory, Tensor | None]:
-        """As ``forward``, and the box head's maps (B, 4, n, n) where there is one, for a memory with a template."""
+        """As ``forward``, and the box head's maps (B, 5, n, n) where there is one, for a memory with a template."""
         outputs = self._run(self.inputs(crops, memory))
         after = Memory.from_tensors({name: torch.from_numpy(outputs[f"next.{name}"]) for name in self._memory})
-        if memory.template is not None:
-            after = replace(after, template=memory.template)
         boxes = torch.from_numpy(outputs["boxes"]) if self.gives_boxes else None
+        if memory.template is not None:
+            after = replace(after, template=memory.template, own=memory.own)
+        elif boxes is not None:  # the first crops: once more, for the head to see its own template
+            again = self._run(self.inputs(crops, replace(memory, template=after.template)))
+            after = replace(after, own=own_box(torch.from_numpy(again["boxes"])))
         return torch.from_numpy(outputs["features"]), after, boxes
 
     def inputs(self, crops: Tensor, memory: Memory) -> Arrays:

@@ -1,10 +1,10 @@
-"""The box head: how large the target is, and in what shape, where the filter has found it.
+"""The box head: where the target that was first given may be, how large it is, and in what shape.
 
 Not in the paper, whose tracker tells sizes by searching several scales and never changes a box's aspect. The head
 compares a search crop with the crop that the target was given in: features of every cell are correlated with those of
 the template's middle cell by cell (pixelwise correlation; Yan et al., Alpha-Refine, 2021), and convolutions turn
-similarities and features into a box for every cell (Tian et al., FCOS, 2019). It reads the backbone's levels and leaves
-what the filter sees as it is.
+similarities and features into a box and a classification for every cell (Tian et al., FCOS, 2019). It reads the
+backbone's levels and leaves what the filter sees as it is.
 """
 
 from __future__ import annotations
@@ -26,6 +26,10 @@ _DROPPED = 0.1
 """Share of the maps that are left out at random in training: without, the loss on held-out clips is higher."""
 
 
+_UNLIKELY = -4.0
+"""Log-odds of every cell before training."""
+
+
 class BoxHead(nn.Module):
     """Level -> phi_l (B, C_l, n, n) and the template's features to a box for each cell.
 
@@ -44,13 +48,15 @@ class BoxHead(nn.Module):
         reach = max(1, cells // _REACH)
         enter = [width + self.side**2, *[width] * (_BLOCKS - 1)]
         self.blocks = nn.ModuleList(nn.Conv2d(c, width, 3, padding=reach, dilation=reach) for c in enter)
-        self.output = nn.Conv2d(width, 4, 1)
+        self.output = nn.Conv2d(width, 5, 1)
         for block in self.blocks:
             nn.init.kaiming_normal_(cast(nn.Conv2d, block).weight, nonlinearity="relu")
             nn.init.zeros_(cast(Tensor, cast(nn.Conv2d, block).bias))
-        # Until it is trained, no box changes.
+        # Until it is trained no box changes, and no cell is likely.
         nn.init.zeros_(self.output.weight)
         nn.init.zeros_(cast(Tensor, self.output.bias))
+        with torch.no_grad():
+            cast(Tensor, self.output.bias)[4] = _UNLIKELY
 
     def features(self, taps: Mapping[int, Tensor]) -> Tensor:
         """Level -> (B, C_l, n, n) to (B, W, n, n)."""
@@ -59,22 +65,30 @@ class BoxHead(nn.Module):
 
     def template(self, taps: Mapping[int, Tensor]) -> Tensor:
         """What is kept of the crop around the given box: (B, W, m, m), the middle of its features."""
-        features = self.features(taps)
+        return self.middle(self.features(taps))
+
+    def middle(self, features: Tensor) -> Tensor:
+        """Of features (B, W, n, n) the part that is compared, (B, W, m, m)."""
         start = (features.shape[-1] - self.side) // 2
         return features[:, :, start : start + self.side, start : start + self.side].contiguous()
 
     def forward(self, taps: Mapping[int, Tensor], template: Tensor) -> Tensor:
-        """Boxes seen from each cell.
+        """What is seen from each cell.
 
         Args:
             taps: of B search crops.
             template: (B, W, m, m), see ``template``.
 
         Returns:
-            (B, 4, n, n) float32: from the cell to the box's centre, x and y in sizes the target would have if it fitted
-            the crop's window; and the logarithms of its width and height relative to that size.
+            (B, 5, n, n) float32: from the cell to the box's centre, x and y in sizes the target would have if it fitted
+            the crop's window; the logarithms of its width and height relative to that size; and the log-odds that the
+            target's centre is in the cell. Boxes are to be taken relative to what is seen in the template's own crop
+            (``own_box``).
         """
-        features = self.features(taps)
+        return self.compared(self.features(taps), template)
+
+    def compared(self, features: Tensor, template: Tensor) -> Tensor:
+        """``forward`` from features (B, W, n, n)."""
         count, width, n, _ = features.shape
         kernel = template.to(features.dtype).flatten(2).transpose(1, 2)
         similar = (kernel @ features.flatten(2)).reshape(count, -1, n, n) / width
@@ -82,6 +96,15 @@ class BoxHead(nn.Module):
         for block in self.blocks:
             running = F.relu(block(running), inplace=True)
         return cast(Tensor, self.output(running)).float()
+
+
+def own_box(maps: Tensor) -> Tensor:
+    """What the maps (B, 5, n, n) of the crop that the target was given in say of its box, (B, 4, 1, 1).
+
+    The given box itself, so anything else is the head's error: it sees the whole where the box is around a part, say.
+    Taken off what it says of later crops, a box that has not changed is left as it is.
+    """
+    return read_boxes(maps[:, :4], maps.new_zeros(len(maps), 2))[:, :, None, None]
 
 
 def read_boxes(boxes: Tensor, shift: Tensor) -> Tensor:

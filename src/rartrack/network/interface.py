@@ -24,7 +24,7 @@ class Network(Protocol):
     def look(self, crops: Tensor, memory: Memory) -> tuple[Tensor, Memory, Tensor | None]:
         """Crops (B, 3, S, S) RGB uint8, memory of batch B; gives (B, D, n, n) float32 and the memory of time t.
 
-        Third come the box head's maps (B, 4, n, n) float32, where there is one; they mean something only if the memory
+        Third come the box head's maps (B, 5, n, n) float32, where there is one; they mean something only if the memory
         has a template.
         """
 

@@ -1,5 +1,5 @@
 """What the network remembers of targets as a value, never changed in place: the ConvLSTM's memory (Eq. 1), one hidden
-and one cell map per level, and the box head's template."""
+and one cell map per level, and what the box head saw of the first crop."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-TEMPLATE = "template"
-"""Name of the box head's template in the flat form."""
+TEMPLATE, OWN = "template", "own"
+"""Names of what the box head saw of the first crop in the flat form."""
 
 
 @dataclass(frozen=True)
@@ -20,10 +20,12 @@ class Memory:
     Attributes:
         levels: level -> (hidden h, cell c), each (B, C_h, n, n). Empty when the network has no inter-frame attention.
         template: (B, W, m, m), the box head's view of the first crop; None without a box head, and before that crop.
+        own: (B, 4, 1, 1), the box it sees there, see ``rartrack.network.box.own_box``; None as ``template`` is.
     """
 
     levels: Mapping[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
     template: Tensor | None = None
+    own: Tensor | None = None
 
     def __getitem__(self, index: slice | Sequence[int] | Tensor) -> Memory:
         """Select along the batch by a slice, a list of indices, or a tensor of indices or booleans."""
@@ -41,9 +43,8 @@ class Memory:
                 level: (torch.where(mask, h, other.levels[level][0]), torch.where(mask, c, other.levels[level][1]))
                 for level, (h, c) in self.levels.items()
             },
-            None
-            if self.template is None or other.template is None
-            else torch.where(mask, self.template, other.template),
+            _chosen(mask, self.template, other.template),
+            _chosen(mask, self.own, other.own),
         )
 
     def detach(self) -> Memory:
@@ -59,8 +60,9 @@ class Memory:
         return self._map(lambda tensor: tensor.to(device))
 
     def tensors(self) -> dict[str, Tensor]:
-        """Flat form for files: ``"3.hidden"``, ``"3.cell"``, ..., ``"template"``."""
-        flat = {} if self.template is None else {TEMPLATE: self.template.contiguous()}
+        """Flat form for files: ``"3.hidden"``, ``"3.cell"``, ..., ``"template"``, ``"own"``."""
+        seen = {TEMPLATE: self.template, OWN: self.own}
+        flat = {name: tensor.contiguous() for name, tensor in seen.items() if tensor is not None}
         for level, (hidden, cell) in self.levels.items():
             flat[f"{level}.hidden"], flat[f"{level}.cell"] = hidden.contiguous(), cell.contiguous()
         return flat
@@ -68,14 +70,13 @@ class Memory:
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor]) -> Memory:
         """The reverse of ``tensors``."""
-        levels = sorted({int(name.partition(".")[0]) for name in tensors if name != TEMPLATE})
+        levels = sorted({int(name.partition(".")[0]) for name in tensors if name not in (TEMPLATE, OWN)})
         maps = {level: (tensors[f"{level}.hidden"], tensors[f"{level}.cell"]) for level in levels}
-        return cls(maps, tensors.get(TEMPLATE))
+        return cls(maps, tensors.get(TEMPLATE), tensors.get(OWN))
 
     @classmethod
     def stack(cls, memories: Sequence[Memory]) -> Memory:
         """Join the memories of several targets along the batch."""
-        templates = [memory.template for memory in memories if memory.template is not None]
         return cls(
             {
                 level: (
@@ -84,9 +85,20 @@ class Memory:
                 )
                 for level in memories[0].levels
             },
-            None if len(templates) < len(memories) else torch.cat(templates),
+            _joined([memory.template for memory in memories]),
+            _joined([memory.own for memory in memories]),
         )
 
     def _map(self, change: Callable[[Tensor], Tensor]) -> Memory:
         levels = {level: (change(h), change(c)) for level, (h, c) in self.levels.items()}
-        return Memory(levels, None if self.template is None else change(self.template))
+        seen = (None if tensor is None else change(tensor) for tensor in (self.template, self.own))
+        return Memory(levels, *seen)
+
+
+def _chosen(mask: Tensor, one: Tensor | None, other: Tensor | None) -> Tensor | None:
+    return None if one is None or other is None else torch.where(mask, one, other)
+
+
+def _joined(parts: Sequence[Tensor | None]) -> Tensor | None:
+    known = [part for part in parts if part is not None]
+    return torch.cat(known) if len(known) == len(parts) else None

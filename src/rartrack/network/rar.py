@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from rartrack.config import NetworkConfig
 from rartrack.network.attention import LevelAttention
 from rartrack.network.backbone import build_backbone, cells
-from rartrack.network.box import BoxHead
+from rartrack.network.box import BoxHead, own_box
 from rartrack.network.memory import Memory
 from rartrack.network.refinement import Refinement
 
@@ -91,7 +91,7 @@ class RAR(nn.Module):
     def attend(self, taps: Mapping[int, Tensor], memory: Memory) -> tuple[Tensor, Memory]:
         """The rest of ``forward``: taps and memory of time t - 1 to features and memory of time t.
 
-        The box head's template is made of the first crops, those that come with a memory without one, and kept.
+        The box head looks at the first crops, those that come with a memory without its template, and that is kept.
         """
         attended, levels = {}, {}
         for level, features in taps.items():
@@ -101,11 +101,14 @@ class RAR(nn.Module):
                     levels[level] = state
             else:
                 attended[level] = features
-        template = self.box.template(taps) if self.box is not None and memory.template is None else memory.template
-        return self.refinement(attended).float(), Memory(levels, template)
+        template, own = memory.template, memory.own
+        if self.box is not None and template is None:
+            template = self.box.template(taps)
+            own = own_box(self.box(taps, template))
+        return self.refinement(attended).float(), Memory(levels, template, own)
 
     def boxes(self, taps: Mapping[int, Tensor], memory: Memory) -> Tensor:
-        """The box head's maps (B, 4, n, n), see ``BoxHead.forward``; the memory has a template, the network a head."""
+        """The box head's maps (B, 5, n, n), see ``BoxHead.forward``; the memory has a template, the network a head."""
         assert self.box is not None
         assert memory.template is not None
         return cast(Tensor, self.box(taps, memory.template))

@@ -56,22 +56,24 @@ class Found:
     """Where M targets seem to be.
 
     Attributes:
-        peak: (M,) height of the response's peak.
+        peak: (M,) height of the response there.
+        rank: (M,) the same with the box head's say in it.
         centre: (M, 2) x, y in pixels.
         size: (M, 2) width and height in pixels.
     """
 
     peak: NDArray[np.float64]
+    rank: NDArray[np.float64]
     centre: Boxes
     size: Boxes
 
     def improved(self, targets: Sequence[int], other: Found) -> Found:
-        """This, with what ``other`` found of some of the targets in its place where its peak is higher."""
-        better = np.flatnonzero(other.peak > self.peak[list(targets)])
+        """This, with what ``other`` found of some of the targets in its place where it ranks higher."""
+        better = np.flatnonzero(other.rank > self.rank[list(targets)])
         changed = np.asarray(targets)[better]
-        result = Found(self.peak.copy(), self.centre.copy(), self.size.copy())
-        result.peak[changed], result.centre[changed] = other.peak[better], other.centre[better]
-        result.size[changed] = other.size[better]
+        result = Found(self.peak.copy(), self.rank.copy(), self.centre.copy(), self.size.copy())
+        result.peak[changed], result.rank[changed] = other.peak[better], other.rank[better]
+        result.centre[changed], result.size[changed] = other.centre[better], other.size[better]
         return result
 
 

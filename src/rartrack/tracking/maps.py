@@ -77,7 +77,7 @@ def update_with_maps(tracker: Tracker, image: Image, frame: int) -> FrameMaps:
     crop = model.search_crops(image, before.centre[:1], before.size[:1])
     with _watched(tracker) as seen:
         (search,) = model.passes(crop)
-        _, _, response = model.search(search, before.filter[:1], before.memory[:1])
+        response = model.search(search, before.filter[:1], before.memory[:1]).response
     found = tracker.update(image)
     result = found if isinstance(found, Result) else next(iter(found.values() if isinstance(found, dict) else found))
     after = tracker.state

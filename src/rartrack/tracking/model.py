@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import logsigmoid
 
 from rartrack.boxes import Boxes
 from rartrack.config import ModelConfig
@@ -31,8 +32,8 @@ class Pass(Protocol):
     def __call__(self, memory: Memory, /) -> tuple[Tensor, Memory]:
         """B memories to features (B, D, n, n) and new memories."""
 
-    def boxes(self, chosen: NDArray[np.int_], memory: Memory) -> Tensor:
-        """After a call: the box head's maps (M, 4, n, n) in M of the crops, by the memory of all B."""
+    def maps(self, memory: Memory) -> Tensor:
+        """After a call: the box head's maps (B, 5, n, n), by the same memory."""
 
 
 class Model:
@@ -150,27 +151,60 @@ class Model:
         }
         return _TorchPass(whole.network, parts)
 
-    def search(self, crops: Pass, filter: Tensor, memory: Memory) -> tuple[NDArray[np.float64], Boxes, Tensor]:
-        """Height and place of the response's peak in each of B windows.
+    def search(self, crops: Pass, filter: Tensor, memory: Memory) -> Sighting:
+        """What is seen in each of B windows.
 
         Args:
             crops: of ``search_crops``.
             filter: (B, D, n, n // 2 + 1), the filter applied in each window.
             memory: of the B windows.
-
-        Returns:
-            peaks (B,), shifts (B, 2) as (x, y) in cells, and the responses (B, n, n) on the device.
         """
         features, _ = crops(memory)
         response = respond(filter, features[:, None])[:, 0]
+        weighted, boxes = response if self.prior is None else response * self.prior, None
+        likely = torch.ones_like(response[:0])
+        if self.config.tracking.scale_search == "box":
+            maps = crops.maps(memory)
+            assert memory.own is not None
+            boxes = maps[:, :4] - memory.own
+            if power := self.config.tracking.classification:
+                # Its middle is no motion, which in a response comes first.
+                likely = (power * logsigmoid(torch.roll(maps[:, 4], (-(self.cells // 2),) * 2, (1, 2)))).exp()
+                weighted = weighted * likely
         # The one place in a frame where the host waits for the device.
-        value, shift = subcell_peak((response if self.prior is None else response * self.prior).double().cpu())
-        return value.numpy(), shift.numpy(), response
+        weighted, likely = torch.cat([weighted, likely.to(weighted)]).double().cpu().tensor_split((len(weighted),))
+        rank, shift = (np.nan_to_num(found.numpy()) for found in subcell_peak(weighted))
+        peak = rank
+        if len(likely):
+            column, row = shift.round().astype(int).T % self.cells
+            peak = rank / likely.numpy()[np.arange(len(rank)), row, column]
+        return Sighting(peak, rank, shift, response, boxes)
 
-    def read_boxes(self, crops: Pass, chosen: NDArray[np.int_], memory: Memory, shift: Boxes) -> NDArray[np.float64]:
-        """After ``search``: what the box head says (M, 4) in M of the windows, at shifts (M, 2) in cells."""
-        maps = crops.boxes(chosen, memory)
-        return np.asarray(read_boxes(maps, torch.from_numpy(shift)).double().cpu().numpy())
+
+@dataclass(frozen=True)
+class Sighting:
+    """What is seen in B windows.
+
+    Attributes:
+        peak: (B,) height of the filter's response where the target seems to be; 0 where it is not a number.
+        rank: (B,) the same with the head's say in it (``tracking.classification``), by which windows compare.
+        shift: (B, 2) that place, x and y in cells from the middle: the weighted response's peak.
+        response: (B, n, n) on the device, with no motion first.
+        maps: (B, 4, n, n) on the device, what the box head says of boxes, relative to the given one; None without it.
+    """
+
+    peak: NDArray[np.float64]
+    rank: NDArray[np.float64]
+    shift: Boxes
+    response: Tensor
+    maps: Tensor | None
+
+    def boxes(self, chosen: NDArray[np.int_]) -> NDArray[np.float64] | None:
+        """(M, 4) boxes seen from the peaks of M of the windows; None without a box head."""
+        if self.maps is None:
+            return None
+        maps = self.maps[torch.from_numpy(chosen).to(self.maps.device)]
+        return np.asarray(read_boxes(maps, torch.from_numpy(self.shift[chosen])).double().cpu().numpy())
 
 
 @dataclass(frozen=True)
@@ -183,9 +217,8 @@ class _TorchPass:
     def __call__(self, memory: Memory, /) -> tuple[Tensor, Memory]:
         return self.network.attend(self.taps, memory)
 
-    def boxes(self, chosen: NDArray[np.int_], memory: Memory) -> Tensor:
-        index = torch.from_numpy(chosen).to(self.network.device)
-        return self.network.boxes({level: tap[index] for level, tap in self.taps.items()}, memory[index])
+    def maps(self, memory: Memory) -> Tensor:
+        return self.network.boxes(self.taps, memory)
 
 
 class _WholePass:
@@ -193,15 +226,15 @@ class _WholePass:
 
     def __init__(self, network: Network, crops: Tensor) -> None:
         self.network, self.crops = network, crops
-        self._boxes: Tensor | None = None
+        self._maps: Tensor | None = None
 
     def __call__(self, memory: Memory, /) -> tuple[Tensor, Memory]:
-        features, after, self._boxes = self.network.look(self.crops, memory)
+        features, after, self._maps = self.network.look(self.crops, memory)
         return features, after
 
-    def boxes(self, chosen: NDArray[np.int_], memory: Memory) -> Tensor:  # noqa: ARG002
-        assert self._boxes is not None
-        return self._boxes[torch.from_numpy(chosen)]
+    def maps(self, memory: Memory) -> Tensor:  # noqa: ARG002
+        assert self._maps is not None
+        return self._maps
 
 
 @dataclass(frozen=True)
@@ -213,5 +246,5 @@ class _KnownPass:
     def __call__(self, memory: Memory, /) -> tuple[Tensor, Memory]:
         return self.features, memory
 
-    def boxes(self, chosen: NDArray[np.int_], memory: Memory) -> Tensor:
+    def maps(self, memory: Memory) -> Tensor:
         raise NotImplementedError

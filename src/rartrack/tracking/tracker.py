@@ -203,15 +203,13 @@ class Tracker:
         if not np.array_equal(candidates.target, np.arange(len(state))):  # else each target has one window
             owner = torch.as_tensor(candidates.target, device=model.device)
             filter, memory = filter[owner], memory[owner]
-        peaks, shifts, _ = model.search(search, filter, memory)
-        peaks = np.where(np.isnan(peaks), 0.0, peaks)
-        best = best_of(candidates, peaks)
-        peak, shift, size = peaks[best], shifts[best], candidates.size[best]
-        centre = moved(candidates.centre[best], model.windows(size), shift, model.side)
-        if self.config.tracking.scale_search == "box":
-            boxes = model.read_boxes(search, best, memory, shift)
+        seen = model.search(search, filter, memory)
+        best = best_of(candidates, seen.rank)
+        peak, size = seen.peak[best], candidates.size[best]
+        centre = moved(candidates.centre[best], model.windows(size), seen.shift[best], model.side)
+        if (boxes := seen.boxes(best)) is not None:
             centre, size = boxed(centre, size, boxes, peak, self.config.tracking)
-        return Found(peak, centre, size)
+        return Found(peak, seen.rank[best], centre, size)
 
     def _candidates(self, state: TrackerState, frame_size: tuple[int, int]) -> Candidates:
         tracking = self.config.tracking

@@ -67,6 +67,9 @@ class PseudoConfig:
 
     compose: float = 0.5
     """Probability that an object with a mask is cut out and moved over another photograph."""
+    part: float = 0.0
+    """Probability that the target is a part of the object, on which the camera then stays: so that what a box was drawn
+    around is told from the whole that it belongs to."""
     zoom: float = 0.08
     """Largest log change of size a step."""
     aspect: float = 0.05
@@ -153,7 +156,7 @@ class OptimizationConfig:
     """Clips an update, over all processes and accumulation (SPEC Sec. 8)."""
     remembered: int = 0
     """Clips whose backbone features are computed once, kept on disk and used again and again; 0: every clip is new. For
-    a wholly frozen backbone on a CPU (ResNet-18 at 127 pixels: 1 MB a clip of one exemplar)."""
+    a wholly frozen backbone on a CPU (ResNet-18 at 127 pixels: 0.5 MB a clip of one exemplar and four contexts)."""
     accumulation: int = 1
     """Parts in which a process computes its share of the batch; saves memory."""
     warm_up: int = 500

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +12,7 @@ from rartrack.config import ModelConfig
 from rartrack.filter.context import respond, solve_training
 from rartrack.filter.fourier import gaussian_label, subcell_peak
 from rartrack.network.backbone import cells
-from rartrack.network.box import read_boxes
+from rartrack.network.box import own_box, read_boxes
 from rartrack.network.inference import frozen_taps
 from rartrack.network.rar import RAR
 from rartrack.tracking.localize import STRIDE
@@ -30,7 +29,10 @@ _BOX = [0, 1, 3, 4]
 
 _SPREAD, _WIDEST = 1.0, 3.0
 """Standard deviation in cells of the weight of boxes seen from off the centre, and how many of them count: the filter's
-peak lies within a cell as a rule."""
+peak lies within a cell as a rule. Of the Gaussian that says how likely the target is in a cell, too."""
+
+_OF_CLASSIFICATION = 0.1
+"""Weight of the classification's loss, a sum over hundreds of cells, beside that of the boxes."""
 
 _STEEPEST = 2.0
 """Largest logarithm of a side that the loss tells from others."""
@@ -128,43 +130,57 @@ class ClipLoss(_Loss):
 
 
 class BoxLoss(_Loss):
-    """Loss of the boxes that the head sees from the cells around the target's centre.
+    """Loss of what the box head says: of the boxes seen from the cells around the target's centre, and of where it is.
 
-    Nearer cells weigh more; a cell's loss is 1 - GIoU (Rezatofighi et al. 2019) plus the Huber losses of the box's
-    centre, in sizes of a target that fits the window, and of the logarithms of its sides. A hit: the box seen from the
-    centre overlaps the target's by ``_GOOD``. The template is the clip's first crop.
+    Of boxes nearer cells weigh more; a cell's loss is 1 - GIoU (Rezatofighi et al. 2019) plus the Huber losses of the
+    box's centre, in sizes of a target that fits the window, and of the logarithms of its sides. The classification's is
+    the Kullback-Leibler divergence from a Gaussian around the centre, summed over the cells; and of 0 everywhere for
+    the template of another clip of the batch, where there is one. A hit: the box seen from the centre overlaps the
+    target's by ``_GOOD``. The template is the clip's first crop.
     """
 
     def losses(self, taps: Mapping[int, Tensor], label: Tensor) -> Tensor:
         """See the base class."""
-        return self._losses(self._boxes(taps), label)
+        return self._losses(*self._maps(taps), label)
 
     def judge(self, taps: Mapping[int, Tensor], label: Tensor) -> tuple[Tensor, Tensor]:
         """See the base class."""
-        maps, centre = self._boxes(taps), label[:, :2]
-        seen = self._in_cells(read_boxes(maps, centre), centre)
-        return self._losses(maps, label), _overlap(seen, label[:, _BOX])[0] >= _GOOD
+        boxes, likely, others = self._maps(taps)
+        centre = label[:, :2]
+        seen = self._in_cells(read_boxes(boxes, centre), centre)
+        return self._losses(boxes, likely, others, label), _overlap(seen, label[:, _BOX])[0] >= _GOOD
 
-    def _boxes(self, taps: Mapping[int, Tensor]) -> Tensor:
-        """(N, 4, n, n), see ``rartrack.network.box``."""
+    def _maps(self, taps: Mapping[int, Tensor]) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Boxes (N, 4, n, n) and log-odds (N, n, n) of the search crops by their own templates, and the log-odds by
+        those of other clips; see ``rartrack.network.box``."""
         head = self.network.box
         assert head is not None
         taps = self._as_learned(taps)
-        template = head.template({level: tap[:, 0] for level, tap in taps.items()})
-        return cast(Tensor, head({level: tap[:, -1] for level, tap in taps.items()}, template))
+        first = head.features({level: tap[:, 0] for level, tap in taps.items()})
+        search = head.features({level: tap[:, -1] for level, tap in taps.items()})
+        template = head.middle(first)
+        maps = head.compared(search, template)
+        boxes = maps[:, :4] - own_box(head.compared(first, template))
+        others = head.compared(search, template.roll(1, 0))[:, 4] if len(search) > 1 else None
+        return boxes, maps[:, 4], others
 
-    def _losses(self, maps: Tensor, label: Tensor) -> Tensor:
-        line = torch.arange(self.cells, device=maps.device, dtype=torch.float32) - self.cells // 2
+    def _losses(self, boxes: Tensor, likely: Tensor, others: Tensor | None, label: Tensor) -> Tensor:
+        line = torch.arange(self.cells, device=boxes.device, dtype=torch.float32) - self.cells // 2
         y, x = torch.meshgrid(line, line, indexing="ij")
         places = torch.stack([x.flatten(), y.flatten()], 1)  # (n n, 2)
         distance = (places - label[:, None, :2]).square().sum(-1)
-        weight = torch.exp(-0.5 * distance / _SPREAD**2) * (distance < (_WIDEST * _SPREAD) ** 2)
-        seen = self._in_cells(maps.flatten(2).transpose(1, 2), places)
+        near = torch.exp(-0.5 * distance / _SPREAD**2)
+        weight = near * (distance < (_WIDEST * _SPREAD) ** 2)
+        seen = self._in_cells(boxes.flatten(2).transpose(1, 2), places)
         true = label[:, None, _BOX].expand_as(seen)
         found, wanted = self._compared(seen), self._compared(true)
         off = 2 * F.smooth_l1_loss(found, wanted, beta=_BETA, reduction="none").mean(-1)
         each = 1 - _overlap(seen, true)[1] + off
-        return (each * weight).sum(1) / weight.sum(1).clamp(min=1e-6)
+        loss = (each * weight).sum(1) / weight.sum(1).clamp(min=1e-6)
+        wrong = _divergence(likely.flatten(1), near)
+        if others is not None:
+            wrong = wrong + _divergence(others.flatten(1), torch.zeros_like(near))
+        return loss + _OF_CLASSIFICATION * wrong
 
     @property
     def _fitting(self) -> float:
@@ -179,6 +195,12 @@ class BoxLoss(_Loss):
     def _compared(self, boxes: Tensor) -> Tensor:
         """Centres in fitting sizes and logarithms of sides (..., 4) of boxes (..., 4) in cells."""
         return torch.cat([boxes[..., :2] / self._fitting, boxes[..., 2:].log()], -1)
+
+
+def _divergence(odds: Tensor, likely: Tensor) -> Tensor:
+    """Kullback-Leibler divergence (N,) of what log-odds (N, M) say from probabilities (N, M), summed."""
+    least = F.binary_cross_entropy(likely, likely, reduction="none")
+    return (F.binary_cross_entropy_with_logits(odds, likely, reduction="none") - least).sum(1)
 
 
 def _overlap(one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:

@@ -23,6 +23,9 @@ _FEATHER = 1.0
 _MARGIN = 0.08
 """Room around a cut-out, as a fraction of its box, so that feathering and turning are not cut off."""
 
+_PART = (0.3, 0.8)
+"""Sides of a part of an object relative to the object's: a head, a wheel, an upper body."""
+
 
 @dataclass(frozen=True)
 class CutOut:
@@ -59,6 +62,12 @@ def cut_out(image: Image, mask: NDArray[np.bool_], box: Boxes) -> CutOut:
     # Eroded by one pixel first: the outermost pixels of a mask show the old background.
     alpha = cv2.GaussianBlur(cv2.erode(hard, np.ones((3, 3))), (0, 0), _FEATHER)
     return CutOut(image[part], np.asarray(alpha, dtype=np.float32), np.concatenate([box[:2] - low, box[2:]]))
+
+
+def part_of(box: Boxes, random: np.random.Generator) -> Boxes:
+    """A box (4,) inside another one, each side ``_PART`` of its own."""
+    size = random.uniform(*_PART, 2) * box[2:]
+    return np.concatenate([box[:2] + random.uniform(0, 1, 2) * (box[2:] - size), size])
 
 
 def camera_shots(image: Image, box: Boxes, count: int, config: PseudoConfig, random: np.random.Generator) -> list[Shot]:

@@ -13,7 +13,7 @@ from rartrack.errors import InputError
 from rartrack.training.clips import Shot
 from rartrack.training.config import DataConfig, SourceConfig
 from rartrack.training.files import find
-from rartrack.training.pseudo import CutOut, camera_shots, composed_shots, cut_out, occlude
+from rartrack.training.pseudo import CutOut, camera_shots, composed_shots, cut_out, occlude, part_of
 from rartrack.training.split import matches
 from rartrack.training.videos import acceptable
 from rartrack.video.images import read_image
@@ -69,12 +69,15 @@ class StillSource:
         members = self._by_collection[collection]
         still_index, target = self.targets[members[int(random.integers(len(members)))]]
         still = self._stills[still_index]
-        image = _read(still)
+        image, box = _read(still), still.boxes[target]
         count, config = self.data.exemplars + 1, self.data.pseudo
-        mask = still.mask(target) if random.random() < config.compose else None
+        part = part_of(box, random) if config.part and random.random() < config.part else None
+        if part is not None and np.sqrt(part[2:].prod()) < self.source.smallest:
+            part = None
+        mask = still.mask(target) if part is None and random.random() < config.compose else None
         if mask is None:
-            kind = "camera"
-            shots = camera_shots(image, still.boxes[target], count, config, random)
+            kind = "camera" if part is None else "part"
+            shots = camera_shots(image, box if part is None else part, count, config, random)
         else:
             kind = "composed"
             shots = self._composed(image, still, target, cut_out(image, mask, still.boxes[target]), random)
