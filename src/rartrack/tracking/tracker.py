@@ -75,7 +75,7 @@ class Tracker:
         own = (self.config.network.feature_channels, count, count // 2 + 1)
         network = self.model.network
         remembers = network.initial_memory(1).levels.keys(), network.gives_boxes
-        found = state.memory.levels.keys(), state.memory.template is not None
+        found = state.memory.levels.keys(), state.memory.own is not None
         if tuple(state.filter.shape[1:]) != own or found != remembers:
             raise InputError("the tracker's state is another model's; load the model that it was saved with")
         if self._state is None and len(state) > 1:
