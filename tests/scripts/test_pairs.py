@@ -1,0 +1,38 @@
+"""Looks ahead from the truth: which frames they are of, what they find where nothing moves, what is refused."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "pairs.py"
+
+
+def still(folder: Path, frames: int) -> Path:
+    """A video in which nothing happens."""
+    image = np.random.default_rng(0).integers(0, 255, (60, 80, 3), dtype=np.uint8)
+    (folder / "davis_dog").mkdir(parents=True)
+    for frame in range(frames):
+        cv2.imwrite(str(folder / "davis_dog" / f"{frame:02d}.png"), image)
+    (folder / "davis_dog.txt").write_text("20,15,24,20\n" * frames)
+    return folder
+
+
+def run(*words: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, SCRIPT, *map(str, words)], capture_output=True, text=True, check=False)
+
+
+def test_what_does_not_move_is_found(tmp_path: Path, model: Path) -> None:
+    done = run(still(tmp_path, 24), "--model", model)
+    assert done.returncode == 0, done.stderr
+    _, _, *lines = done.stdout.splitlines()
+    # From every second frame, 2 to 22, where the frame ahead is one of the 24.
+    assert [line.split()[:3] for line in lines] == [["1", "11", "1.000"], ["4", "9", "1.000"], ["10", "6", "1.000"]]
+
+
+def test_refusals_say_why(tmp_path: Path, model: Path) -> None:
+    assert "no held-out video has frames to look ahead in" in run(still(tmp_path, 2), "--model", model).stderr
