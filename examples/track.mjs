@@ -194,8 +194,8 @@ class Tracker {
       : Array(2).fill(factor * Math.sqrt(size[0] * size[1]));
   }
 
-  // A window as a square crop (3, side, side). Of a large one blocks of 2, 4, 8, ... pixels are averaged first, and what lies
-  // outside the frame has its mean colour. Uint8ClampedArray rounds.
+  // A window as a square crop (3, side, side). Of a large one blocks of 2, 4, 8, ... pixels are averaged first, and what
+  // lies outside the frame has its mean colour. Uint8ClampedArray rounds.
   crop(frame, centre, size) {
     const { side } = this, { width, height, data } = frame, window = this.windows(size), colour = meanColour(frame);
     const block = window.map((w) => 2 ** Math.floor(Math.log2(Math.max(1, w / side)))), area = block[0] * block[1];

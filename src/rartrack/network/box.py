@@ -25,7 +25,6 @@ _REACH = 15
 _DROPPED = 0.1
 """Share of the maps that are left out at random in training: without, the loss on held-out clips is higher."""
 
-
 _UNLIKELY = -4.0
 """Log-odds of every cell before training."""
 
@@ -66,6 +65,11 @@ class BoxHead(nn.Module):
     def template(self, taps: Mapping[int, Tensor]) -> Tensor:
         """What is kept of the crop around the given box: (B, W, m, m), the middle of its features."""
         return self.middle(self.features(taps))
+
+    def given(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Of the first crop's features (B, W, n, n) what is kept: template (B, W, m, m), own box (B, 4, 1, 1)."""
+        template = self.middle(features)
+        return template, own_box(self.compared(features, template))
 
     def middle(self, features: Tensor) -> Tensor:
         """Of features (B, W, n, n) the part that is compared, (B, W, m, m)."""

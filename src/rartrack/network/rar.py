@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from rartrack.config import NetworkConfig
 from rartrack.network.attention import LevelAttention
 from rartrack.network.backbone import build_backbone, cells
-from rartrack.network.box import BoxHead, own_box
+from rartrack.network.box import BoxHead
 from rartrack.network.memory import Memory
 from rartrack.network.refinement import Refinement
 
@@ -103,8 +103,7 @@ class RAR(nn.Module):
                 attended[level] = features
         template, own = memory.template, memory.own
         if self.box is not None and template is None:
-            template = self.box.template(taps)
-            own = own_box(self.box(taps, template))
+            template, own = self.box.given(self.box.features(taps))
         return self.refinement(attended).float(), Memory(levels, template, own)
 
     def boxes(self, taps: Mapping[int, Tensor], memory: Memory) -> Tensor:

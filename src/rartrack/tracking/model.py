@@ -161,23 +161,21 @@ class Model:
         """
         features, _ = crops(memory)
         response = respond(filter, features[:, None])[:, 0]
-        weighted, boxes = response if self.prior is None else response * self.prior, None
-        likely = torch.ones_like(response[:0])
+        likely, boxes = torch.ones_like(response), None
         if self.config.tracking.scale_search == "box":
             maps = crops.maps(memory)
             assert memory.own is not None
             boxes = maps[:, :4] - memory.own
             if power := self.config.tracking.classification:
                 # Its middle is no motion, which in a response comes first.
-                likely = (power * logsigmoid(torch.roll(maps[:, 4], (-(self.cells // 2),) * 2, (1, 2)))).exp()
-                weighted = weighted * likely
+                odds = torch.roll(maps[:, 4], (-(self.cells // 2),) * 2, (1, 2))
+                likely = (power * logsigmoid(odds)).exp().to(response)
+        weighted = response * likely if self.prior is None else response * self.prior * likely
         # The one place in a frame where the host waits for the device.
-        weighted, likely = torch.cat([weighted, likely.to(weighted)]).double().cpu().tensor_split((len(weighted),))
+        weighted, likely = torch.stack([weighted, likely]).double().cpu()
         rank, shift = (np.nan_to_num(found.numpy()) for found in subcell_peak(weighted))
-        peak = rank
-        if len(likely):
-            column, row = shift.round().astype(int).T % self.cells
-            peak = rank / likely.numpy()[np.arange(len(rank)), row, column]
+        column, row = shift.round().astype(int).T % self.cells
+        peak = rank / likely.numpy()[np.arange(len(rank)), row, column]
         return Sighting(peak, rank, shift, response, boxes)
 
 

@@ -12,7 +12,7 @@ from rartrack.config import ModelConfig
 from rartrack.filter.context import respond, solve_training
 from rartrack.filter.fourier import gaussian_label, subcell_peak
 from rartrack.network.backbone import cells
-from rartrack.network.box import own_box, read_boxes
+from rartrack.network.box import read_boxes
 from rartrack.network.inference import frozen_taps
 from rartrack.network.rar import RAR
 from rartrack.tracking.localize import STRIDE
@@ -158,11 +158,10 @@ class BoxLoss(_Loss):
         taps = self._as_learned(taps)
         first = head.features({level: tap[:, 0] for level, tap in taps.items()})
         search = head.features({level: tap[:, -1] for level, tap in taps.items()})
-        template = head.middle(first)
+        template, own = head.given(first)
         maps = head.compared(search, template)
-        boxes = maps[:, :4] - own_box(head.compared(first, template))
         others = head.compared(search, template.roll(1, 0))[:, 4] if len(search) > 1 else None
-        return boxes, maps[:, 4], others
+        return maps[:, :4] - own, maps[:, 4], others
 
     def _losses(self, boxes: Tensor, likely: Tensor, others: Tensor | None, label: Tensor) -> Tensor:
         line = torch.arange(self.cells, device=boxes.device, dtype=torch.float32) - self.cells // 2

@@ -69,15 +69,15 @@ class StillSource:
         members = self._by_collection[collection]
         still_index, target = self.targets[members[int(random.integers(len(members)))]]
         still = self._stills[still_index]
-        image, box = _read(still), still.boxes[target]
+        image, box, kind = _read(still), still.boxes[target], "camera"
         count, config = self.data.exemplars + 1, self.data.pseudo
-        part = part_of(box, random) if config.part and random.random() < config.part else None
-        if part is not None and np.sqrt(part[2:].prod()) < self.source.smallest:
-            part = None
-        mask = still.mask(target) if part is None and random.random() < config.compose else None
+        if config.part and random.random() < config.part:
+            part = part_of(box, random)
+            if np.sqrt(part[2:].prod()) >= self.source.smallest:
+                box, kind = part, "part"
+        mask = still.mask(target) if kind == "camera" and random.random() < config.compose else None
         if mask is None:
-            kind = "camera" if part is None else "part"
-            shots = camera_shots(image, box if part is None else part, count, config, random)
+            shots = camera_shots(image, box, count, config, random)
         else:
             kind = "composed"
             shots = self._composed(image, still, target, cut_out(image, mask, still.boxes[target]), random)
