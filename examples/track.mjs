@@ -13,7 +13,8 @@ import ort from "onnxruntime-node";
 
 const STRIDE = 8; // pixels of a crop between two cells
 const AROUND = [[0, 0], [0, -1], [-1, 0], [0, 1], [1, 0]]; // the target, then contexts: above, left, below, right
-const AGAIN = [-1, 0, 1].flatMap((y) => [-1, 0, 1].map((x) => [x / 3, y / 3])).filter(([x, y]) => x || y); // in windows
+const NEARBY = [-1, 0, 1].flatMap((y) => [-1, 0, 1].map((x) => [x / 3, y / 3])).filter(([x, y]) => x || y); // in windows
+const UNLIKELY = 0.05; // what the box head's probability of 0 counts as
 const SHOWN = { scale_search: "box", displacement_window: 0 };
 
 class Tracker {
@@ -56,14 +57,20 @@ class Tracker {
     const t = this.tracking;
     let found = await this.look(frame, [this.centre]);
     if (clamp(found.value, 0, 1) < t.look_again_below) {
-      // Hardly seen: look where it seems to be and around its last place, in full, not faded by the window.
-      const window = this.windows(this.size);
-      const places = [found.centre, ...AGAIN.map((offset) => this.centre.map((at, k) => at + offset[k] * window[k]))];
-      const again = await this.look(frame, places);
-      if (again.rank > found.rank) found = again;
+      // Hardly seen: look where it seems to be, where the window does not fade it.
+      const other = await this.look(frame, [found.centre]);
+      if (other.rank > found.rank) found = other;
     }
-    this.centre = found.centre.map((at, k) => clamp(at, 0, [frame.width, frame.height][k]));
-    this.size = this.size.map((side, k) => side + t.scale_rate * (found.size[k] - side));
+    if (clamp(found.value, 0, 1) < t.look_again_below) {
+      // Still hardly: look around its last place; what is found there must be seen well enough to be learned from.
+      const window = this.windows(this.size);
+      const other = await this.look(frame, NEARBY.map((offset) => this.centre.map((at, k) => at + offset[k] * window[k])));
+      if (other.rank > found.rank && other.value >= t.uncertain_below) found = other;
+    }
+    if (found.value >= t.lost_below) { // else it is not seen, and stays where it was
+      this.centre = found.centre.map((at, k) => clamp(at, 0, [frame.width, frame.height][k]));
+      this.size = this.size.map((side, k) => side + t.scale_rate * (found.size[k] - side));
+    }
     const score = clamp(found.value, 0, 1);
     // Of a frame that is not sure nothing is learned.
     if (this.frame % t.update_interval === 0 && score >= t.uncertain_below) {
@@ -82,7 +89,8 @@ class Tracker {
       // Where the box head thinks the target unlikely the response counts less; its middle is no motion.
       const likely = range(n * n).map((i) => {
         const x = ((i % n) + (n >> 1)) % n, y = (Math.floor(i / n) + (n >> 1)) % n;
-        return (1 + Math.exp(-after.boxes.data[((b * 5 + 4) * n + y) * n + x])) ** -t.classification;
+        const odds = after.boxes.data[((b * 5 + 4) * n + y) * n + x];
+        return (UNLIKELY + (1 - UNLIKELY) / (1 + Math.exp(-odds))) ** t.classification;
       });
       const weighted = peak(dft(map(this.respond(one), n).map((height, i) => height * likely[i]), n), n);
       const { value: rank, shift } = weighted, [x, y] = shift.map((at) => (Math.round(at) + n) % n);

@@ -20,7 +20,8 @@ import onnxruntime
 
 STRIDE = 8  # pixels of a crop between two cells
 AROUND = np.array([[0, 0], [0, -1], [-1, 0], [0, 1], [1, 0]])  # the target, then contexts: above, left, below, right
-AGAIN = np.array([(x, y) for y in (-1, 0, 1) for x in (-1, 0, 1) if x or y]) / 3  # a second look's, in windows
+NEARBY = np.array([(x, y) for y in (-1, 0, 1) for x in (-1, 0, 1) if x or y]) / 3  # a last look's, in windows
+UNLIKELY = 0.05  # what the box head's probability of 0 counts as
 
 SHOWN = {"scale_search": "box", "displacement_window": 0}
 
@@ -61,14 +62,20 @@ class Tracker:
     def update(self, frame):
         """Returns the box, and the score in [0, 1]."""
         self.frame += 1
+        again = self.tracking.get("look_again_below", 0)
         found = self.look(frame, self.centre[None])
-        if np.clip(found[3], 0, 1) < self.tracking.get("look_again_below", 0):
-            # Hardly seen: look where it seems to be and around its last place, in full, not faded by the window.
-            places = np.concatenate([found[1][None], self.centre + AGAIN * self.windows(self.size)])
-            again = self.look(frame, places)
-            found = again if again[0] > found[0] else found
-        self.centre = np.clip(found[1], 0, frame.shape[1::-1])
-        self.size = self.size + self.tracking["scale_rate"] * (found[2] - self.size)
+        if np.clip(found[3], 0, 1) < again:
+            # Hardly seen: look where it seems to be, where the window does not fade it.
+            other = self.look(frame, found[1][None])
+            found = other if other[0] > found[0] else found
+        if np.clip(found[3], 0, 1) < again:
+            # Still hardly: look around its last place; what is found there must be seen well enough to be learned from.
+            other = self.look(frame, self.centre + NEARBY * self.windows(self.size))
+            if other[0] > found[0] and other[3] >= self.tracking["uncertain_below"]:
+                found = other
+        if found[3] >= self.tracking["lost_below"]:  # else it is not seen, and stays where it was
+            self.centre = np.clip(found[1], 0, frame.shape[1::-1])
+            self.size = self.size + self.tracking["scale_rate"] * (found[2] - self.size)
         score = float(np.clip(found[3], 0, 1))
         # Of a frame that is not sure nothing is learned.
         if self.frame % self.tracking["update_interval"] == 0 and score >= self.tracking["uncertain_below"]:
@@ -85,7 +92,7 @@ class Tracker:
         responses = np.fft.irfft2((self.solution * spectra).sum(1), s=(self.cells, self.cells))
         # Where the box head thinks the target unlikely responses count less; its middle is no motion, their first cell.
         likely = np.roll(1 / (1 + np.exp(-outputs["boxes"][:, 4])), [-(self.cells // 2)] * 2, (1, 2))
-        likely = likely ** self.tracking["classification"]
+        likely = (UNLIKELY + (1 - UNLIKELY) * likely) ** self.tracking["classification"]
         ranks, shifts = zip(*map(peak, responses * likely), strict=True)
         best = int(np.argmax(ranks))
         column, row = np.round(shifts[best]).astype(int) % self.cells

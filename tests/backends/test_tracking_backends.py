@@ -66,7 +66,14 @@ def test_boxes_of_the_box_head_agree_with_torchs(tmp_path: Path, backend: str) -
     settings = {**SETTINGS, "tracking.scale_search": "box", "tracking.box_centre": 0.1, "tracking.classification": 0.3}
     expected = boxes(load(path, settings=settings))
     assert len(np.unique(expected[:, 0, 2])) == len(expected)  # the sizes change
-    assert_allclose(boxes(load(path, settings=settings, backend=backend)), expected, atol=0.02)
+    # Step by step from the same states: an untrained head's boxes are noise, which makes much of a last bit.
+    ours, theirs = load(path, settings=settings), load(path, settings=settings, backend=backend)
+    boxes(ours, 1)
+    for index, row in enumerate(expected, start=1):
+        theirs.state = ours.state
+        found = theirs.update(picture(index))
+        assert_allclose([(*each.box, each.score) for each in found.values()], row, atol=0.005)
+        ours.update(picture(index))
 
 
 @pytest.mark.usefixtures("cache")

@@ -55,6 +55,15 @@ def test_set_projection_is_exact(perturb, features, levels, width):
     assert torch.allclose(refinement(features), expected, atol=1e-5)
 
 
+def test_means_are_taken_off_before_the_projection(perturb, features):
+    refinement = perturb(Refinement(CHANNELS, 8, 4))
+    chosen, mean = projections((3, 4)), torch.randn(CHANNELS[4])
+    refinement.set_projection(chosen, {4: mean})
+    expected = torch.einsum("dc,bchw->bdhw", chosen[3], features[3])
+    expected += torch.einsum("dc,bchw->bdhw", chosen[4], features[4] - mean[:, None, None])
+    assert torch.allclose(refinement(features), expected, atol=1e-5)
+
+
 def test_a_level_without_projection_cannot_spoil_the_others(features):
     refinement = Refinement(CHANNELS, 8, 4)
     refinement.set_projection(projections((4,)))

@@ -17,7 +17,7 @@ from rartrack.tracking.localize import (
     boxed,
     exponents_searched,
     limited,
-    look_again,
+    look_around,
     moved,
     scale_exponents,
 )
@@ -66,15 +66,13 @@ def test_targets_without_windows_are_passed_over() -> None:
     assert best_of(candidates, np.array([0.5, 0.1, 0.2])).tolist() == [0, 2]
 
 
-def test_a_second_look_is_where_the_target_seems_to_be_and_one_target_around() -> None:
-    last, found = np.array([[0.0, 0.0], [50.0, 40.0]]), np.array([[0.0, 0.0], [58.0, 41.0]])
-    size = np.array([[1.0, 1.0], [20.0, 10.0]])
-    again = look_again([1], last, found, size, 3 * size)
-    assert set(again.target) == {1}
-    assert_allclose(again.centre[0], [58, 41])
-    around = {(50.0 + x, 40.0 + y) for x in (-20, 0, 20) for y in (-10, 0, 10)} - {(50.0, 40.0)}
-    assert {tuple(centre) for centre in np.round(again.centre[1:], 9)} == around
-    assert_allclose(again.size, np.tile(size[1], (9, 1)))
+def test_a_last_look_is_one_target_around() -> None:
+    size = np.array([[20.0, 10.0], [2.0, 4.0]])
+    around = look_around([1, 3], np.array([[50.0, 40.0], [7.0, 9.0]]), size, 3 * size)
+    assert around.target.tolist() == [1] * 8 + [3] * 8
+    expected = {(50.0 + x, 40.0 + y) for x in (-20, 0, 20) for y in (-10, 0, 10)} - {(50.0, 40.0)}
+    assert {tuple(centre) for centre in np.round(around.centre[:8], 9)} == expected
+    assert_allclose(around.size, np.repeat(size, 8, axis=0))
 
 
 def test_an_image_displacement_survives_crop_and_cells() -> None:
@@ -129,3 +127,4 @@ def test_a_second_look_counts_where_it_ranks_higher() -> None:
     assert_allclose(found.centre, [[7, 7], [0, 0], [0, 0]])
     assert_allclose(found.size, [[9, 9], [1, 1], [1, 1]])
     assert_allclose(first.peak, [0.1, 0.8, 0.2])
+    assert_allclose(first.improved([0, 2], second, least=0.6).peak, first.peak)

@@ -69,8 +69,8 @@ class Refinement(nn.Module):
         return cast(Tensor, self.output(running))
 
     @torch.no_grad()
-    def set_projection(self, level_weights: Mapping[int, Tensor]) -> None:
-        """Make the refinement compute exactly sum_l W_l a_l, and nothing else, until it is trained further.
+    def set_projection(self, level_weights: Mapping[int, Tensor], means: Mapping[int, Tensor] | None = None) -> None:
+        """Make the refinement compute exactly sum_l W_l (a_l - m_l), and nothing else, until it is trained further.
 
         The first D channels of the running sum carry the projections; the others keep the laterals' initial weights
         for the levels that are named, and wait, unread, for training. A level not named gets zero throughout, from
@@ -78,6 +78,7 @@ class Refinement(nn.Module):
 
         Args:
             level_weights: level -> W_l (D, C_l).
+            means: level -> m_l (C_l,); 0 where nothing is said.
 
         Raises:
             ValueError: F < D, a level that is not tapped, or a weight of another shape.
@@ -102,3 +103,5 @@ class Refinement(nn.Module):
         self.output.weight.zero_()
         self.output.weight[:, :out, 0, 0] = torch.eye(out)
         cast(Tensor, self.output.bias).zero_()
+        for level, mean in (means or {}).items():
+            cast(Tensor, self.output.bias).sub_(level_weights[level] @ mean)

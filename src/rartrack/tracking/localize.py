@@ -14,8 +14,8 @@ from rartrack.config import TrackingConfig
 STRIDE = 8
 """Pixels of a crop between neighbouring cells (paper, Table 1)."""
 
-_AGAIN = np.array([(x, y) for y in (-1, 0, 1) for x in (-1, 0, 1) if x or y]) / 3
-"""Where a second look is taken, in windows from the last place: a third, which is one target with the usual padding."""
+_AROUND = np.array([(x, y) for y in (-1, 0, 1) for x in (-1, 0, 1) if x or y]) / 3
+"""Where a last look is taken, in windows from the last place: a third, which is one target with the usual padding."""
 
 _LARGEST_CHANGE = 1.0
 """Largest step in target sizes, and in logarithms of a side, that the box head is believed to see in one frame."""
@@ -67,9 +67,15 @@ class Found:
     centre: Boxes
     size: Boxes
 
-    def improved(self, targets: Sequence[int], other: Found) -> Found:
-        """This, with what ``other`` found of some of the targets in its place where it ranks higher."""
-        better = np.flatnonzero(other.rank > self.rank[list(targets)])
+    def improved(self, targets: Sequence[int], other: Found, least: float = -np.inf) -> Found:
+        """This, with what ``other`` found of some of the targets in its place where it ranks higher.
+
+        Args:
+            targets: those of ``other``, in order.
+            other: of as many targets.
+            least: height that a peak of ``other`` must have.
+        """
+        better = np.flatnonzero((other.rank > self.rank[list(targets)]) & (other.peak >= least))
         changed = np.asarray(targets)[better]
         result = Found(self.peak.copy(), self.rank.copy(), self.centre.copy(), self.size.copy())
         result.peak[changed], result.rank[changed] = other.peak[better], other.rank[better]
@@ -103,22 +109,24 @@ def at_scales(
     return Candidates(np.full(len(exponents), target), centres, factor[:, None] * size, weight)
 
 
-def look_again(targets: Sequence[int], last: Boxes, found: Boxes, size: Boxes, window: Boxes) -> Candidates:
-    """Windows for a second look at targets hardly seen: one where each seems to be, eight around its last place.
+def one_each(targets: Sequence[int], centre: Boxes, size: Boxes) -> Candidates:
+    """One window for each of M targets at (M, 2) places, of (M, 2) width and height."""
+    return Candidates(np.asarray(targets), centre, size, np.ones(len(targets)))
 
-    What lies far off the middle of a window is faded by the window on the features; seen in full its peak says whether
-    it is the target.
+
+def look_around(targets: Sequence[int], centre: Boxes, size: Boxes, window: Boxes) -> Candidates:
+    """Eight windows around the last place of each of M targets.
 
     Args:
-        targets: their positions.
-        last: (N, 2) x, y of every target's last place in pixels.
-        found: (N, 2) where each one's response was highest.
-        size: (N, 2) width and height.
-        window: (N, 2) of the search window.
+        targets: M indices.
+        centre: (M, 2) x, y of their last places in pixels.
+        size: (M, 2) width and height.
+        window: (M, 2) of the search window.
     """
-    places = [np.concatenate([found[target][None], last[target] + _AGAIN * window[target]]) for target in targets]
-    owner = np.repeat(targets, 1 + len(_AGAIN))
-    return Candidates(owner, np.concatenate(places), size[owner], np.ones(len(owner)))
+    count = len(_AROUND)
+    places = centre[:, None] + _AROUND * window[:, None]
+    owner = np.repeat(targets, count)
+    return Candidates(owner, places.reshape(-1, 2), np.repeat(size, count, axis=0), np.ones(len(owner)))
 
 
 def best_of(candidates: Candidates, peaks: NDArray[np.float64]) -> NDArray[np.int_]:

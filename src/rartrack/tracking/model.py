@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import logsigmoid
 
 from rartrack.boxes import Boxes
 from rartrack.config import ModelConfig
@@ -24,6 +23,9 @@ from rartrack.network.memory import Memory
 from rartrack.network.rar import RAR
 from rartrack.tracking.crops import AROUND, Image, cut, window_size
 from rartrack.tracking.localize import STRIDE
+
+_UNLIKELY = 0.05
+"""What the box head's probability of 0 counts as: where it sees the target nowhere, differences say nothing."""
 
 
 class Pass(Protocol):
@@ -169,7 +171,7 @@ class Model:
             if power := self.config.tracking.classification:
                 # Its middle is no motion, which in a response comes first.
                 odds = torch.roll(maps[:, 4], (-(self.cells // 2),) * 2, (1, 2))
-                likely = (power * logsigmoid(odds)).exp().to(response)
+                likely = (_UNLIKELY + (1 - _UNLIKELY) * odds.sigmoid()).pow(power).to(response)
         weighted = response * likely if self.prior is None else response * self.prior * likely
         # The one place in a frame where the host waits for the device.
         weighted, likely = torch.stack([weighted, likely]).double().cpu()

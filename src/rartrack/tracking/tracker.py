@@ -26,8 +26,9 @@ from rartrack.tracking.localize import (
     boxed,
     exponents_searched,
     limited,
-    look_again,
+    look_around,
     moved,
+    one_each,
 )
 from rartrack.tracking.model import Model, Pass
 from rartrack.tracking.scale import SETTINGS, scale_samples
@@ -169,15 +170,7 @@ class Tracker:
             template, search = model.passes(state.waiting.crops, crops)
             state = learned(model, state, template)
         found = self._best(search, candidates, state)
-        poor = [
-            target
-            for target, status in enumerate(state.status)
-            if status is not Status.LOST and score_of(found.peak[target]) < tracking.look_again_below
-        ]
-        if poor:
-            again = look_again(poor, state.centre, found.centre, state.size, model.windows(state.size))
-            (search,) = model.passes(model.search_crops(frame, again.centre, again.size))
-            found = found.improved(poor, self._best(search, again, state))
+        found = self._looked_again(frame, found, state)
         size = (1 - tracking.scale_rate) * state.size + tracking.scale_rate * found.size
         centre, size = limited(found.centre, size, state.first_size, frame_size, tracking)
         scores = [score_of(peak) for peak in found.peak]
@@ -185,7 +178,9 @@ class Tracker:
             next_status(status, int(unseen), score, tracking)
             for status, unseen, score in zip(state.status, state.unseen, scores, strict=True)
         ]
-        seen = np.array([status is not Status.LOST for status, _ in judged])[:, None]
+        # What is not seen has no new place: where a response without a target is highest says nothing.
+        seen = np.array([status is not Status.LOST for status, _ in judged]) & (found.peak >= tracking.lost_below)
+        seen = seen[:, None]
         after = replace(
             state,
             frame=state.frame + 1,
@@ -196,6 +191,29 @@ class Tracker:
             hint=centre,
         )
         return after, scores
+
+    def _looked_again(self, frame: Image, found: Found, state: TrackerState) -> Found:
+        """After second looks at targets whose scores are poor.
+
+        What lies far off the middle of a window is faded by the window on the features: first each is seen in full
+        where it seems to be. Only where that is poor too it is sought around its last place, and what is found there
+        must be seen well enough to be learned from.
+        """
+        model, tracking = self.model, self.config.tracking
+
+        def poor(targets: Sequence[int]) -> list[int]:
+            return [target for target in targets if score_of(found.peak[target]) < tracking.look_again_below]
+
+        if again := poor([target for target, status in enumerate(state.status) if status is not Status.LOST]):
+            there = one_each(again, found.centre[again], state.size[again])
+            (search,) = model.passes(model.search_crops(frame, there.centre, there.size))
+            found = found.improved(again, self._best(search, there, state))
+        if again := poor(again):
+            size = state.size[again]
+            around = look_around(again, state.centre[again], size, model.windows(size))
+            (search,) = model.passes(model.search_crops(frame, around.centre, around.size))
+            found = found.improved(again, self._best(search, around, state), tracking.uncertain_below)
+        return found
 
     def _best(self, search: Pass, candidates: Candidates, state: TrackerState) -> Found:
         """Of each target that is sought, in order: its highest peak, and the place and the size found there."""

@@ -4,7 +4,9 @@ The network before training is a linear projection of the backbone's levels (``R
 components keep what varies most; what the filter needs is what tells a target from its surroundings and survives to a
 later frame. So the projection is chosen by the filter itself: Eq. 8's loss on clips, through the closed form, by AdamW.
 The backbone's features are computed once a clip, and kept in the leading principal components of each level, which
-makes the search cheap; the components then fold into the projection, so nothing of this remains in the network.
+makes the search cheap; the components then fold into the projection, so nothing of this remains in the network but the
+mean of the projected features, which is taken off them: faded by the window, a constant is a bump in the middle of
+every crop.
 
     python -m rartrack.training.projection CONFIG.yaml --output FILE.safetensors.xz
 """
@@ -17,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -27,6 +29,7 @@ from rartrack.config import load_yaml
 from rartrack.errors import InputError
 from rartrack.filter.context import respond, solve_training
 from rartrack.filter.fourier import gaussian_label
+from rartrack.network.attention import LevelAttention
 from rartrack.network.inference import prepare_for_inference
 from rartrack.network.rar import RAR
 from rartrack.network.weights import load_backbone_weights
@@ -57,7 +60,7 @@ class Cached:
 
 def fit(
     config: TrainingConfig, network: RAR, clips: int, epochs: int, rate: float
-) -> tuple[dict[int, Tensor], dict[str, Any]]:
+) -> tuple[dict[int, Tensor], dict[int, Tensor], dict[str, Any]]:
     """Choose level -> W_l (D, C_l) for ``Refinement.set_projection``.
 
     Args:
@@ -68,17 +71,17 @@ def fit(
         rate: AdamW's largest learning rate; it rises over a tenth of the steps and falls as a cosine.
 
     Returns:
-        The projection, and what was measured: mean losses before (principal components) and after, on training and on
-        held-out clips.
+        The projection; level -> mean features (C_l,); and what was measured: mean losses before (principal components)
+        and after, on training and on held-out clips.
     """
     torch.manual_seed(config.seed)
     runner, levels = prepare_for_inference(network), network.backbone.levels
     train, held_out = ClipDataset(config), ClipDataset(config, "validation")
     train.prepare()
     held_out.prepare()
-    bases = principal_components(runner, train, levels)
-    data = remember(runner, train, bases, clips)
-    check = remember(runner, held_out, bases, clips // 4)
+    bases, means = principal_components(runner, train, levels)
+    data = remember(runner, train, bases, means, clips)
+    check = remember(runner, held_out, bases, means, clips // 4)
     start = _start([bases[level].shape[1] for level in levels], data, config.model.network.feature_channels)
     measured = {"before": [_mean_loss(config, start, part) for part in (data, check)]}
     weight = start.clone().requires_grad_()
@@ -100,19 +103,23 @@ def fit(
         level: weight.detach()[:, low:high] @ bases[level].T
         for level, (low, high) in zip(levels, pairwise(edges), strict=True)
     }
-    return projection, measured
+    return projection, means, measured
 
 
 @torch.inference_mode()
-def principal_components(runner: RAR, clips: ClipDataset, levels: tuple[int, ...]) -> dict[int, Tensor]:
-    """Level -> (C_l, P) orthonormal columns, the leading principal components of exemplars' features.
+def principal_components(
+    runner: RAR, clips: ClipDataset, levels: tuple[int, ...]
+) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
+    """Level -> (C_l, P) orthogonal columns, principal components of exemplars' features, and level -> means (C_l,).
 
     Each level's components are divided by the level's own size, so that no level outweighs another at the start.
     """
     sums: dict[int, Tensor] = {}
+    means: dict[int, Tensor] = {}
     for index in range(_BASIS_CLIPS):
         for level, tap in runner.taps(Batch.stack([clips[index]]).crops[0, :1]).items():
             flat = tap.permute(0, 2, 3, 1).reshape(-1, tap.shape[1]).double()
+            means[level] = means.get(level, 0) + flat.mean(0).float() / _BASIS_CLIPS
             flat = flat - flat.mean(0)
             sums[level] = sums.get(level, 0) + flat.T @ flat / (len(flat) * _BASIS_CLIPS)
     bases = {}
@@ -120,17 +127,22 @@ def principal_components(runner: RAR, clips: ClipDataset, levels: tuple[int, ...
         values, vectors = torch.linalg.eigh(sums[level])
         kept = vectors.flip(1)[:, : KEPT[level]]
         bases[level] = (kept / values.sum().sqrt()).float()
-    return bases
+    return bases, means
 
 
 @torch.inference_mode()
-def remember(runner: RAR, clips: ClipDataset, bases: Mapping[int, Tensor], count: int) -> Cached:
-    """Features of the first ``count`` clips."""
+def remember(
+    runner: RAR, clips: ClipDataset, bases: Mapping[int, Tensor], means: Mapping[int, Tensor], count: int
+) -> Cached:
+    """Features of the first ``count`` clips, less their means."""
     features, labels = [], []
     for index in range(count):
         batch = Batch.stack([clips[index]])
         taps = runner.taps(batch.crops[0])
-        kept = [torch.einsum("bchw,cp->bphw", taps[level], basis) for level, basis in bases.items()]
+        kept = [
+            torch.einsum("bchw,cp->bphw", taps[level] - means[level][:, None, None], basis)
+            for level, basis in bases.items()
+        ]
         features.append(torch.cat(kept, dim=1).half())
         labels.append(batch.label[0])
         if index % 50 == 49:
@@ -186,8 +198,9 @@ def main(arguments: list[str] | None = None) -> None:
     levels = tuple(options.levels)
     tapped = RAR(replace(config.model.network, levels=levels))  # computes no deeper stage than it needs
     load_backbone_weights(tapped.backbone, weights)
-    projection, measured = fit(config, tapped, options.clips, options.epochs, options.rate)
-    network.refinement.set_projection(projection)
+    projection, means, measured = fit(config, tapped, options.clips, options.epochs, options.rate)
+    gains = {level: cast(LevelAttention, network.attention[str(level)]).neutral_gain() for level in levels}
+    network.refinement.set_projection(projection, {level: (gains[level] or 1) * mean for level, mean in means.items()})
     about = {
         "trained": "projection only",
         "backbone": weights.name,
