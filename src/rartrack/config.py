@@ -119,13 +119,13 @@ class TrackingConfig:
     displacement_window: float = 0.0
     """Weight of a cosine window over displacements (CFNet: 0.2625; the window on the features makes it superfluous)."""
     look_again_below: float = 0.0
-    """Score under which a second look is taken in the same frame, around the last place and where the target seems to
-    be: for targets that move by about their size from frame to frame. 0 never does."""
+    """Score under which a second look is taken in the same frame, where the target seems to be, and where that sees no
+    more, around its last place: for targets that move by about their size from frame to frame. 0 never does."""
     uncertain_below: float = 0.2
     """Score under which nothing is learned from a frame; this and the next were chosen on the held-out videos: 98 % of
     the frames with overlap above 0.6 score higher (of models before the present ones)."""
     lost_below: float = 0.1
-    """Score under which a frame counts as not seeing the target."""
+    """Score under which a frame counts as not seeing the target; the box stays where it was."""
     lost_after: int = 10
     """Frames in a row that do not see the target until it counts as lost."""
     found_above: float = 0.4
