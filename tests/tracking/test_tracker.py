@@ -72,6 +72,32 @@ def test_a_second_look_of_one_target_leaves_the_others_alone(small_tracker: Make
     assert_allclose(found["stays"].box, expected.box, atol=1e-3)
 
 
+def test_a_last_look_is_only_taken_where_a_second_sees_no_more(small_tracker: Make, scene, monkeypatch) -> None:
+    def windows(below: float) -> list[int]:
+        tracker = small_tracker(scales=1, look_again_below=below, update_interval=9)
+        tracker.init(scene.frame(0), scene.box(0))
+        counts, cut = [], tracker.model.search_crops
+        monkeypatch.setattr(tracker.model, "search_crops", lambda *a: counts.append(len(a[1])) or cut(*a))
+        scores.append(tracker.update(scene.frame(jump)).score)
+        return counts
+
+    jump, scores = 5, []  # far enough to be faded by the window, and still in it
+    assert windows(0.0) == [1]
+    assert windows(1.0) == [1, 1, 8]
+    assert windows((scores[0] + scores[1]) / 2) == [1, 1]
+    assert scores[0] < scores[2] <= scores[1]
+
+
+def test_what_is_not_seen_stays_where_it_was(small_tracker: Make, scene) -> None:
+    for below, moves in ((0.0, True), (1.0, False)):
+        tracker = small_tracker(scales=1, lost_below=below)
+        tracker.init(scene.frame(0), scene.box(0))
+        result = tracker.update(scene.frame(3))
+        assert result.score < 1
+        assert (abs(result.box.x - scene.box(0)[0]) > 1) is moves
+        assert tracker.state.unseen == (not moves)
+
+
 def test_the_first_frame_finds_the_given_box_again(small_tracker: Make, scene) -> None:
     tracker = small_tracker(scales=1)
     tracker.init(scene.frame(0), scene.box(0))
