@@ -13,7 +13,8 @@ import torch
 
 from rartrack import __version__
 from rartrack.backends import BACKENDS, backend_version
-from rartrack.evaluation.trackers import Tracker, parse_settings, parse_tracker
+from rartrack.config import parse_settings
+from rartrack.evaluation.trackers import Tracker, parse_tracker
 from rartrack.tracking.threads import usual_threads
 
 PACKAGES = ("numpy", "av", "onnxruntime", "openvino")

@@ -27,10 +27,9 @@ import yaml
 
 from rartrack import checkpoints
 from rartrack.cli import main as rartrack
-from rartrack.config import load_yaml, override, read_yaml
+from rartrack.config import load_yaml, override, parse_settings, read_yaml
 from rartrack.datasets import load_dataset
 from rartrack.evaluation.statistics import bootstrap, compare
-from rartrack.evaluation.trackers import parse_settings
 from rartrack.training.config import TrainingConfig
 from rartrack.training.split import HELD_OUT, matches
 

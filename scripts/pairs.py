@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from speed_table import held_out
 
 from rartrack.boxes import centre_size, from_centre_size, iou
+from rartrack.config import parse_settings
 from rartrack.datasets.sequence import Sequence as Video
 from rartrack.errors import InputError
-from rartrack.evaluation.trackers import parse_settings
 from rartrack.network.box import read_boxes
 from rartrack.tracking.load import load
 from rartrack.tracking.localize import STRIDE, boxed, moved

@@ -13,8 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rartrack import checkpoints
-from rartrack.config import override
-from rartrack.evaluation.trackers import parse_settings
+from rartrack.config import override, parse_settings
 
 MODELS = Path(__file__).resolve().parents[1] / "src" / "rartrack" / "models"
 

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from speed_table import followed, held_out
 
+from rartrack.config import parse_settings
 from rartrack.errors import InputError
-from rartrack.evaluation.trackers import parse_settings
 from rartrack.tracking.load import load
 from rartrack.tracking.threads import use_threads
 

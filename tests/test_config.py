@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 import yaml
 
-from rartrack.config import FilterConfig, ModelConfig, NetworkConfig, TrackingConfig, from_dict, load_yaml, to_dict
+from rartrack.config import (
+    FilterConfig,
+    ModelConfig,
+    NetworkConfig,
+    TrackingConfig,
+    from_dict,
+    load_yaml,
+    parse_settings,
+    to_dict,
+)
 from rartrack.errors import InputError
 
 
@@ -110,3 +119,16 @@ def test_a_missing_file_a_folder_and_a_binary_file(tmp_path: Path) -> None:
 def test_an_override_below_a_value_is_refused(tmp_path: Path, override: str) -> None:
     with pytest.raises(InputError, match=r"network\."):
         load_yaml(ModelConfig, save(tmp_path, "network: {backbone: vggm, levels: [5]}"), {override: 1})
+
+
+def test_settings_are_yaml_by_dotted_name() -> None:
+    found = parse_settings(["a.b=1", "c=[x, 2]", "d=null", "e=1.5", "f=a=b", "network.dilate=false"])
+    assert found == {"a.b": 1, "c": ["x", 2], "d": None, "e": 1.5, "f": "a=b", "network.dilate": False}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"), [("steps", "expected KEY=VALUE"), ("=3", "expected KEY=VALUE"), ("a=[", "not YAML")]
+)
+def test_a_setting_without_key_or_value_is_refused(text: str, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        parse_settings([text])

@@ -209,6 +209,26 @@ def override(config: T, changes: Mapping[str, Any], where: str = "config") -> T:
     return from_dict(type(config), _changed(to_dict(config), changes), where)
 
 
+def parse_settings(texts: list[str]) -> dict[str, Any]:
+    """Read ``KEY=VALUE`` settings: ``["a.b=1", "c=[x, y]"]`` to ``{"a.b": 1, "c": ["x", "y"]}``; values are YAML.
+
+    Raises:
+        InputError: one has no ``=``, or its value is not YAML.
+    """
+    import yaml
+
+    settings = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip():
+            raise InputError(f"setting {text!r}: expected KEY=VALUE, for example filter.form=shared")
+        try:
+            settings[key.strip()] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise InputError(f"setting {text!r}: not YAML: {' '.join(str(error).split())}") from None
+    return settings
+
+
 def load_yaml(cls: type[T], path: str | Path, overrides: Mapping[str, Any] | None = None) -> T:
     """Read a config dataclass from a YAML file, then apply dotted overrides such as ``{"network.dilate": False}``.
 

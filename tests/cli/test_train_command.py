@@ -7,25 +7,8 @@ from pathlib import Path
 import pytest
 
 from rartrack.cli import main
-from rartrack.cli.train import parse_changes
 from rartrack.errors import InputError
 from rartrack.training.log import Curves
-
-
-def test_changes_are_yaml_by_dotted_name() -> None:
-    assert parse_changes(["a.b=1", "c=[x, 2]", "d=null", "e=1.5", "f=a=b"]) == {
-        "a.b": 1,
-        "c": ["x", 2],
-        "d": None,
-        "e": 1.5,
-        "f": "a=b",
-    }
-
-
-@pytest.mark.parametrize("change", ["steps", "=3"])
-def test_a_change_without_key_or_value_is_refused(change: str) -> None:
-    with pytest.raises(InputError, match="expected KEY=VALUE"):
-        parse_changes([change])
 
 
 def test_a_misspelt_setting_ends_with_status_2_and_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

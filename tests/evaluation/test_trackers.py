@@ -15,7 +15,7 @@ from rartrack.config import PRESETS
 from rartrack.datasets import load_dataset
 from rartrack.errors import InputError
 from rartrack.evaluation.opencv import OpenCVTracker, RunningOpenCV
-from rartrack.evaluation.trackers import CallableTracker, RarTracker, TraxTracker, parse_settings, parse_tracker
+from rartrack.evaluation.trackers import CallableTracker, RarTracker, TraxTracker, parse_tracker
 
 
 class TestParse:
@@ -69,12 +69,6 @@ class TestParse:
             spec = parse_tracker(text, settings={"filter.form": "shared"})
             assert pickle.loads(pickle.dumps(spec)) == spec
             assert hash(spec) == hash(parse_tracker(text, settings={"filter.form": "shared"}))
-
-    def test_settings_are_yaml(self):
-        found = parse_settings(["filter.form=shared", "tracking.scales=5", "network.dilate=false"])
-        assert found == {"filter.form": "shared", "tracking.scales": 5, "network.dilate": False}
-        with pytest.raises(InputError, match="expected KEY=VALUE"):
-            parse_settings(["filter.form"])
 
 
 class TestCallable:

@@ -42,13 +42,12 @@ def run(options: argparse.Namespace) -> int:
 
 def _preview(options: argparse.Namespace) -> int:
     """Torch is loaded for this action alone."""
-    from rartrack.cli.train import parse_changes
-    from rartrack.config import load_yaml
+    from rartrack.config import load_yaml, parse_settings
     from rartrack.training.config import TrainingConfig
     from rartrack.training.dataset import ClipDataset
     from rartrack.training.preview import write_preview
 
-    config = load_yaml(TrainingConfig, options.config, parse_changes(options.changes))
+    config = load_yaml(TrainingConfig, options.config, parse_settings(options.changes))
     dataset = ClipDataset(config, "validation" if options.validation else "train")
     clips = [dataset[index] for index in range(options.first, options.first + options.clips)]
     write_preview(Path(options.output), clips, config)

@@ -8,12 +8,13 @@ from pathlib import Path
 from rartrack.backends import BACKENDS
 from rartrack.cli.numbers import positive
 from rartrack.cli.progress import Progress
+from rartrack.config import parse_settings
 from rartrack.datasets import Dataset, Sequence, load_dataset
 from rartrack.errors import InputError
 from rartrack.evaluation.executors import PROCESSES
 from rartrack.evaluation.protocols import PROTOCOLS, VOT
 from rartrack.evaluation.run import TIME_LIMIT, Settings, Summary, evaluate
-from rartrack.evaluation.trackers import parse_settings, parse_tracker
+from rartrack.evaluation.trackers import parse_tracker
 
 FAILED = 1
 """Exit status when every run that could be made was made and some failed."""

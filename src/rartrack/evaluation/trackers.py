@@ -216,26 +216,6 @@ def parse_tracker(
     return RarTracker(name or own_name, model, device, tuple(sorted(changes.items())), backend)
 
 
-def parse_settings(texts: list[str]) -> dict[str, Any]:
-    """Read ``KEY=VALUE`` settings; a value is YAML (``filter.form=shared``, ``tracking.scales=5``).
-
-    Raises:
-        InputError: one has no ``=`` or its value is not YAML.
-    """
-    import yaml
-
-    settings = {}
-    for text in texts:
-        key, sign, value = text.partition("=")
-        if not sign or not key.strip():
-            raise InputError(f"setting {text!r}: expected KEY=VALUE, for example filter.form=shared")
-        try:
-            settings[key.strip()] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise InputError(f"setting {text!r}: not YAML: {' '.join(str(error).split())}") from None
-    return settings
-
-
 def _folder_name(text: str) -> str:
     return re.sub(r"[^\w.+-]+", "-", text).strip("-.") or "tracker"
 

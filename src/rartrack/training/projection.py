@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from rartrack import checkpoints
-from rartrack.config import load_yaml
+from rartrack.config import load_yaml, parse_settings
 from rartrack.errors import InputError
 from rartrack.filter.context import respond, solve_training
 from rartrack.filter.fourier import gaussian_label
@@ -182,20 +182,21 @@ def main(arguments: list[str] | None = None) -> None:
     """Fit, and write a checkpoint of the untrained network."""
     parser = argparse.ArgumentParser(description="Fit the starting projection of an untrained network.")
     parser.add_argument("config", type=Path, help="a training configuration; it names the backbone's weights")
+    parser.add_argument("changes", metavar="KEY=VALUE", nargs="*", help="settings changed")
     parser.add_argument("--output", type=Path, required=True, help="the checkpoint to write")
-    parser.add_argument("--levels", type=int, nargs="+", default=[3, 4], help="levels projected; others stay silent")
+    parser.add_argument("--levels", type=int, nargs="+", help="levels projected, all by default; others stay silent")
     parser.add_argument("--clips", type=int, default=400)
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--rate", type=float, default=3e-3)
     options = parser.parse_args(arguments)
-    config = load_yaml(TrainingConfig, options.config)
+    config = load_yaml(TrainingConfig, options.config, parse_settings(options.changes))
     if config.backbone is None:
         raise InputError(f"{options.config}: 'backbone' names no weights")
     weights = find(config.backbone)
     torch.manual_seed(config.seed)
     network = RAR(config.model.network)
     load_backbone_weights(network.backbone, weights)
-    levels = tuple(options.levels)
+    levels = tuple(options.levels or config.model.network.levels)
     tapped = RAR(replace(config.model.network, levels=levels))  # computes no deeper stage than it needs
     load_backbone_weights(tapped.backbone, weights)
     projection, means, measured = fit(config, tapped, options.clips, options.epochs, options.rate)
