@@ -81,6 +81,7 @@ def main() -> None:
     parser.add_argument("--only", metavar="A,B", help=f"of {', '.join(SETTINGS)}")
     parser.add_argument("--setting", action="append", default=[], metavar="NAME=KEY=VALUE,...", help="one more")
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--title", help="of the plot (default: the model's name)")
     options = parser.parse_args()
     try:
         use_threads(options.threads)
@@ -88,7 +89,8 @@ def main() -> None:
         rows = measured(videos, trackers, options.first)
         options.output.mkdir(parents=True, exist_ok=True)
         write(rows, options.output)
-        drawn = accuracy_against_time(rows, f"{Path(options.model).stem}, {len(videos)} held-out videos")
+        title = options.title or f"{Path(options.model).stem}, {len(videos)} held-out videos"
+        drawn = accuracy_against_time(rows, title)
         save(drawn, options.output, "speed")
     except InputError as error:
         sys.exit(str(error))
@@ -200,7 +202,8 @@ def accuracy_against_time(rows: Sequence[Mapping[str, Any]], title: str) -> Any:
         axis.plot(row["ms"], row["overlap"], "o", color=colour, markersize=7, zorder=2)
         place = (row["ms"], row["overlap"])
         crowded = any((np.abs(np.subtract(place, other)) < near).all() for other in named)
-        offset = (6, -9) if crowded else (6, 3)
+        below = (row in front) != crowded  # the line through it rises
+        offset = (6, -9) if below else (6, 3)
         axis.annotate(row["setting"], place, offset, textcoords="offset points", fontsize=7.5, color=INK)
         named.append(place)
     axis.margins(x=0.15, y=0.12)
