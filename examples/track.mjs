@@ -60,12 +60,13 @@ class Tracker {
       // Hardly seen: look where it seems to be, where the window does not fade it.
       const other = await this.look(frame, [found.centre]);
       if (other.rank > found.rank) found = other;
-    }
-    if (clamp(found.value, 0, 1) < t.look_again_below) {
-      // Still hardly: look around its last place; what is found there must be seen well enough to be learned from.
-      const window = this.windows(this.size);
-      const other = await this.look(frame, NEARBY.map((offset) => this.centre.map((at, k) => at + offset[k] * window[k])));
-      if (other.rank > found.rank && other.value >= t.uncertain_below) found = other;
+      if (found.value < t.uncertain_below) {
+        // Not enough to learn from: look around its last place for what is.
+        const window = this.windows(this.size);
+        const places = NEARBY.map((offset) => this.centre.map((at, k) => at + offset[k] * window[k]));
+        const around = await this.look(frame, places);
+        if (around.rank > found.rank && around.value >= t.uncertain_below) found = around;
+      }
     }
     if (found.value >= t.lost_below) { // else it is not seen, and stays where it was
       this.centre = found.centre.map((at, k) => clamp(at, 0, [frame.width, frame.height][k]));

@@ -62,23 +62,22 @@ class Tracker:
     def update(self, frame):
         """Returns the box, and the score in [0, 1]."""
         self.frame += 1
-        again = self.tracking.get("look_again_below", 0)
+        enough = self.tracking["uncertain_below"]
         found = self.look(frame, self.centre[None])
-        if np.clip(found[3], 0, 1) < again:
+        if np.clip(found[3], 0, 1) < self.tracking.get("look_again_below", 0):
             # Hardly seen: look where it seems to be, where the window does not fade it.
             other = self.look(frame, found[1][None])
             found = other if other[0] > found[0] else found
-        if np.clip(found[3], 0, 1) < again:
-            # Still hardly: look around its last place; what is found there must be seen well enough to be learned from.
-            other = self.look(frame, self.centre + NEARBY * self.windows(self.size))
-            if other[0] > found[0] and other[3] >= self.tracking["uncertain_below"]:
-                found = other
+            if found[3] < enough:
+                # Not enough to learn from: look around its last place for what is.
+                other = self.look(frame, self.centre + NEARBY * self.windows(self.size))
+                found = other if other[0] > found[0] and other[3] >= enough else found
         if found[3] >= self.tracking["lost_below"]:  # else it is not seen, and stays where it was
             self.centre = np.clip(found[1], 0, frame.shape[1::-1])
             self.size = self.size + self.tracking["scale_rate"] * (found[2] - self.size)
         score = float(np.clip(found[3], 0, 1))
         # Of a frame that is not sure nothing is learned.
-        if self.frame % self.tracking["update_interval"] == 0 and score >= self.tracking["uncertain_below"]:
+        if self.frame % self.tracking["update_interval"] == 0 and score >= enough:
             rate = self.filter["learning_rate"]
             self.statistics = [
                 (1 - rate) * a + rate * b for a, b in zip(self.statistics, self.learn(frame), strict=True)

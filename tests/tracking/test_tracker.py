@@ -73,8 +73,8 @@ def test_a_second_look_of_one_target_leaves_the_others_alone(small_tracker: Make
 
 
 def test_a_last_look_is_only_taken_where_a_second_sees_no_more(small_tracker: Make, scene, monkeypatch) -> None:
-    def windows(below: float) -> list[int]:
-        tracker = small_tracker(scales=1, look_again_below=below, update_interval=9)
+    def windows(again: float, enough: float) -> list[int]:
+        tracker = small_tracker(scales=1, look_again_below=again, uncertain_below=enough, update_interval=9)
         tracker.init(scene.frame(0), scene.box(0))
         counts, cut = [], tracker.model.search_crops
         monkeypatch.setattr(tracker.model, "search_crops", lambda *a: counts.append(len(a[1])) or cut(*a))
@@ -82,10 +82,11 @@ def test_a_last_look_is_only_taken_where_a_second_sees_no_more(small_tracker: Ma
         return counts
 
     jump, scores = 5, []  # far enough to be faded by the window, and still in it
-    assert windows(0.0) == [1]
-    assert windows(1.0) == [1, 1, 8]
-    assert windows((scores[0] + scores[1]) / 2) == [1, 1]
-    assert scores[0] < scores[2] <= scores[1]
+    assert windows(0.0, 1.0) == [1]
+    assert windows(1.0, 0.0) == [1, 1]
+    assert scores[0] < scores[1]
+    assert windows(1.0, (scores[0] + scores[1]) / 2) == [1, 1]
+    assert windows(1.0, (scores[1] + 1) / 2) == [1, 1, 8]
 
 
 def test_what_is_not_seen_stays_where_it_was(small_tracker: Make, scene) -> None:

@@ -196,19 +196,20 @@ class Tracker:
         """After second looks at targets whose scores are poor.
 
         What lies far off the middle of a window is faded by the window on the features: first each is seen in full
-        where it seems to be. Only where that is poor too it is sought around its last place, and what is found there
-        must be seen well enough to be learned from.
+        where it seems to be. Only where that is not enough to learn from it is sought around its last place, and what
+        is found there must be enough.
         """
         model, tracking = self.model, self.config.tracking
 
-        def poor(targets: Sequence[int]) -> list[int]:
-            return [target for target in targets if score_of(found.peak[target]) < tracking.look_again_below]
+        def below(score: float, targets: Sequence[int]) -> list[int]:
+            return [target for target in targets if score_of(found.peak[target]) < score]
 
-        if again := poor([target for target, status in enumerate(state.status) if status is not Status.LOST]):
+        sought = [target for target, status in enumerate(state.status) if status is not Status.LOST]
+        if again := below(tracking.look_again_below, sought):
             there = one_each(again, found.centre[again], state.size[again])
             (search,) = model.passes(model.search_crops(frame, there.centre, there.size))
             found = found.improved(again, self._best(search, there, state))
-        if again := poor(again):
+        if again := below(tracking.uncertain_below, again):
             size = state.size[again]
             around = look_around(again, state.centre[again], size, model.windows(size))
             (search,) = model.passes(model.search_crops(frame, around.centre, around.size))
