@@ -202,7 +202,7 @@ def test_another_clips_target_is_nowhere(config: TrainingConfig) -> None:
     given, made = batch(config, 2), network(BOXED).eval()
     assert made.box is not None
     measure = BoxLoss(made, BOXED)
-    loss = float(measure(given.crops, given.label).mean())
+    loss = float(measure(given.crops, given.label).mean().detach())
     alone = sum(float(measure(given.crops[i : i + 1], given.label[i : i + 1])) for i in range(2)) / 2
     assert loss > alone
 
