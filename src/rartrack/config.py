@@ -106,7 +106,8 @@ class TrackingConfig:
     """How much of the way from the filter's peak to the box head's centre is gone."""
     classification: float = 0.0
     """Where the box head searches sizes, power of its probability that the target is in a place, by which the filter's
-    response there is multiplied when the peak is sought: 0 leaves it as it is. The score is the response's own."""
+    response there is multiplied when the peak is sought: 0 leaves it as it is. A probability of 0 counts as 0.05. The
+    score is the response's own."""
     shared_context: bool = False
     """Cut template and contexts out of one larger crop's features: cheaper; train the network that way too."""
     update_interval: int = 1
@@ -119,8 +120,8 @@ class TrackingConfig:
     displacement_window: float = 0.0
     """Weight of a cosine window over displacements (CFNet: 0.2625; the window on the features makes it superfluous)."""
     look_again_below: float = 0.0
-    """Score under which a second look is taken in the same frame, where the target seems to be, and where that sees no
-    more, around its last place: for targets that move by about their size from frame to frame. 0 never does."""
+    """Score under which a second look is taken in the same frame, where the target seems to be, and where that is
+    below ``uncertain_below``, around its last place: for targets that move by about their size. 0 never does."""
     uncertain_below: float = 0.2
     """Score under which nothing is learned from a frame; this and the next were chosen on the held-out videos: 98 % of
     the frames with overlap above 0.6 score higher (of models before the present ones)."""

@@ -203,7 +203,7 @@ def test_another_clips_target_is_nowhere(config: TrainingConfig) -> None:
     assert made.box is not None
     measure = BoxLoss(made, BOXED)
     loss = float(measure(given.crops, given.label).mean().detach())
-    alone = sum(float(measure(given.crops[i : i + 1], given.label[i : i + 1])) for i in range(2)) / 2
+    alone = sum(float(measure(given.crops[i : i + 1], given.label[i : i + 1]).detach()) for i in range(2)) / 2
     assert loss > alone
 
 
