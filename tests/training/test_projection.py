@@ -32,11 +32,14 @@ def written(config: TrainingConfig, tmp_path: Path) -> tuple[TrainingConfig, Pat
     return config, path
 
 
-@pytest.mark.parametrize("epochs", [0, 1])
-def test_projected_features_have_no_mean(written: tuple[TrainingConfig, Path], tmp_path: Path, epochs: int) -> None:
+@pytest.mark.parametrize(("epochs", "attention"), [(0, "true"), (1, "true"), (0, "false")])
+def test_projected_features_have_no_mean(
+    written: tuple[TrainingConfig, Path], tmp_path: Path, epochs: int, attention: str
+) -> None:
     config, path = written
     output = tmp_path / "start.safetensors"
-    main([str(path), "--clips", "8", "--epochs", str(epochs), "--output", str(output)])
+    words = [str(path), f"model.network.attention={attention}", "--clips", "8", "--epochs", str(epochs)]
+    main([*words, "--output", str(output)])
     found = checkpoints.load(output)
     network = RAR(found.config.network)
     network.load_state_dict(found.weights)

@@ -200,8 +200,9 @@ def main(arguments: list[str] | None = None) -> None:
     tapped = RAR(replace(config.model.network, levels=levels))  # computes no deeper stage than it needs
     load_backbone_weights(tapped.backbone, weights)
     projection, means, measured = fit(config, tapped, options.clips, options.epochs, options.rate)
-    gains = {level: cast(LevelAttention, network.attention[str(level)]).neutral_gain() for level in levels}
-    network.refinement.set_projection(projection, {level: (gains[level] or 1) * mean for level, mean in means.items()})
+    gains = {int(level): cast(LevelAttention, part).neutral_gain() for level, part in network.attention.items()}
+    attended = {level: cast(float, gains.get(level, 1.0)) * mean for level, mean in means.items()}
+    network.refinement.set_projection(projection, attended)
     about = {
         "trained": "projection only",
         "backbone": weights.name,
