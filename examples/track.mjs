@@ -90,12 +90,14 @@ class Tracker {
       // Where the box head thinks the target unlikely the response counts less; its middle is no motion.
       const likely = range(n * n).map((i) => {
         const x = ((i % n) + (n >> 1)) % n, y = (Math.floor(i / n) + (n >> 1)) % n;
-        const odds = after.boxes.data[((b * 5 + 4) * n + y) * n + x];
-        return (UNLIKELY + (1 - UNLIKELY) / (1 + Math.exp(-odds))) ** t.classification;
+        return 1 / (1 + Math.exp(-after.boxes.data[((b * 5 + 4) * n + y) * n + x]));
       });
-      const weighted = peak(dft(map(this.respond(one), n).map((height, i) => height * likely[i]), n), n);
+      const weight = likely.map((p) => (UNLIKELY + (1 - UNLIKELY) * p) ** t.classification);
+      const weighted = peak(dft(map(this.respond(one), n).map((height, i) => height * weight[i]), n), n);
       const { value: rank, shift } = weighted, [x, y] = shift.map((at) => (Math.round(at) + n) % n);
-      return { rank, shift, value: rank / likely[y * n + x] }; // the score is the response's own
+      // The score is the response's own, less where the box head doubts it.
+      const sure = Math.min(likely[y * n + x] / Math.max(t.doubted_below, 1e-9), 1);
+      return { rank: rank * sure, shift, value: (rank / weight[y * n + x]) * sure };
     });
     const ranks = peaks.map(({ rank }) => rank), best = ranks.indexOf(Math.max(...ranks));
     const { rank, value, shift } = peaks[best], window = this.windows(size);
@@ -120,8 +122,9 @@ class Tracker {
     const centres = offsets.map((offset) => this.centre.map((at, k) => at + offset[k] * this.size[k]));
     const { spectra, after, energy } = await this.spectra(frame, centres);
     for (const [name, value] of Object.entries(this.memory))
-      if (name !== "memory.template" || this.frame === 0) // the box head's is that of the given box
-        value.data = after[name.replace("memory", "next")].data.slice(0, value.data.length);
+      if (name !== "memory.template" || this.frame === 0) // what the box head saw of the given box stays
+        value.data = after[name === "memory.template" ? "next.recent" : name.replace("memory", "next")].data.slice(
+          0, value.data.length);
     const F = this.label[0].length, [P, Q] = this.label;
     const gram = complex(F * D * D), cross = complex(F * D);
     for (let f = 0; f < F; f++)

@@ -91,11 +91,15 @@ class Tracker:
         responses = np.fft.irfft2((self.solution * spectra).sum(1), s=(self.cells, self.cells))
         # Where the box head thinks the target unlikely responses count less; its middle is no motion, their first cell.
         likely = np.roll(1 / (1 + np.exp(-outputs["boxes"][:, 4])), [-(self.cells // 2)] * 2, (1, 2))
-        likely = (UNLIKELY + (1 - UNLIKELY) * likely) ** self.tracking["classification"]
-        ranks, shifts = zip(*map(peak, responses * likely), strict=True)
+        weight = (UNLIKELY + (1 - UNLIKELY) * likely) ** self.tracking["classification"]
+        ranks, shifts = map(np.array, zip(*map(peak, responses * weight), strict=True))
+        columns, rows = np.round(shifts).astype(int).T % self.cells
+        there = range(len(ranks)), rows, columns
+        # The score is the response's own, less where the box head doubts it.
+        sure = np.minimum(likely[there] / max(self.tracking["doubted_below"], 1e-9), 1)
+        ranks, heights = ranks * sure, ranks / weight[there] * sure
         best = int(np.argmax(ranks))
-        column, row = np.round(shifts[best]).astype(int) % self.cells
-        height = ranks[best] / likely[best, row, column]  # the score is the response's own
+        height = heights[best]
         centre = centres[best] + shifts[best] * STRIDE * self.windows(self.size) / self.side
         if height < self.tracking["uncertain_below"]:
             return ranks[best], centre, self.size, height
@@ -113,8 +117,10 @@ class Tracker:
         centres = self.centre + AROUND[:count] * self.size
         spectra, after = self.spectra(frame, centres)
         for name in self.memory:
-            if name != "memory.template" or self.frame == 0:  # the box head's is that of the given box
+            if name != "memory.template":
                 self.memory[name] = after[name.replace("memory", "next")][:1]
+            elif self.frame == 0:  # what the box head saw of the given box stays
+                self.memory[name] = after["next.recent"][:1]
         vectors = spectra.astype(complex).transpose(2, 3, 1, 0)  # rows, columns, D, crops
         weights = np.full(count, self.filter["context_weight"])
         weights[0] = 1

@@ -107,7 +107,10 @@ class TrackingConfig:
     classification: float = 0.0
     """Where the box head searches sizes, power of its probability that the target is in a place, by which the filter's
     response there is multiplied when the peak is sought: 0 leaves it as it is. A probability of 0 counts as 0.05. The
-    score is the response's own."""
+    score is not multiplied."""
+    doubted_below: float = 0.2
+    """Where the box head searches sizes, its probability below which it doubts what the filter found: the score falls
+    in proportion. Chosen on the held-out videos; 0 leaves the score to the filter."""
     shared_context: bool = False
     """Cut template and contexts out of one larger crop's features: cheaper; train the network that way too."""
     update_interval: int = 1

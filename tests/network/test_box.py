@@ -88,6 +88,23 @@ def test_the_network_makes_its_template_once(network: RAR) -> None:
     assert later.own is first.own
 
 
+def test_it_keeps_what_it_saw_last_too_and_the_more_likely_of_both_counts(network: RAR) -> None:
+    head = network.box
+    assert head is not None
+    given, later, search = crops(2), crops(2), crops(2)
+    _, first = network(given, network.initial_memory(2))
+    assert torch.equal(first.recent, first.template)  # type: ignore[arg-type]
+    _, memory = network(later, first)
+    taps = network.taps(search)
+    by_first, by_last = (head(taps, head.template(network.taps(each))) for each in (given, later))
+    *_, maps = network.look(search, memory)
+    assert maps is not None
+    torch.testing.assert_close(maps[:, :4], by_first[:, :4])
+    torch.testing.assert_close(maps[:, 4], torch.maximum(by_first[:, 4], by_last[:, 4]))
+    assert (by_first[:, 4] > by_last[:, 4]).any()
+    assert (by_first[:, 4] < by_last[:, 4]).any()
+
+
 def test_features_and_memory_are_the_same_with_and_without_a_head(network: RAR) -> None:
     plain = RAR(replace(network.config, box_channels=0)).eval()
     weights = {name: value for name, value in network.state_dict().items() if not name.startswith("box.")}

@@ -76,18 +76,23 @@ def test_an_empty_memory_allows_all_of_it():
 def test_what_the_box_head_saw_goes_along():
     template = torch.arange(4.0)[:, None, None, None].expand(4, 2, 7, 7).clone()
     own = template[:, :1].repeat(1, 4, 1, 1)[..., :1, :1]
-    whole = replace(memory(4), template=template, own=own)
+    whole = replace(memory(4), template=template, recent=-template, own=own)
     stacked = Memory.stack([whole[:1], whole[1:]])
     assert stacked.template is not None
     assert torch.equal(stacked.template, template)
     assert stacked.own is not None
     assert torch.equal(stacked.own, own)
+    assert stacked.recent is not None
+    assert torch.equal(stacked.recent, -template)
     repeated = whole[[2, 0]].repeat(2)
     assert repeated.template is not None
     assert repeated.template[:, 0, 0, 0].tolist() == [2, 2, 0, 0]
     assert torch.equal(Memory.from_tensors(whole.tensors()).template, template)
+    assert torch.equal(Memory.from_tensors(whole.tensors()).recent, -template)
     assert torch.equal(Memory.from_tensors(whole.tensors()).own, own)
-    mixed = whole.where(torch.tensor([True, False, True, True]), replace(whole, template=template + 10, own=own + 10))
+    other = replace(whole, template=template + 10, recent=template + 20, own=own + 10)
+    mixed = whole.where(torch.tensor([True, False, True, True]), other)
+    assert mixed.recent[:, 1, 2, 3].tolist() == [0, 21, -2, -3]
     assert mixed.template[:, 0, 0, 0].tolist() == mixed.own[:, 3, 0, 0].tolist() == [0, 11, 2, 3]
     assert memory(4).template is None
     assert Memory.stack([memory(1), memory(1)]).template is None

@@ -62,6 +62,27 @@ def test_the_classification_says_which_of_two_peaks_it_is(small_tracker: Make, s
     assert max(left[1], right[1]) == pytest.approx(by_filter[1], rel=0.2)
 
 
+def test_a_score_falls_with_the_heads_doubt_and_then_nothing_is_learned(small_tracker: Make, scene) -> None:
+    """A probability of 0.05 under 0.2 leaves a quarter of what the filter found; one of 0.3 leaves it all."""
+
+    def after(probability: float, doubted_below: float) -> tuple[float, Tracker]:
+        tracker = small_tracker(scale_search="box", box_rate=0.0, box_centre=0.0, doubted_below=doubted_below)
+        tracker.init(scene.frame(0), scene.box(0))
+        maps = torch.zeros(1, 5, tracker.model.cells, tracker.model.cells)
+        maps[:, 4] = float(np.log(probability / (1 - probability)))
+        tracker.model.network.boxes = lambda *_: maps
+        return tracker.update(scene.frame(1)).score, tracker
+
+    believed, tracker = after(0.05, 0.0)
+    first = tracker.state.memory
+    assert believed > 0.4
+    assert not torch.equal(first.recent, first.template)  # type: ignore[arg-type]
+    doubted, tracker = after(0.05, 0.2)
+    assert doubted == pytest.approx(believed / 4, rel=1e-4)
+    assert torch.equal(tracker.state.memory.recent, tracker.state.memory.template)  # type: ignore[arg-type]
+    assert after(0.3, 0.2)[0] == believed
+
+
 def test_targets_with_boxes_in_one_batch_are_as_on_their_own(small_tracker: Make, scene, tmp_path: Path) -> None:
     boxes = {"a": scene.box(0), "b": (150.0, 20.0, 30.0, 30.0)}
     together = small_tracker(scale_search="box", look_again_below=1.0)

@@ -2,10 +2,10 @@
 
 Inputs are ``crops`` (B, 3, S, S) and, where the network has a memory, ``memory.LEVEL.hidden`` and
 ``memory.LEVEL.cell`` (B, C_h, n, n); outputs are ``features`` (B, D, n, n) and ``next.LEVEL.hidden``,
-``next.LEVEL.cell``. With a box head there are ``memory.template`` (B, W, m, m), ``boxes`` (B, 5, n, n) and
-``next.template`` too: the template of the first crop goes into every later call. B is free, the rest is fixed. The
-file's metadata hold ``rartrack`` (the format's version), ``fingerprint`` (SHA-256 of the checkpoint's file), ``config``
-and ``provenance`` as JSON.
+``next.LEVEL.cell``. With a box head there are ``memory.template``, ``memory.recent`` (B, W, m, m), ``boxes``
+(B, 5, n, n) and ``next.recent`` too; that of the first crop is the template, which goes into every later call. B is
+free, the rest is fixed. The file's metadata hold ``rartrack`` (the format's version), ``fingerprint`` (SHA-256 of the
+checkpoint's file), ``config`` and ``provenance`` as JSON.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from rartrack.backends.runtimes import OnnxNetwork
 from rartrack.checkpoints import Checkpoint
 from rartrack.config import ModelConfig, from_dict, to_dict
 from rartrack.errors import InputError
-from rartrack.network.memory import TEMPLATE, Memory
+from rartrack.network.memory import RECENT, TEMPLATE, Memory
 from rartrack.network.rar import RAR
 
-FORMAT = "2"
+FORMAT = "3"
 SUFFIX = ".onnx"
 OPSET = 20
 QUANTIZED = "quantized"
@@ -104,10 +104,11 @@ def largest_difference(network: RAR, content: bytes) -> float:
         for step in crops:
             features, after, boxes = exported.look(step, ours)
             taps = network.taps(step)
-            expected, later = network.attend(taps, theirs)
+            seen = network.seen(taps)
+            expected, later = network.attend(taps, theirs, seen)
             pairs = [(features, expected), *zip(after.tensors().values(), later.tensors().values(), strict=True)]
-            if boxes is not None and theirs.template is not None:
-                pairs.append((boxes, network.boxes(taps, theirs)))
+            if boxes is not None and seen is not None and theirs.template is not None:
+                pairs.append((boxes, network.boxes(seen, theirs)))
             ours, theirs = after, later
             worst = max(worst, *(_relative(found, wanted) for found, wanted in pairs))
     return worst
@@ -148,7 +149,8 @@ def _converted(network: RAR, crops: CropType) -> Any:
     if network.box is not None:
         with torch.no_grad():
             memory[TEMPLATE] = network.box.template(network.taps(example))
-        outputs += [f"next.{TEMPLATE}", "boxes"]
+        memory[RECENT] = memory[TEMPLATE].clone()
+        outputs += [f"next.{RECENT}", "boxes"]
     batch = {0: torch.export.Dim("batch")}
     shapes: dict[str, Any] = {"crops": batch, "flat": (batch,) * len(memory)} if memory else {"crops": batch}
     try:
@@ -171,7 +173,7 @@ def _converted(network: RAR, crops: CropType) -> Any:
 
 
 class _Flat(nn.Module):
-    """A network whose memory is a list of tensors, and which makes the box head's template of every crop."""
+    """A network whose memory is a list of tensors, of which the box head's template stays."""
 
     def __init__(self, network: RAR, names: tuple[str, ...]) -> None:
         super().__init__()
@@ -179,14 +181,10 @@ class _Flat(nn.Module):
 
     def forward(self, crops: Tensor, *flat: Tensor) -> tuple[Tensor, ...]:
         memory = Memory.from_tensors(dict(zip(self.names, flat, strict=True)))
-        taps = self.network.taps(crops)
-        features, after = self.network.attend(taps, memory)
+        features, after, boxes = self.network.look(crops, memory)
         named = after.tensors()
-        boxes = []
-        if self.network.box is not None:
-            named[TEMPLATE] = self.network.box.template(taps)
-            boxes = [self.network.boxes(taps, memory)]
-        return features, *(named[name] for name in self.names), *boxes
+        kept = [named[name] for name in self.names if name != TEMPLATE]
+        return (features, *kept) if boxes is None else (features, *kept, boxes)
 
 
 def _relative(found: Tensor, expected: Tensor) -> float:

@@ -17,7 +17,7 @@ from rartrack.backends import backend_version, check_backend, need
 from rartrack.errors import InputError
 from rartrack.network.box import own_box
 from rartrack.network.inference import pick_precision
-from rartrack.network.memory import TEMPLATE, Memory
+from rartrack.network.memory import RECENT, TEMPLATE, Memory
 
 Arrays = dict[str, NDArray[Any]]
 _PRECISIONS = {"onnx": (torch.float32,), "openvino": (torch.float32, torch.bfloat16)}
@@ -61,13 +61,15 @@ class Runtime(ABC):
     def look(self, crops: Tensor, memory: Memory) -> tuple[Tensor, Memory, Tensor | None]:
         """As ``forward``, and the box head's maps (B, 5, n, n) where there is one, for a memory with a template."""
         outputs = self._run(self.inputs(crops, memory))
-        after = Memory.from_tensors({name: torch.from_numpy(outputs[f"next.{name}"]) for name in self._memory})
+        left = {name: torch.from_numpy(outputs[f"next.{name}"]) for name in self._memory if name != TEMPLATE}
+        after = Memory.from_tensors(left)
         boxes = torch.from_numpy(outputs["boxes"]) if self.gives_boxes else None
         if memory.template is not None:
             after = replace(after, template=memory.template, own=memory.own)
         elif boxes is not None:  # the first crops: once more, for the head to see its own template
-            again = self._run(self.inputs(crops, replace(memory, template=after.template)))
-            after = replace(after, own=own_box(torch.from_numpy(again["boxes"])))
+            first = replace(memory, template=after.recent, recent=after.recent)
+            again = self._run(self.inputs(crops, first))
+            after = replace(after, template=after.recent, own=own_box(torch.from_numpy(again["boxes"])))
         return torch.from_numpy(outputs["features"]), after, boxes
 
     def inputs(self, crops: Tensor, memory: Memory) -> Arrays:
@@ -75,12 +77,12 @@ class Runtime(ABC):
         known = memory.tensors()
         inputs = {"crops": np.ascontiguousarray(crops.numpy(), dtype=self._crops)}
         if self.gives_boxes and TEMPLATE not in known:  # the first crops: what is said of boxes means nothing yet
-            known[TEMPLATE] = torch.zeros(len(crops), *self._memory[TEMPLATE])
+            known[TEMPLATE] = known[RECENT] = torch.zeros(len(crops), *self._memory[TEMPLATE])
         return inputs | {f"memory.{name}": np.ascontiguousarray(known[name].float().numpy()) for name in self._memory}
 
     def initial_memory(self, batch: int) -> Memory:
         """The empty memory of ``batch`` targets."""
-        shapes = {name: shape for name, shape in self._memory.items() if name != TEMPLATE}
+        shapes = {name: shape for name, shape in self._memory.items() if name not in (TEMPLATE, RECENT)}
         return Memory.from_tensors({name: torch.zeros(batch, *shape) for name, shape in shapes.items()})
 
 

@@ -91,6 +91,20 @@ class BoxHead(nn.Module):
         """
         return self.compared(self.features(taps), template)
 
+    def remembered(self, features: Tensor, template: Tensor, recent: Tensor) -> Tensor:
+        """``forward`` from features (B, W, n, n), with the log-odds by the one of two templates that is more likely.
+
+        Boxes are those by the first. What looks like neither the first nor what was learned last is not the target;
+        the first alone is soon unlike a target that turns around.
+
+        Args:
+            features: of B search crops.
+            template: (B, W, m, m), of the crops that the target was given in.
+            recent: (B, W, m, m), of the crops that were learned last.
+        """
+        maps, again = self.compared(features, template), self.compared(features, recent)
+        return torch.cat([maps[:, :4], torch.maximum(maps[:, 4:], again[:, 4:])], 1)
+
     def compared(self, features: Tensor, template: Tensor) -> Tensor:
         """``forward`` from features (B, W, n, n)."""
         count, width, n, _ = features.shape

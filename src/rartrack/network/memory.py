@@ -1,5 +1,5 @@
 """What the network remembers of targets as a value, never changed in place: the ConvLSTM's memory (Eq. 1), one hidden
-and one cell map per level, and what the box head saw of the first crop."""
+and one cell map per level, and what the box head saw of the first crop and of the last one."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-TEMPLATE, OWN = "template", "own"
-"""Names of what the box head saw of the first crop in the flat form."""
+TEMPLATE, RECENT, OWN = "template", "recent", "own"
+"""Names of what the box head saw in the flat form."""
 
 
 @dataclass(frozen=True)
@@ -20,11 +20,13 @@ class Memory:
     Attributes:
         levels: level -> (hidden h, cell c), each (B, C_h, n, n). Empty when the network has no inter-frame attention.
         template: (B, W, m, m), the box head's view of the first crop; None without a box head, and before that crop.
-        own: (B, 4, 1, 1), the box it sees there, see ``rartrack.network.box.own_box``; None as ``template`` is.
+        recent: (B, W, m, m), its view of the crop that left this memory; None as ``template`` is.
+        own: (B, 4, 1, 1), the box it sees in the first, see ``rartrack.network.box.own_box``; None as ``template`` is.
     """
 
     levels: Mapping[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
     template: Tensor | None = None
+    recent: Tensor | None = None
     own: Tensor | None = None
 
     def __getitem__(self, index: slice | Sequence[int] | Tensor) -> Memory:
@@ -44,6 +46,7 @@ class Memory:
                 for level, (h, c) in self.levels.items()
             },
             _chosen(mask, self.template, other.template),
+            _chosen(mask, self.recent, other.recent),
             _chosen(mask, self.own, other.own),
         )
 
@@ -60,8 +63,8 @@ class Memory:
         return self._map(lambda tensor: tensor.to(device))
 
     def tensors(self) -> dict[str, Tensor]:
-        """Flat form for files: ``"3.hidden"``, ``"3.cell"``, ..., ``"template"``, ``"own"``."""
-        seen = {TEMPLATE: self.template, OWN: self.own}
+        """Flat form for files: ``"3.hidden"``, ``"3.cell"``, ..., ``"template"``, ``"recent"``, ``"own"``."""
+        seen = {TEMPLATE: self.template, RECENT: self.recent, OWN: self.own}
         flat = {name: tensor.contiguous() for name, tensor in seen.items() if tensor is not None}
         for level, (hidden, cell) in self.levels.items():
             flat[f"{level}.hidden"], flat[f"{level}.cell"] = hidden.contiguous(), cell.contiguous()
@@ -70,9 +73,9 @@ class Memory:
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor]) -> Memory:
         """The reverse of ``tensors``."""
-        levels = sorted({int(name.partition(".")[0]) for name in tensors if name not in (TEMPLATE, OWN)})
+        levels = sorted({int(name.partition(".")[0]) for name in tensors if name not in (TEMPLATE, RECENT, OWN)})
         maps = {level: (tensors[f"{level}.hidden"], tensors[f"{level}.cell"]) for level in levels}
-        return cls(maps, tensors.get(TEMPLATE), tensors.get(OWN))
+        return cls(maps, *(tensors.get(name) for name in (TEMPLATE, RECENT, OWN)))
 
     @classmethod
     def stack(cls, memories: Sequence[Memory]) -> Memory:
@@ -86,12 +89,13 @@ class Memory:
                 for level in memories[0].levels
             },
             _joined([memory.template for memory in memories]),
+            _joined([memory.recent for memory in memories]),
             _joined([memory.own for memory in memories]),
         )
 
     def _map(self, change: Callable[[Tensor], Tensor]) -> Memory:
         levels = {level: (change(h), change(c)) for level, (h, c) in self.levels.items()}
-        seen = (None if tensor is None else change(tensor) for tensor in (self.template, self.own))
+        seen = (None if tensor is None else change(tensor) for tensor in (self.template, self.recent, self.own))
         return Memory(levels, *seen)
 
 

@@ -77,8 +77,9 @@ class RAR(nn.Module):
     def look(self, crops: Tensor, memory: Memory) -> tuple[Tensor, Memory, Tensor | None]:
         """``forward``, and the box head's maps where there is one and the memory has its template."""
         taps = self.taps(crops)
-        boxes = None if self.box is None or memory.template is None else self.boxes(taps, memory)
-        return *self.attend(taps, memory), boxes
+        seen = self.seen(taps)
+        boxes = None if seen is None or memory.template is None else self.boxes(seen, memory)
+        return *self.attend(taps, memory, seen), boxes
 
     def taps(self, crops: Tensor) -> dict[int, Tensor]:
         """The backbone's part of ``forward``: crops to level -> (B, C_l, n, n); reads no memory."""
@@ -88,10 +89,16 @@ class RAR(nn.Module):
         """Crops in 0..255 as the backbone's weights want them, in ``mean``'s precision."""
         return (crops - self.mean).div_(self.std)
 
-    def attend(self, taps: Mapping[int, Tensor], memory: Memory) -> tuple[Tensor, Memory]:
+    def attend(self, taps: Mapping[int, Tensor], memory: Memory, seen: Tensor | None = None) -> tuple[Tensor, Memory]:
         """The rest of ``forward``: taps and memory of time t - 1 to features and memory of time t.
 
-        The box head looks at the first crops, those that come with a memory without its template, and that is kept.
+        What the box head sees of the first crops, those that come with a memory without its template, is kept, and what
+        it sees of these.
+
+        Args:
+            taps: level -> (B, C_l, n, n).
+            memory: of time t - 1, its batch B.
+            seen: of ``seen``, where it is known already.
         """
         attended, levels = {}, {}
         for level, features in taps.items():
@@ -101,16 +108,25 @@ class RAR(nn.Module):
                     levels[level] = state
             else:
                 attended[level] = features
-        template, own = memory.template, memory.own
-        if self.box is not None and template is None:
-            template, own = self.box.given(self.box.features(taps))
-        return self.refinement(attended).float(), Memory(levels, template, own)
+        after = Memory(levels)
+        if self.box is not None:
+            seen = self.box.features(taps) if seen is None else seen
+            template, own = memory.template, memory.own
+            if template is None:
+                template, own = self.box.given(seen)
+            after = Memory(levels, template, self.box.middle(seen), own)
+        return self.refinement(attended).float(), after
 
-    def boxes(self, taps: Mapping[int, Tensor], memory: Memory) -> Tensor:
-        """The box head's maps (B, 5, n, n), see ``BoxHead.forward``; the memory has a template, the network a head."""
+    def seen(self, taps: Mapping[int, Tensor]) -> Tensor | None:
+        """What the box head sees of crops, (B, W, n, n); None without one."""
+        return None if self.box is None else self.box.features(taps)
+
+    def boxes(self, seen: Tensor, memory: Memory) -> Tensor:
+        """The box head's maps (B, 5, n, n), see ``BoxHead.remembered``, of ``seen`` and a memory with a template."""
         assert self.box is not None
         assert memory.template is not None
-        return cast(Tensor, self.box(taps, memory.template))
+        assert memory.recent is not None
+        return self.box.remembered(seen, memory.template, memory.recent)
 
     def initial_memory(self, batch: int, device: torch.device | str | None = None) -> Memory:
         """The empty memory, h = c = 0, for ``batch`` targets at the configured input size.

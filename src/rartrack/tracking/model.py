@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -163,21 +164,24 @@ class Model:
         """
         features, _ = crops(memory)
         response = respond(filter, features[:, None])[:, 0]
-        likely, boxes = torch.ones_like(response), None
-        if self.config.tracking.scale_search == "box":
+        likely, boxes, tracking = torch.ones_like(response), None, self.config.tracking
+        if tracking.scale_search == "box":
             maps = crops.maps(memory)
             assert memory.own is not None
             boxes = maps[:, :4] - memory.own
-            if power := self.config.tracking.classification:
-                # Its middle is no motion, which in a response comes first.
-                odds = torch.roll(maps[:, 4], (-(self.cells // 2),) * 2, (1, 2))
-                likely = (_UNLIKELY + (1 - _UNLIKELY) * odds.sigmoid()).pow(power).to(response)
-        weighted = response * likely if self.prior is None else response * self.prior * likely
+            # Its middle is no motion, which in a response comes first.
+            likely = torch.roll(maps[:, 4], (-(self.cells // 2),) * 2, (1, 2)).sigmoid().to(response)
+        weight = (_UNLIKELY + (1 - _UNLIKELY) * likely).pow(tracking.classification)
+        weighted = response * weight if self.prior is None else response * self.prior * weight
         # The one place in a frame where the host waits for the device.
-        weighted, likely = torch.stack([weighted, likely]).double().cpu()
+        weighted, weight, likely = torch.stack([weighted, weight, likely]).double().cpu()
         rank, shift = (np.nan_to_num(found.numpy()) for found in subcell_peak(weighted))
         column, row = shift.round().astype(int).T % self.cells
-        peak = rank / likely.numpy()[np.arange(len(rank)), row, column]
+        there = np.arange(len(rank)), row, column
+        peak = rank / weight.numpy()[there]
+        if boxes is not None and tracking.doubted_below:
+            sure = np.nan_to_num(np.minimum(likely.numpy()[there] / tracking.doubted_below, 1))
+            peak, rank = peak * sure, rank * sure
         return Sighting(peak, rank, shift, response, boxes)
 
 
@@ -186,8 +190,9 @@ class Sighting:
     """What is seen in B windows.
 
     Attributes:
-        peak: (B,) height of the filter's response where the target seems to be; 0 where it is not a number.
-        rank: (B,) the same with the head's say in it (``tracking.classification``), by which windows compare.
+        peak: (B,) height of the filter's response where the target seems to be, less where the box head doubts it
+            (``tracking.doubted_below``); 0 where it is not a number.
+        rank: (B,) the same with more of the head's say in it (``tracking.classification``), by which windows compare.
         shift: (B, 2) that place, x and y in cells from the middle: the weighted response's peak.
         response: (B, n, n) on the device, with no motion first.
         maps: (B, 4, n, n) on the device, what the box head says of boxes, relative to the given one; None without it.
@@ -214,11 +219,16 @@ class _TorchPass:
     network: RAR
     taps: Mapping[int, Tensor]
 
+    @cached_property
+    def seen(self) -> Tensor | None:
+        return self.network.seen(self.taps)
+
     def __call__(self, memory: Memory, /) -> tuple[Tensor, Memory]:
-        return self.network.attend(self.taps, memory)
+        return self.network.attend(self.taps, memory, self.seen)
 
     def maps(self, memory: Memory) -> Tensor:
-        return self.network.boxes(self.taps, memory)
+        assert self.seen is not None
+        return self.network.boxes(self.seen, memory)
 
 
 class _WholePass:

@@ -3,7 +3,9 @@
 The score is the height of the response's peak, cut to [0, 1]. The filter is solved so that what it learned from
 responds with exactly 1 (Eq. 6: the label's peak), so the score says how much of the learned appearance was found again;
 it falls with change of appearance, occlusion, blur, and with the distance moved since the last frame, because the
-window on the features fades out towards the border.
+window on the features fades out towards the border. Where a box head sees nothing there that looks like the target did
+in the first frame or lately, it falls further (``tracking.doubted_below``): by itself the filter, which learns from
+each frame that it is sure of, would learn what comes before the target, too.
 """
 
 from __future__ import annotations
