@@ -35,6 +35,7 @@ from rartrack.datasets.sequence import Sequence as Video
 from rartrack.errors import InputError
 from rartrack.evaluation.statistics import bootstrap, compare
 from rartrack.report.drawing import COLOURS, INK, MUTED, new_figure, save, styled
+from rartrack.results import Status
 from rartrack.tracking.load import load
 from rartrack.tracking.threads import use_threads
 from rartrack.tracking.tracker import Tracker
@@ -140,7 +141,7 @@ def measured(videos: Sequence[Video], trackers: Mapping[str, Tracker], first: in
         print(f"{number}/{len(videos)} {video.name}", file=sys.stderr, flush=True)
         for name, tracker in trackers.items():
             start = int(np.flatnonzero(video.visible)[0])
-            found, taken = followed(tracker, video, start, first)
+            found, taken, _ = followed(tracker, video, start, first)
             overlaps[name].append(float(np.mean(found)) if found else float("nan"))
             seconds[name] += taken
     reference, rows = next(iter(overlaps.values())), []
@@ -154,11 +155,12 @@ def measured(videos: Sequence[Video], trackers: Mapping[str, Tracker], first: in
     return rows
 
 
-def followed(tracker: Tracker, video: Video, start: int, count: int) -> tuple[list[float], list[float]]:
-    """Overlaps with the annotation in those of ``count`` frames after a start that show the target; seconds of all."""
+def followed(tracker: Tracker, video: Video, start: int, count: int) -> tuple[list[float], list[float], list[bool]]:
+    """Overlaps with the annotation in those of ``count`` frames after a start that show the target; seconds of all; and
+    of those that hide it whether it was said to be tracked."""
     assert video.frames is not None
     tracker.init(video.frames[start], tuple(video.boxes[start]))
-    overlaps, seconds = [], []
+    overlaps, seconds, believed = [], [], []
     for index in range(start + 1, min(len(video), start + 1 + count)):
         frame = video.frames[index]
         begin = time.perf_counter()
@@ -166,7 +168,9 @@ def followed(tracker: Tracker, video: Video, start: int, count: int) -> tuple[li
         seconds.append(time.perf_counter() - begin)
         if video.visible[index]:
             overlaps.append(float(iou(result.box, video.boxes[index])))
-    return overlaps, seconds
+        else:
+            believed.append(result.status is Status.TRACKED)
+    return overlaps, seconds, believed
 
 
 def write(rows: Sequence[Mapping[str, Any]], folder: Path) -> None:

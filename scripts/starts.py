@@ -5,8 +5,9 @@
 More starts say more of how often a target is lost than more frames after one. Starts are spread evenly over a video,
 each at the next frame that shows the target, none in its last 15. Printed for each model: mean overlap with the
 annotation (mean over runs of the mean over frames), its paired difference from the first model with its standard error
-over runs, and the share of frames whose overlap is below 0.05: lost. ``fod_*``, runs of objects that lie still on plain
-ground, are left out unless ``--all``. A model is a name or path, followed by settings.
+over runs, the share of frames whose overlap is below 0.05: lost; and how many frames hide the target, with the share
+of them in which it was said to be tracked all the same. ``fod_*``, runs of objects that lie still on plain ground, are
+left out unless ``--all``. A model is a name or path, followed by settings.
 """
 
 from __future__ import annotations
@@ -47,12 +48,13 @@ def main() -> None:
         for text in options.model:
             model, *settings = text.split(",")
             tracker = load(model, settings=parse_settings(settings))
-            every = (
-                np.array(followed(tracker, video, start, options.first - 1)[0])
+            every = [
+                followed(tracker, video, start, options.first - 1)
                 for video in videos
                 for start in starts(video.visible, options.starts, options.first)
-            )
-            runs = [overlaps for overlaps in every if len(overlaps)]
+            ]
+            runs = [np.array(overlaps) for overlaps, _, _ in every if overlaps]
+            hidden = [tracked for _, _, believed in every for tracked in believed]
             if not runs:
                 raise InputError(f"{options.videos}: no held-out video has {SHORTEST} frames after a start")
             means = np.array([run.mean() for run in runs])
@@ -62,7 +64,7 @@ def main() -> None:
             error = change.std(ddof=1) / np.sqrt(len(runs)) if len(runs) > 1 else np.nan
             print(
                 f"overlap {means.mean():.3f}  difference {change.mean():+.3f} +- {error:.3f}  lost {lost:.1%}  "
-                f"runs {len(runs)}  {text}",
+                f"runs {len(runs)}  hidden {len(hidden)}{f', tracked {np.mean(hidden):.0%}' if hidden else ''}  {text}",
                 flush=True,
             )
     except InputError as error:

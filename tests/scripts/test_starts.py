@@ -36,6 +36,7 @@ def test_a_model_equals_itself_and_runs_begin_where_the_target_is_seen(tmp_path:
     assert first == again
     assert "difference +0.000 " in first
     assert "runs 1 " in first
+    assert "  hidden 6, tracked " in first
     both = run(folder, "--model", model, "--starts", 3, "--all")
     assert "runs 2 " in both.stdout
 

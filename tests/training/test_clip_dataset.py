@@ -71,6 +71,17 @@ def test_a_share_of_the_photographs_targets_are_parts_of_objects(mixed: Training
     assert "part" not in kinds(1.0, smallest=30.0)  # the objects have 34 pixels, their parts fewer than 28
 
 
+def test_a_share_of_the_windows_lies_at_other_objects(mixed: TrainingConfig) -> None:
+    data = replace(mixed.data, shift=0.1)
+    far, near = (
+        [np.abs(ClipDataset(replace(mixed, data=replace(data, elsewhere=share)))[i].label[:2]).max() for i in range(40)]
+        for share in (1.0, 0.0)
+    )
+    reach = 0.1 * mixed.model.network.input_size / 8
+    assert max(near) <= reach
+    assert 0.1 < np.mean(np.array(far) > reach) < 0.9  # videos know of no others
+
+
 def test_workers_cut_the_same_clips(mixed: TrainingConfig) -> None:
     clips = ClipDataset(mixed)
     share = Share(batch=4, rank=0, world=1, parts=1, start=0, stop=3)

@@ -52,6 +52,20 @@ def test_the_target_lies_at_the_labels_peak(shift: tuple[float, float], zoom: fl
     np.testing.assert_allclose(8 * drawn.label[:2], shift)
 
 
+@pytest.mark.parametrize(("place", "inside"), [((200.0, 120.0), True), ((330.0, 125.0), False)])
+def test_a_window_elsewhere_says_where_the_target_is_from_there(place: tuple[float, float], inside: bool) -> None:
+    jitter = Jitter(np.array([6.0, -9.0]), np.zeros(2))
+    drawn = cut_clip([spot(BOX), spot(BOX)], jitter, ModelConfig(), "made", np.array(place))
+    window = 3 * BOX[2:]
+    expected = jitter.shift + (BOX[:2] + BOX[2:] / 2 - place) / window * SIDE
+    np.testing.assert_allclose(8 * drawn.label[:2], expected)
+    assert drawn.label[2] == inside
+    if inside:
+        np.testing.assert_allclose(centroid(drawn.search), expected, atol=0.1)
+    else:
+        assert drawn.search.max() < 20
+
+
 def test_the_label_says_how_large_the_target_is() -> None:
     moved = BOX + np.array([7, -5, 4, -3])
     jitter = Jitter(np.zeros(2), np.array([0.2, -0.1]))

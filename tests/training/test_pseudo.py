@@ -39,6 +39,16 @@ def test_the_box_follows_what_a_moving_camera_sees(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
+def test_other_objects_are_where_the_moving_camera_sees_them(seed: int) -> None:
+    config = PseudoConfig(zoom=0.15, aspect=0.1, turn=10.0, mirror_border=0.0)
+    away = np.array([120.0, 90.0, 40.0, 28.0])  # the target, of the photograph's grey; the red rectangle is the other
+    other = BOX[:2] + BOX[2:] / 2
+    for shot in camera_shots(photograph()[0], away, 3, config, np.random.default_rng(seed), other[None]):
+        seen = red_box(shot.image)
+        np.testing.assert_allclose(shot.others, [seen[:2] + seen[2:] / 2], atol=1.5)
+
+
+@pytest.mark.parametrize("seed", range(6))
 def test_the_box_follows_an_object_moved_over_another_background(seed: int) -> None:
     image, mask = photograph()
     background = np.full((200, 260, 3), 140, np.uint8)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,7 @@ class Shot:
         origin: (2,) x, y in the frame of the image's left and top edge.
         scale: (2,) pixels of the image per pixel of the frame, along x and y.
         fill: RGB beyond the frame; None: the image's mean colour.
+        others: (M, 2) centres of other objects in the frame, as far as they are known.
     """
 
     image: Image
@@ -37,6 +38,7 @@ class Shot:
     origin: tuple[float, float] = (0.0, 0.0)
     scale: tuple[float, float] = (1.0, 1.0)
     fill: tuple[float, float, float] | None = None
+    others: Boxes = field(default_factory=lambda: np.empty((0, 2)))
 
     def crops(self, centres: Boxes, windows: Boxes, side: int) -> Image:
         """Windows (B, 2) around centres (B, 2), both in pixels of the frame, as crops (B, side, side, 3)."""
@@ -52,9 +54,9 @@ class Clip:
         exemplars: (T, S, S, 3) RGB uint8, the target's own crops in time order.
         contexts: (T, k, S, S, 3) RGB uint8, the crops around it: above, left, below, right.
         search: (S, S, 3) RGB uint8, the crop of a later frame in which the target is looked for.
-        label: (5,) float64: x, y in cells, where the target's centre is in the search crop, from the crop's; the height
-            that the response shall have there, 1 where the window fits the target; and the target's width and height
-            in cells.
+        label: (5,) float64: x, y in cells, where the target's centre is from the search crop's; the height that the
+            response shall have there, 1 where the window fits the target and 0 where the centre is outside; and the
+            target's width and height in cells.
         name: which source, sequence and frames it comes from.
         skipped: what could not be used while this clip was drawn, a reason each.
     """
@@ -114,7 +116,7 @@ class Jitter:
         return Jitter(random.uniform(-data.shift, data.shift, 2) * side, both, height)
 
 
-def cut_clip(shots: Sequence[Shot], jitter: Jitter, model: ModelConfig, name: str) -> Clip:
+def cut_clip(shots: Sequence[Shot], jitter: Jitter, model: ModelConfig, name: str, place: Boxes | None = None) -> Clip:
     """Cut a clip's crops by the tracker's own crop map.
 
     Args:
@@ -122,6 +124,7 @@ def cut_clip(shots: Sequence[Shot], jitter: Jitter, model: ModelConfig, name: st
         jitter: of the search window; exemplars are centred.
         model: its input size, padding, window shape and number of contexts are read.
         name: kept in the clip.
+        place: (2,) in pixels of the search frame, where the window is placed instead of at the target.
     """
     side, padding, shape = model.network.input_size, model.tracking.padding, model.tracking.crop
     sizes = steady_sizes(np.stack([shot.box[2:] for shot in shots]))
@@ -133,10 +136,14 @@ def cut_clip(shots: Sequence[Shot], jitter: Jitter, model: ModelConfig, name: st
         exemplars.append(crops[0])
         contexts.append(crops[1:])
     window = window_size(sizes[-1], padding, shape) * np.exp(jitter.zoom)
-    centre = centre_size(shots[-1].box)[0] - jitter.shift * window / side
+    target, shift = centre_size(shots[-1].box)[0], jitter.shift
+    if place is not None:
+        shift = shift + (target - place) * side / window
+    centre = target - shift * window / side
     search = shots[-1].crops(centre[None], window[None], side)[0]
     cells = shots[-1].box[2:] / window * side / STRIDE
-    label = np.concatenate([jitter.shift / STRIDE, [jitter.height], cells])
+    height = jitter.height if np.abs(shift).max() < side / 2 else 0.0
+    label = np.concatenate([shift / STRIDE, [height], cells])
     return Clip(np.stack(exemplars), np.stack(contexts), search, label, name)
 
 

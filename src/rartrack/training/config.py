@@ -109,6 +109,9 @@ class DataConfig:
     """Frames between neighbouring frames of a clip, uniform from 1 (DCFNet)."""
     shift: float = 48 / 255
     """Largest shift of the search crop on each axis, as a fraction of its side (SPEC Sec. 9: 48 pixels of 255)."""
+    elsewhere: float = 0.0
+    """Probability that the search window lies around another object of the frame, of the target's class where there is
+    one, if the source knows others (photographs do): so that the box head sees look-alikes without the target."""
     zoom: float = 0.05
     """Largest log change of the search window's size (SPEC Sec. 9)."""
     aspect: float = 0.0

@@ -93,7 +93,10 @@ class ClipDataset:
     def _cut(self, shots: list[Shot], name: str, still: bool, random: np.random.Generator) -> Clip:
         data, model = self.config.data, self.config.clip_model
         jitter = Jitter.draw(random, data, model.network.input_size)
-        clip = cut_clip(shots, jitter, model, name)
+        others, place = shots[-1].others, None
+        if data.elsewhere and len(others) and random.random() < data.elsewhere:
+            place = others[int(random.integers(len(others)))]
+        clip = cut_clip(shots, jitter, model, name, place)
         return augment(clip, data.augment, random, drift=still) if self.split == "train" else clip
 
 

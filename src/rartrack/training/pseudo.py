@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -70,7 +70,14 @@ def part_of(box: Boxes, random: np.random.Generator) -> Boxes:
     return np.concatenate([box[:2] + random.uniform(0, 1, 2) * (box[2:] - size), size])
 
 
-def camera_shots(image: Image, box: Boxes, count: int, config: PseudoConfig, random: np.random.Generator) -> list[Shot]:
+def camera_shots(
+    image: Image,
+    box: Boxes,
+    count: int,
+    config: PseudoConfig,
+    random: np.random.Generator,
+    others: Boxes | None = None,
+) -> list[Shot]:
     """A photograph seen by a camera that zooms, turns and changes the target's aspect along a smooth path.
 
     The target stays where it is, since crops follow it anyway.
@@ -79,11 +86,15 @@ def camera_shots(image: Image, box: Boxes, count: int, config: PseudoConfig, ran
         image: RGB uint8.
         box: (4,) of the target.
         count: frames.
+        config: rates of change.
+        random: where chance comes from.
+        others: (M, 2) centres of other objects.
     """
     image, offset = _widened(image, config, random)
     height, width = image.shape[:2]
     centre, size = centre_size(box)
     centre += offset
+    others = (np.empty((0, 2)) if others is None else others) + offset
     zooms = _path(config.zoom, count, random)
     aspects = _path(config.aspect, count, random)
     turns = _path(config.turn, count, random)
@@ -92,7 +103,8 @@ def camera_shots(image: Image, box: Boxes, count: int, config: PseudoConfig, ran
         factor = np.exp([zoom + aspect / 2, zoom - aspect / 2])
         matrix = _placement(centre, centre, factor, turn)
         frame = cv2.warpAffine(image, matrix, (width, height), None, cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101)
-        shots.append(Shot(np.asarray(frame, dtype=np.uint8), from_centre_size(centre, size * factor)))
+        moved = (others - 0.5) @ matrix[:, :2].T + matrix[:, 2] + 0.5
+        shots.append(Shot(np.asarray(frame, dtype=np.uint8), from_centre_size(centre, size * factor), others=moved))
     return shots
 
 
@@ -132,7 +144,8 @@ def composed_shots(
         if beside is not None and distractor is not None:
             draw(canvas, distractor, beside[index])
         draw(canvas, target, pose)
-        shots.append(Shot(canvas, from_centre_size(pose.centre, pose.size)))
+        others = np.empty((0, 2)) if beside is None else beside[index].centre[None]
+        shots.append(Shot(canvas, from_centre_size(pose.centre, pose.size), others=others))
     return shots
 
 
@@ -147,7 +160,7 @@ def occlude(shot: Shot, occluder: CutOut, config: PseudoConfig, random: np.rando
     offset[axis] = sign * ((size[axis] + pasted[axis]) / 2 - covered * size[axis])
     canvas = shot.image.copy()
     draw(canvas, occluder, Pose(centre + offset, pasted, random.uniform(-30, 30)))
-    return Shot(canvas, shot.box)
+    return replace(shot, image=canvas)
 
 
 def draw(canvas: Image, cutout: CutOut, pose: Pose) -> None:

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 import numpy as np
 from numpy.typing import NDArray
 
+from rartrack.boxes import Boxes, centre_size
 from rartrack.datasets.coco import Still, load_stills
 from rartrack.datasets.sequence import Image
 from rartrack.errors import InputError
@@ -77,7 +78,7 @@ class StillSource:
                 box, kind = part, "part"
         mask = still.mask(target) if kind == "camera" and random.random() < config.compose else None
         if mask is None:
-            shots = camera_shots(image, box, count, config, random)
+            shots = camera_shots(image, box, count, config, random, _others(still, target))
         else:
             kind = "composed"
             shots = self._composed(image, still, target, cut_out(image, mask, still.boxes[target]), random)
@@ -109,6 +110,15 @@ class StillSource:
 
     def _usable(self, still: Still) -> NDArray[np.bool_]:
         return acceptable(still.boxes, still.size, self.source)
+
+
+def _others(still: Still, target: int) -> Boxes:
+    """(M, 2) centres of the photograph's other objects that lie outside the target, of its class if there are such."""
+    centre, _ = centre_size(still.boxes)
+    low, high = still.boxes[target, :2], still.boxes[target, :2] + still.boxes[target, 2:]
+    apart = ((centre < low) | (centre > high)).any(axis=1)
+    alike = apart & (np.array(still.labels) == still.labels[target])
+    return centre[alike if alike.any() else apart]
 
 
 def _read(still: Still) -> Image:
