@@ -51,7 +51,7 @@ class Stopwatch:
             yield
             return
         network: Any = tracker.model.network
-        parts = ("taps", "attend", "boxes") if hasattr(network, "taps") else ("look",)
+        parts = ("taps", "seen", "attend", "boxes") if hasattr(network, "taps") else ("look",)
         places: list[tuple[str, Any, str]] = [("network", network, part) for part in parts]
         places += [("crop", model, "cut"), ("filter", template, "blend"), ("filter", template, "solve")]
         places += [("filter", model, name) for name in ("learn", "respond", "subcell_peak")]
