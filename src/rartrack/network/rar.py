@@ -92,8 +92,8 @@ class RAR(nn.Module):
     def attend(self, taps: Mapping[int, Tensor], memory: Memory, seen: Tensor | None = None) -> tuple[Tensor, Memory]:
         """The rest of ``forward``: taps and memory of time t - 1 to features and memory of time t.
 
-        What the box head sees of the first crops, those that come with a memory without its template, is kept, and what
-        it sees of these.
+        What the box head sees goes into the memory; of the first crops, which come with a memory without its template,
+        as that too.
 
         Args:
             taps: level -> (B, C_l, n, n).
