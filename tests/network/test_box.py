@@ -31,9 +31,9 @@ def network(small: Callable[..., NetworkConfig], perturb: Callable[[nn.Module], 
 def test_it_says_nothing_changes_until_it_is_trained() -> None:
     head = BoxHead({3: 8, 4: 6}, WIDTH, 15)
     taps = {3: torch.randn(2, 8, 15, 15), 4: torch.randn(2, 6, 15, 15)}
-    template = head.template(taps)
+    template = head.middle(head.features(taps))
     assert template.shape == (2, WIDTH, 7, 7)
-    said = head(taps, template)
+    said = head.compared(head.features(taps), template)
     assert said.shape == (2, 5, 15, 15)
     assert not said[:, :4].any()
     assert (said[:, 4].sigmoid() < 0.02).all()
@@ -43,16 +43,17 @@ def test_the_template_is_the_middle_of_the_features() -> None:
     head = BoxHead({3: 8}, WIDTH, 31)
     taps = {3: torch.randn(1, 8, 31, 31)}
     assert head.side == 15
-    torch.testing.assert_close(head.template(taps), head.features(taps)[:, :, 8:23, 8:23])
+    features = head.features(taps)
+    torch.testing.assert_close(head.middle(features), features[:, :, 8:23, 8:23])
 
 
 def test_what_is_said_follows_a_shift_of_the_crop(network: RAR) -> None:
     head = network.box
     assert head is not None
     taps = {level: torch.randn(1, channels, 15, 15) for level, channels in network.backbone.channels.items()}
-    template = head.template(taps)
+    features = head.features(taps)
     moved = {level: tap.roll((2, -1), (2, 3)) for level, tap in taps.items()}
-    still, shifted = head(taps, template), head(moved, template)
+    still, shifted = (head.compared(each, head.middle(features)) for each in (features, head.features(moved)))
     inner = slice(6, 9)  # away from the borders, which see other cells
     torch.testing.assert_close(shifted[..., 8:9, 5:8], still[..., 6:7, inner], rtol=1e-4, atol=1e-5)
 
@@ -95,8 +96,8 @@ def test_it_keeps_what_it_saw_last_too_and_the_more_likely_of_both_counts(networ
     _, first = network(given, network.initial_memory(2))
     assert torch.equal(first.recent, first.template)  # type: ignore[arg-type]
     _, memory = network(later, first)
-    taps = network.taps(search)
-    by_first, by_last = (head(taps, head.template(network.taps(each))) for each in (given, later))
+    given, later, seen = (head.features(network.taps(each)) for each in (given, later, search))
+    by_first, by_last = (head.compared(seen, head.middle(each)) for each in (given, later))
     *_, maps = network.look(search, memory)
     assert maps is not None
     torch.testing.assert_close(maps[:, :4], by_first[:, :4])

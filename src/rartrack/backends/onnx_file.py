@@ -103,12 +103,10 @@ def largest_difference(network: RAR, content: bytes) -> float:
     with torch.no_grad():
         for step in crops:
             features, after, boxes = exported.look(step, ours)
-            taps = network.taps(step)
-            seen = network.seen(taps)
-            expected, later = network.attend(taps, theirs, seen)
+            expected, later, wanted = network.look(step, theirs)
             pairs = [(features, expected), *zip(after.tensors().values(), later.tensors().values(), strict=True)]
-            if boxes is not None and seen is not None and theirs.template is not None:
-                pairs.append((boxes, network.boxes(seen, theirs)))
+            if boxes is not None and wanted is not None:
+                pairs.append((boxes, wanted))
             ours, theirs = after, later
             worst = max(worst, *(_relative(found, wanted) for found, wanted in pairs))
     return worst
@@ -148,8 +146,8 @@ def _converted(network: RAR, crops: CropType) -> Any:
     outputs = ["features", *(f"next.{name}" for name in memory)]
     if network.box is not None:
         with torch.no_grad():
-            memory[TEMPLATE] = network.box.template(network.taps(example))
-        memory[RECENT] = memory[TEMPLATE].clone()
+            _, after = network(example, network.initial_memory(2))
+        memory |= {name: tensor.clone() for name, tensor in after.tensors().items() if name in (TEMPLATE, RECENT)}
         outputs += [f"next.{RECENT}", "boxes"]
     batch = {0: torch.export.Dim("batch")}
     shapes: dict[str, Any] = {"crops": batch, "flat": (batch,) * len(memory)} if memory else {"crops": batch}

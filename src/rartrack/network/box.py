@@ -62,10 +62,6 @@ class BoxHead(nn.Module):
         laterals = [cast(Tensor, self.laterals[str(level)](tap)) for level, tap in sorted(taps.items())]
         return cast(Tensor, self.neck(F.relu(torch.stack(laterals).sum(0))))
 
-    def template(self, taps: Mapping[int, Tensor]) -> Tensor:
-        """What is kept of the crop around the given box: (B, W, m, m), the middle of its features."""
-        return self.middle(self.features(taps))
-
     def given(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Of the first crop's features (B, W, n, n) what is kept: template (B, W, m, m), own box (B, 4, 1, 1)."""
         template = self.middle(features)
@@ -76,12 +72,29 @@ class BoxHead(nn.Module):
         start = (features.shape[-1] - self.side) // 2
         return features[:, :, start : start + self.side, start : start + self.side].contiguous()
 
-    def forward(self, taps: Mapping[int, Tensor], template: Tensor) -> Tensor:
-        """What is seen from each cell.
+    def forward(self, features: Tensor, template: Tensor, recent: Tensor) -> Tensor:
+        """What is seen from each cell: boxes by the first template, log-odds by the one that is more likely.
+
+        What looks like neither the first nor what was learned last is not the target; the first alone is soon unlike a
+        target that turns around.
 
         Args:
-            taps: of B search crops.
-            template: (B, W, m, m), see ``template``.
+            features: of B search crops, (B, W, n, n), see ``features``.
+            template: (B, W, m, m), of the crops that the target was given in.
+            recent: (B, W, m, m), of the crops that were learned last.
+
+        Returns:
+            as ``compared``.
+        """
+        maps, again = self.compared(features, template), self.compared(features, recent)
+        return torch.cat([maps[:, :4], torch.maximum(maps[:, 4:], again[:, 4:])], 1)
+
+    def compared(self, features: Tensor, template: Tensor) -> Tensor:
+        """What is seen from each cell, by one template.
+
+        Args:
+            features: of B search crops, (B, W, n, n), see ``features``.
+            template: (B, W, m, m), see ``middle``.
 
         Returns:
             (B, 5, n, n) float32: from the cell to the box's centre, x and y in sizes the target would have if it fitted
@@ -89,24 +102,6 @@ class BoxHead(nn.Module):
             target's centre is in the cell. Boxes are to be taken relative to what is seen in the template's own crop
             (``own_box``).
         """
-        return self.compared(self.features(taps), template)
-
-    def remembered(self, features: Tensor, template: Tensor, recent: Tensor) -> Tensor:
-        """``forward`` from features (B, W, n, n), with the log-odds by the one of two templates that is more likely.
-
-        Boxes are those by the first. What looks like neither the first nor what was learned last is not the target;
-        the first alone is soon unlike a target that turns around.
-
-        Args:
-            features: of B search crops.
-            template: (B, W, m, m), of the crops that the target was given in.
-            recent: (B, W, m, m), of the crops that were learned last.
-        """
-        maps, again = self.compared(features, template), self.compared(features, recent)
-        return torch.cat([maps[:, :4], torch.maximum(maps[:, 4:], again[:, 4:])], 1)
-
-    def compared(self, features: Tensor, template: Tensor) -> Tensor:
-        """``forward`` from features (B, W, n, n)."""
         count, width, n, _ = features.shape
         kernel = template.to(features.dtype).flatten(2).transpose(1, 2)
         similar = (kernel @ features.flatten(2)).reshape(count, -1, n, n) / width

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-TEMPLATE, RECENT, OWN = "template", "recent", "own"
-"""Names of what the box head saw in the flat form."""
+TEMPLATE, RECENT, OWN = SEEN = "template", "recent", "own"
+"""Names of what the box head saw, as attributes and in the flat form."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,7 @@ class Memory:
                 level: (torch.where(mask, h, other.levels[level][0]), torch.where(mask, c, other.levels[level][1]))
                 for level, (h, c) in self.levels.items()
             },
-            _chosen(mask, self.template, other.template),
-            _chosen(mask, self.recent, other.recent),
-            _chosen(mask, self.own, other.own),
+            *(_chosen(mask, getattr(self, name), getattr(other, name)) for name in SEEN),
         )
 
     def detach(self) -> Memory:
@@ -64,7 +62,7 @@ class Memory:
 
     def tensors(self) -> dict[str, Tensor]:
         """Flat form for files: ``"3.hidden"``, ``"3.cell"``, ..., ``"template"``, ``"recent"``, ``"own"``."""
-        seen = {TEMPLATE: self.template, RECENT: self.recent, OWN: self.own}
+        seen = {name: getattr(self, name) for name in SEEN}
         flat = {name: tensor.contiguous() for name, tensor in seen.items() if tensor is not None}
         for level, (hidden, cell) in self.levels.items():
             flat[f"{level}.hidden"], flat[f"{level}.cell"] = hidden.contiguous(), cell.contiguous()
@@ -73,9 +71,9 @@ class Memory:
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor]) -> Memory:
         """The reverse of ``tensors``."""
-        levels = sorted({int(name.partition(".")[0]) for name in tensors if name not in (TEMPLATE, RECENT, OWN)})
+        levels = sorted({int(name.partition(".")[0]) for name in tensors if name not in SEEN})
         maps = {level: (tensors[f"{level}.hidden"], tensors[f"{level}.cell"]) for level in levels}
-        return cls(maps, *(tensors.get(name) for name in (TEMPLATE, RECENT, OWN)))
+        return cls(maps, *(tensors.get(name) for name in SEEN))
 
     @classmethod
     def stack(cls, memories: Sequence[Memory]) -> Memory:
@@ -88,14 +86,12 @@ class Memory:
                 )
                 for level in memories[0].levels
             },
-            _joined([memory.template for memory in memories]),
-            _joined([memory.recent for memory in memories]),
-            _joined([memory.own for memory in memories]),
+            *(_joined([getattr(memory, name) for memory in memories]) for name in SEEN),
         )
 
     def _map(self, change: Callable[[Tensor], Tensor]) -> Memory:
         levels = {level: (change(h), change(c)) for level, (h, c) in self.levels.items()}
-        seen = (None if tensor is None else change(tensor) for tensor in (self.template, self.recent, self.own))
+        seen = (None if tensor is None else change(tensor) for tensor in (getattr(self, name) for name in SEEN))
         return Memory(levels, *seen)
 
 

@@ -122,11 +122,11 @@ class RAR(nn.Module):
         return None if self.box is None else self.box.features(taps)
 
     def boxes(self, seen: Tensor, memory: Memory) -> Tensor:
-        """The box head's maps (B, 5, n, n), see ``BoxHead.remembered``, of ``seen`` and a memory with a template."""
+        """The box head's maps (B, 5, n, n), see ``BoxHead.forward``, of ``seen`` and a memory with a template."""
         assert self.box is not None
         assert memory.template is not None
         assert memory.recent is not None
-        return self.box.remembered(seen, memory.template, memory.recent)
+        return cast(Tensor, self.box(seen, memory.template, memory.recent))
 
     def initial_memory(self, batch: int, device: torch.device | str | None = None) -> Memory:
         """The empty memory, h = c = 0, for ``batch`` targets at the configured input size.
