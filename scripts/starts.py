@@ -1,26 +1,34 @@
 """Models compared on the held-out videos from several starts in each, the same runs for all.
 
     python scripts/starts.py DIR/train --model rar-fast --model runs/fast/last.safetensors,tracking.scale_step=1.03
+    python scripts/starts.py DIR/train --pixels 22 --model rar-fast
 
 More starts say more of how often a target is lost than more frames after one. Starts are spread evenly over a video,
 each at the next frame that shows the target, none in its last 15. Printed for each model: mean overlap with the
 annotation (mean over runs of the mean over frames), its paired difference from the first model with its standard error
 over runs, the share of frames whose overlap is below 0.05: lost; and how many frames hide the target, with the share
 of them in which it was said to be tracked all the same. ``fod_*``, runs of objects that lie still on plain ground, are
-left out unless ``--all``. A model is a name or path, followed by settings.
+left out unless ``--all``. With ``--pixels`` each video is made smaller first, until its target has no more of them a
+side (the median over its frames), and coded as JPEG, as the videos of small cameras are. A model is a name or path,
+followed by settings.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from speed_table import followed, held_out
 
 from rartrack.config import parse_settings
+from rartrack.datasets.sequence import Frames, Image
+from rartrack.datasets.sequence import Sequence as Video
 from rartrack.errors import InputError
 from rartrack.tracking.load import load
 from rartrack.tracking.threads import use_threads
@@ -29,6 +37,8 @@ SHORTEST = 15
 """Frames a run has at least."""
 LOST = 0.05
 """Overlap below which the target counts as lost."""
+QUALITY = 50
+"""Of JPEG, with ``--pixels``."""
 
 
 def main() -> None:
@@ -39,11 +49,16 @@ def main() -> None:
     parser.add_argument("--starts", type=int, default=6, metavar="N", help="in each video, at most")
     parser.add_argument("--first", type=int, default=100, metavar="N", help="frames from each start, itself among them")
     parser.add_argument("--all", action="store_true", help="the runs of still objects too")
+    parser.add_argument("--pixels", type=float, metavar="N", help="make videos smaller until targets have N a side")
     parser.add_argument("--threads", type=int)
     options = parser.parse_args()
     try:
         use_threads(options.threads)
         videos = [video for video in held_out(options.videos) if options.all or not video.name.startswith("fod_")]
+        if options.pixels is not None:
+            if not options.pixels > 0:
+                raise InputError(f"--pixels: expected more than 0, got {options.pixels:g}")
+            videos = [smaller(video, options.pixels) for video in videos]
         first: NDArray[np.float64] | None = None
         for text in options.model:
             model, *settings = text.split(",")
@@ -69,6 +84,36 @@ def main() -> None:
             )
     except InputError as error:
         sys.exit(str(error))
+
+
+@dataclass(frozen=True)
+class Smaller:
+    """Frames made smaller by a factor and coded."""
+
+    frames: Frames
+    factor: float
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __getitem__(self, index: int) -> Image:
+        frame = self.frames[index]
+        height, width = (max(1, round(self.factor * side)) for side in frame.shape[:2])
+        small = cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA)
+        coded = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1]
+        return np.asarray(cv2.cvtColor(cv2.imdecode(coded, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+    def __iter__(self) -> Iterator[Image]:
+        return (self[index] for index in range(len(self)))
+
+
+def smaller(video: Video, pixels: float) -> Video:
+    """A video, made smaller where the median over its frames of the root of the target's area is above ``pixels``."""
+    assert video.frames is not None
+    side = np.sqrt(video.boxes[video.visible, 2:].prod(axis=1))
+    if not len(side) or (factor := pixels / float(np.median(side))) >= 1:
+        return video
+    return replace(video, boxes=video.boxes * factor, frames=Smaller(video.frames, factor))
 
 
 def starts(visible: NDArray[np.bool_], count: int, first: int) -> list[int]:

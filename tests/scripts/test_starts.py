@@ -39,12 +39,18 @@ def test_a_model_equals_itself_and_runs_begin_where_the_target_is_seen(tmp_path:
     assert "  hidden 6, tracked " in first
     both = run(folder, "--model", model, "--starts", 3, "--all")
     assert "runs 2 " in both.stdout
+    # Targets have 22 pixels: 30 leave the video as it is, 11 halve it.
+    lines = [run(folder, "--model", model, "--starts", 3, "--pixels", pixels).stdout for pixels in (30, 11)]
+    assert lines[0].strip() == first
+    assert "runs 1 " in lines[1]
+    assert lines[1].strip() != first
 
 
 def test_refusals_say_why(tmp_path: Path, model: Path) -> None:
     short = video(tmp_path / "short", "davis_dog", ["20,15,24,20"] * 6)
     assert "no held-out video has 15 frames after a start" in run(short, "--model", model).stderr
     long = video(tmp_path / "long", "davis_dog", ["20,15,24,20"] * 20)
+    assert "--pixels: expected more than 0" in run(long, "--model", model, "--pixels", 0).stderr
     wrong = run(long, "--model", f"{model},tracking.scalse=1")
     assert wrong.returncode == 1
     assert "did you mean 'scales'" in wrong.stderr
