@@ -1,11 +1,14 @@
 """How models see a target some frames on from the truth, on the held-out videos: less a matter of chance than runs.
 
     python scripts/pairs.py DIR/train --model rar-fast --model rar-fast,tracking.classification=0
+    python scripts/pairs.py DIR/train --sides --first 80 --model rar-fast
 
 The filter is learned at true places, every third frame; every second frame, ``--first`` of each video at most, the
 target is looked for 1, 4 and 10 frames on in the window of its true place and size, where its centre is in the crop.
 Printed for each of the three: the share of peaks within a cell and a half of the centre; and, with a box head, the mean
 overlap with the truth of the size seen at the true centre, and of the box that the head's whole say makes of the peak.
+With ``--sides`` instead: what the head says of width and height, mean and standard deviation of the logarithms, of
+windows around the true centre that are too large or small; right would be the same with the other sign.
 ``fod_*`` are left out as in ``starts.py``. A model is a name or path, followed by settings.
 """
 
@@ -38,6 +41,10 @@ NEAR = 1.5
 """Cells within which a peak counts as found."""
 EDGE = 6 / 7
 """Share of half a crop's cells within which a centre counts as in the crop."""
+TOO_LARGE = (-0.6, -0.3, 0.0, 0.3, 0.6)
+"""Logarithms of both sides of a window relative to the right one, with ``--sides``."""
+EVERY = 8
+"""Frames from one look to the next, with ``--sides``."""
 
 
 def main() -> None:
@@ -46,24 +53,45 @@ def main() -> None:
     parser.add_argument("videos", type=Path, help="folder of the training videos; the held-out ones are taken")
     parser.add_argument("--model", action="append", required=True, metavar="NAME|PATH[,KEY=VALUE...]")
     parser.add_argument("--first", type=int, default=500, metavar="N", help="frames of each video")
+    parser.add_argument("--sides", action="store_true", help="what is said of windows that are too large or small")
     parser.add_argument("--threads", type=int)
     options = parser.parse_args()
     try:
         use_threads(options.threads)
         videos = [video for video in held_out(options.videos) if not video.name.startswith("fod_")]
-        print(f"{'ahead':>6s}{'pairs':>7s}{'found':>8s}{'size':>8s}{'box':>8s}")
-        for text in options.model:
+        look, table = (sides, print_sides) if options.sides else (seen, print_pairs)
+        for number, text in enumerate(options.model):
             model, *settings = text.split(",")
             tracker = load(model, settings=parse_settings(settings))
-            rows = np.array([row for video in videos for row in seen(tracker, video, options.first)])
+            if options.sides and not tracker.model.network.gives_boxes:
+                raise InputError(f"--sides: {text} has no box head")
+            rows = np.array([row for video in videos for row in look(tracker, video, options.first)])
             if not len(rows):
                 raise InputError(f"{options.videos}: no held-out video has frames to look ahead in")
-            print(text)
-            for ahead in AHEAD:
-                chosen = rows[rows[:, 0] == ahead]
-                print(f"{ahead:6d}{len(chosen):7d}" + "".join(f"{value:8.3f}" for value in chosen[:, 1:].mean(0)))
+            table(text, rows, head=number == 0)
     except InputError as error:
         sys.exit(str(error))
+
+
+def print_pairs(name: str, rows: NDArray[np.float64], head: bool) -> None:
+    """A model's line for each distance, from the rows of ``seen``."""
+    if head:
+        print(f"{'ahead':>6s}{'pairs':>7s}{'found':>8s}{'size':>8s}{'box':>8s}")
+    print(name)
+    for ahead in AHEAD:
+        chosen = rows[rows[:, 0] == ahead]
+        print(f"{ahead:6d}{len(chosen):7d}" + "".join(f"{value:8.3f}" for value in chosen[:, 1:].mean(0)), flush=True)
+
+
+def print_sides(name: str, rows: NDArray[np.float64], head: bool) -> None:
+    """A model's line for each change of the window, from the rows of ``sides``."""
+    if head:
+        print(f"{'window':>7s}{'looks':>7s}{'width':>16s}{'height':>16s}")
+    print(name)
+    for change in TOO_LARGE:
+        said = rows[rows[:, 0] == change, 1:]
+        both = "".join(f"{mean:+9.2f} +-{sd:5.2f}" for mean, sd in zip(said.mean(0), said.std(0), strict=True))
+        print(f"{change:+7.1f}{len(said):7d}{both}", flush=True)
 
 
 @torch.inference_mode()
@@ -87,6 +115,25 @@ def seen(tracker: Tracker, video: Video, first: int) -> Iterator[tuple[int, floa
         if (index - start) % 3 == 0:
             state = replace(tracker.state, frame=0, centre=place[0], size=place[1])
             tracker.state = learn_waiting(tracker.model, wait(tracker.model, state, video.frames[index]))
+
+
+@torch.inference_mode()
+def sides(tracker: Tracker, video: Video, first: int) -> Iterator[tuple[float, float, float]]:
+    """Of every look: the window's change, and the logarithms of width and height that the head says of it."""
+    assert video.frames is not None
+    model, shown = tracker.model, np.flatnonzero(video.visible)
+    start = int(shown[0])
+    tracker.init(video.frames[start], tuple(video.boxes[start]))
+    one = torch.zeros(len(TOO_LARGE), dtype=torch.int64)
+    filter, memory = tracker.state.filter[one], tracker.state.memory[one]
+    for index in shown[(shown > start) & (shown < start + first)][::EVERY]:
+        centre, size = centre_size(video.boxes[index : index + 1])
+        sizes = size * np.exp(TOO_LARGE)[:, None]
+        (crops,) = model.passes(model.search_crops(video.frames[index], np.repeat(centre, len(sizes), axis=0), sizes))
+        maps = model.search(crops, filter, memory).maps
+        assert maps is not None
+        for change, said in zip(TOO_LARGE, read_boxes(maps, torch.zeros(len(sizes), 2)).tolist(), strict=True):
+            yield change, said[2], said[3]
 
 
 def looked(

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
+
+from rartrack import checkpoints
+from rartrack.config import ModelConfig, TrackingConfig
+from rartrack.network.rar import RAR
+from small_network import SMALL
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "pairs.py"
 
@@ -34,5 +40,22 @@ def test_what_does_not_move_is_found(tmp_path: Path, model: Path) -> None:
     assert [line.split()[:3] for line in lines] == [["1", "11", "1.000"], ["4", "9", "1.000"], ["10", "6", "1.000"]]
 
 
+def test_sides_that_no_window_changes(tmp_path: Path) -> None:
+    config = ModelConfig(replace(SMALL, box_channels=8), tracking=TrackingConfig(scale_search="box"))
+    path = tmp_path / "boxed.safetensors"
+    # Untrained, the head says of every box that it has not changed.
+    checkpoints.save(path, checkpoints.Checkpoint(config, RAR(config.network).state_dict()))
+    done = run(still(tmp_path, 24), "--sides", "--model", path)
+    assert done.returncode == 0, done.stderr
+    _, _, *lines = done.stdout.splitlines()
+    nothing = "+0.00 +- 0.00"
+    # Of the frames after the first, every eighth: 1, 9 and 17.
+    assert [" ".join(line.split()) for line in lines] == [
+        f"{change:+.1f} 3 {nothing} {nothing}" for change in (-0.6, -0.3, 0, 0.3, 0.6)
+    ]
+
+
 def test_refusals_say_why(tmp_path: Path, model: Path) -> None:
-    assert "no held-out video has frames to look ahead in" in run(still(tmp_path, 2), "--model", model).stderr
+    videos = still(tmp_path, 2)
+    assert "no held-out video has frames to look ahead in" in run(videos, "--model", model).stderr
+    assert "has no box head" in run(videos, "--sides", "--model", model).stderr
