@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import cv2
 import numpy as np
 
-from rartrack.datasets.sequence import Image
-from rartrack.training.augment import augment, blur_kernel, coarsened, colour_matrix, recolour
+from rartrack.training.augment import augment, blur_kernel, colour_matrix, recolour
 from rartrack.training.clips import Clip
 from rartrack.training.config import AugmentConfig
 
-NOTHING = AugmentConfig(0, 0, 0, 0, 0, 0, 0, 0, 0)
+NOTHING = AugmentConfig(0, 0, 0, 0, 0, 0, 0, 0)
 
 
 def clip(exemplars: int = 2) -> Clip:
@@ -21,11 +19,6 @@ def clip(exemplars: int = 2) -> Clip:
     contexts = np.broadcast_to(picture, (exemplars, 4, 31, 31, 3))
     label = np.array([2.0, 1, 1, 5, 6])
     return Clip(np.broadcast_to(picture, (exemplars, 31, 31, 3)), contexts, picture, label, "made")
-
-
-def detail(picture: Image) -> float:
-    """Mean change from row to row."""
-    return float(np.abs(np.diff(picture.astype(float), axis=0)).mean())
 
 
 def test_nothing_asked_nothing_done() -> None:
@@ -62,21 +55,6 @@ def test_a_quarter_of_the_clips_is_grey() -> None:
     random = np.random.default_rng(0)
     grey = [np.ptp(colour_matrix(AugmentConfig(), random)[:, 0]) < 1e-9 for _ in range(2000)]
     assert 0.21 < np.mean(grey) < 0.29
-
-
-def test_a_coarse_clip_lacks_fine_detail_alike_in_all_its_crops_and_keeps_the_rest_where_it_was() -> None:
-    crops = augment(clip(), replace(NOTHING, coarse=1.0), np.random.default_rng(0)).crops()
-    assert (crops == crops[0]).all()
-    assert detail(crops[0]) < 0.7 * detail(clip().search)
-    y, x = np.mgrid[:127, :127]
-    blob = 40 + 160 * np.exp(-((x - 70.0) ** 2 + (y - 45.0) ** 2) / (2 * 15**2))
-    picture = np.repeat(blob[..., None], 3, axis=2).astype(np.uint8)
-    for seed in range(20):
-        (coarse,) = coarsened(picture[None], np.random.default_rng(seed))
-        moment = cv2.moments(np.clip(coarse[..., 1].astype(float) - 60, 0, None))
-        place = moment["m10"] / moment["m00"], moment["m01"] / moment["m00"]
-        np.testing.assert_allclose(place, (70, 45), atol=0.6)
-        np.testing.assert_allclose(coarse.mean((0, 1)), picture.mean((0, 1)), atol=3)
 
 
 def test_blur_keeps_brightness_and_touches_one_frame_with_its_contexts() -> None:

@@ -1,5 +1,4 @@
-"""Changes of a clip's look: mirror, colour, grey, resolution, blur. One draw for all frames, as one camera would see
-them."""
+"""Changes of a clip's look: mirror, colour, grey, blur. One draw for all frames, as one camera would see them."""
 
 from __future__ import annotations
 
@@ -14,12 +13,6 @@ from rartrack.training.config import AugmentConfig
 _LUMA = np.array([0.299, 0.587, 0.114])
 """Share of red, green and blue in brightness (ITU-R BT.601)."""
 
-_COARSEST = 3.5
-"""Most pixels of a crop, along an axis, that come from one of a coarse camera."""
-
-_QUALITY = (25, 80)
-"""Of JPEG, which stands for what cameras and videos of that kind do to pixels."""
-
 
 def augment(clip: Clip, config: AugmentConfig, random: np.random.Generator, drift: bool = False) -> Clip:
     """Change a clip's look at random.
@@ -33,8 +26,6 @@ def augment(clip: Clip, config: AugmentConfig, random: np.random.Generator, drif
     if random.random() < config.flip:
         clip = clip.flipped()
     crops = recolour(clip.crops(), colour_matrix(config, random))
-    if config.coarse and random.random() < config.coarse:
-        crops = coarsened(crops, random)
     count, around = len(clip.exemplars), clip.contexts.shape[1]
     # The crops of one frame change alike: exemplar t, its contexts, and last the search crop.
     frames = [[t, *range(count + t * around, count + (t + 1) * around)] for t in range(count)] + [[len(crops) - 1]]
@@ -67,25 +58,6 @@ def recolour(crops: Image, matrix: NDArray[np.float64]) -> Image:
     """Apply a 3x4 matrix to the colours of crops (B, S, S, 3)."""
     changed = cv2.transform(crops.reshape(-1, crops.shape[-2], 3), matrix)
     return np.asarray(changed, dtype=np.uint8).reshape(crops.shape)
-
-
-def coarsened(crops: Image, random: np.random.Generator) -> Image:
-    """Crops (B, S, S, 3) as if the camera had seen few pixels of them, which are compressed and enlarged.
-
-    Small targets look like that: one of 20 pixels is enlarged twice to the 42 that it has in a crop of 127. One draw of
-    resolution on each axis and of quality for all crops.
-    """
-    side = crops.shape[1]
-    pixels = (side * np.exp(-random.uniform(0, np.log(_COARSEST), 2))).round().astype(int)
-    quality = int(random.integers(*_QUALITY)) if random.random() < 0.5 else None
-    result = np.empty_like(crops)
-    for crop, target in zip(crops, result, strict=True):
-        small = cv2.resize(crop, tuple(pixels.tolist()), interpolation=cv2.INTER_AREA)
-        if quality is not None:
-            coded = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-            small = cv2.cvtColor(cv2.imdecode(coded, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-        target[:] = cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR)
-    return result
 
 
 def blur_kernel(random: np.random.Generator, side: int) -> NDArray[np.float32]:

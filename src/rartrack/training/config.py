@@ -55,8 +55,6 @@ class AugmentConfig:
     """Largest relative change of a single channel."""
     drift: float = 0.1
     """Largest relative change of brightness between frames of one pseudo-clip."""
-    coarse: float = 0.0
-    """Probability that a whole clip has fewer pixels, which are enlarged, as those of small targets are."""
     blur: float = 0.15
     """Probability that one frame of a clip is blurred, as by defocus or by motion."""
 
