@@ -29,8 +29,8 @@ FORMAT = "1"
 _MANTISSA, _EXPONENT = ".int8", ".exponent"
 
 BUILT_IN = {
-    "rar-fast": "302bab857655ee668db626ffa26c25598b154bf7520f24511e63202039c5e08a",
-    "rar-resnet50": "c180d652b01ea896858768d08a844eb83b722f2afe173e0d65fe96f04265d2cd",
+    "rar-fast": "a454b0d75e55641d8b4b75c39b80f0e764acc98bf21513c86cb0dc2f6526e0c1",
+    "rar-resnet50": "02940cf0270048b6d825ed8c642d74dced4e5fcbdadc3fddbdf56ef9e7e89907",
 }
 """Name of a built-in model -> SHA-256 of its file in ``rartrack/models``."""
 
