@@ -22,7 +22,9 @@ def video(folder: Path, name: str, boxes: list[str]) -> Path:
 
 
 def run(*words: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, SCRIPT, *map(str, words)], capture_output=True, text=True, check=False)
+    # One thread: sums in another order would send an untrained model elsewhere, and runs are compared.
+    command = [sys.executable, SCRIPT, *map(str, words), "--threads", "1"]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def test_a_model_equals_itself_and_runs_begin_where_the_target_is_seen(tmp_path: Path, model: Path) -> None:
