@@ -30,7 +30,7 @@ _MANTISSA, _EXPONENT = ".int8", ".exponent"
 
 BUILT_IN = {
     "rar-fast": "a454b0d75e55641d8b4b75c39b80f0e764acc98bf21513c86cb0dc2f6526e0c1",
-    "rar-resnet50": "02940cf0270048b6d825ed8c642d74dced4e5fcbdadc3fddbdf56ef9e7e89907",
+    "rar-resnet50": "6285924b0e3fb448e2c9ba13926750d3a4275fb1d8206583f43ec182230641aa",
 }
 """Name of a built-in model -> SHA-256 of its file in ``rartrack/models``."""
 
