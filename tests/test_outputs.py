@@ -47,6 +47,17 @@ def test_refused(tmp_path: Path, name: str, message: str) -> None:
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["0.jpg", "symbolic.csv", "hard.csv"])
+def test_what_is_read_is_never_overwritten(tmp_path: Path, name: str) -> None:
+    source = tmp_path / "0.jpg"
+    source.write_text("mine", encoding="utf-8")
+    (tmp_path / "symbolic.csv").symlink_to(source)
+    (tmp_path / "hard.csv").hardlink_to(source)
+    with pytest.raises(InputError, match="is the source itself"):
+        check_output(tmp_path / name, overwrite=True, inputs=[tmp_path / "elsewhere.jpg", source])
+    check_output(tmp_path / "new.csv", inputs=[source])
+
+
 @pytest.mark.parametrize("locked", ["folder", "file"])
 def test_without_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locked: str) -> None:
     (tmp_path / "a.csv").touch()

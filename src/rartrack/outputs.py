@@ -10,16 +10,23 @@ from pathlib import Path
 from rartrack.errors import InputError
 
 
-def check_output(path: str | Path, overwrite: bool = False, suffixes: Collection[str] | None = None) -> Path:
+def check_output(
+    path: str | Path,
+    overwrite: bool = False,
+    suffixes: Collection[str] | None = None,
+    inputs: Collection[Path] = (),
+) -> Path:
     """Check that a file can be written; writes nothing.
 
     Args:
         path: the file.
         overwrite: accept that it exists.
         suffixes: the known endings in lower case, with their dot; any where None.
+        inputs: files that are read, and are never overwritten, by whatever name or link.
 
     Raises:
-        InputError: its ending is unknown, its folder is missing or cannot be written to, it is a folder, or it exists.
+        InputError: its ending is unknown, its folder is missing or cannot be written to, it is a folder, it is one of
+            the inputs, or it exists.
     """
     path = Path(path)
     if suffixes is not None and path.suffix.lower() not in suffixes:
@@ -31,6 +38,8 @@ def check_output(path: str | Path, overwrite: bool = False, suffixes: Collection
         raise InputError(f"{path}: {folder} {what}")
     if path.is_dir():
         raise InputError(f"{path}: is a folder; give the name of a file")
+    if path.exists() and any(one.exists() and path.samefile(one) for one in inputs):
+        raise InputError(f"{path}: is the source itself, or a part of it; give the output another name")
     if path.exists() and not overwrite:
         raise InputError(f"{path}: exists already; pass --overwrite, or another name")
     if not os.access(folder, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):

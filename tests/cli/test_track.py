@@ -160,6 +160,34 @@ def test_a_mistake_is_one_line_and_status_2(
     assert (tmp_path / "there.mp4").read_bytes() == b"kept"
 
 
+@pytest.mark.parametrize(
+    ("source", "words", "expected"),
+    [
+        ("own.mp4", ["--video", "own.mp4"], "own.mp4: is the source itself"),
+        ("own.mp4", ["--results", "./own.mp4", "--format", "csv"], "own.mp4: is the source itself"),
+        ("frames", ["--results", "frames/0.png", "--format", "csv"], "frames/0.png: is the source itself, or a part"),
+        ("own.mp4", ["--video", "o.mp4", "--results", "../{}/o.mp4", "--format", "otb"], "are one file"),
+    ],
+)
+def test_neither_the_source_nor_each_other_is_overwritten(
+    run: Run,
+    video: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    source: str,
+    words: list[str],
+    expected: str,
+) -> None:
+    (tmp_path / "own.mp4").write_bytes(video.read_bytes())
+    (tmp_path / "frames").mkdir()
+    cv2.imwrite(str(tmp_path / "frames" / "0.png"), picture(0))
+    words = [word.format(tmp_path.name) for word in words]
+    assert run(source, "--box", BOX, "--overwrite", *words) == 2
+    assert expected in said(capsys)
+    assert (tmp_path / "own.mp4").read_bytes() == video.read_bytes()
+    assert cv2.imread(str(tmp_path / "frames" / "0.png")) is not None
+
+
 def test_models_that_are_unknown_or_damaged(
     video: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,7 +18,7 @@ from rartrack.results import Record, Result
 from rartrack.trajectories import TRAJECTORY_SUFFIXES, TrajectoryWriter, open_trajectory_writer
 from rartrack.trajectory_formats import FORMATS
 from rartrack.video import VIDEO_SUFFIXES, Frame, FrameSource, VideoWriter, draw, open_source
-from rartrack.video.images import Image
+from rartrack.video.images import Image, image_paths
 
 _EXAMPLES = """
 examples:
@@ -60,10 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Check everything that can be checked, then load the model, then track."""
     named = _parse_boxes(options.box) if options.box else {}
-    endings = TRAJECTORY_SUFFIXES if options.format is None else None
-    for path, suffixes in ((options.video, VIDEO_SUFFIXES), (options.results, endings)):
-        if path is not None:
-            check_output(path, options.overwrite, suffixes)
+    _check_outputs(options, options.video, options.results)
     with ExitStack() as stack:
         frames = stack.enter_context(open_source(options.source, start=options.start))
         video, results = _outputs(options, frames)
@@ -110,9 +107,21 @@ def _outputs(options: argparse.Namespace, frames: FrameSource) -> tuple[Path | N
         return options.video, options.results
     stem = re.sub(r"[^\w.-]+", "-", frames.name).strip("-") or "video"
     video, results = Path(f"{stem}-tracked.mp4"), Path(f"{stem}-tracked.csv")
-    for path in (video, results):
-        check_output(path, options.overwrite)
+    _check_outputs(options, video, results)
     return video, results
+
+
+def _check_outputs(options: argparse.Namespace, video: Path | None, results: Path | None) -> None:
+    """Refuse outputs that cannot be written, or that would overwrite the source or each other."""
+    source = [Path(options.source)] if "://" not in options.source else []
+    inputs = image_paths(source[0]) if source and source[0].is_dir() else source
+    if video is not None:
+        check_output(video, options.overwrite, VIDEO_SUFFIXES, inputs)
+    if results is not None:
+        endings = TRAJECTORY_SUFFIXES if options.format is None else None
+        check_output(results, options.overwrite, endings, inputs)
+    if video is not None and results is not None and video.resolve() == results.resolve():
+        raise InputError(f"--video {video} and --results {results} are one file; give two names")
 
 
 def _draw_box(image: Image) -> dict[str, Box]:
