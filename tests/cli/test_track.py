@@ -226,7 +226,8 @@ def test_a_broken_image_in_a_folder_keeps_what_came_before(
 
 
 @pytest.mark.slow
-def test_ctrl_c_keeps_what_is_done(model: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_stop_keeps_what_is_done(model: Path, tmp_path: Path, stop: signal.Signals) -> None:
     with VideoWriter(tmp_path / "long.mp4", 24, (120, 90)) as writer:
         for index in range(2000):
             writer.write(picture(index % 30))
@@ -238,7 +239,7 @@ def test_ctrl_c_keeps_what_is_done(model: Path, tmp_path: Path) -> None:
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and not (table.exists() and len(table.read_text().splitlines()) > 10):
         time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(stop)
     assert "interrupted" in process.communicate(timeout=60)[1].splitlines()[-1]
     assert process.returncode == 130
     rows = len(table.read_text().splitlines()) - 1

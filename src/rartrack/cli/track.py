@@ -11,6 +11,7 @@ from pathlib import Path
 from rartrack.backends import BACKENDS
 from rartrack.boxes import Box, as_box
 from rartrack.cli.pace import Pace
+from rartrack.cli.stopping import when_asked_to_stop
 from rartrack.config import PRESETS
 from rartrack.errors import InputError
 from rartrack.outputs import check_output
@@ -58,10 +59,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Check everything that can be checked, then load the model, then track."""
+    """Check everything that can be checked, then load the model, then track; SIGTERM or SIGHUP ends it as Ctrl-C does."""
     named = _parse_boxes(options.box) if options.box else {}
     _check_outputs(options, options.video, options.results)
-    with ExitStack() as stack:
+    with when_asked_to_stop(_interrupt), ExitStack() as stack:
         frames = stack.enter_context(open_source(options.source, start=options.start))
         video, results = _outputs(options, frames)
         first = next(frames)
@@ -85,6 +86,10 @@ def run(options: argparse.Namespace) -> int:
         if path is not None:
             print(path)
     return 0
+
+
+def _interrupt() -> None:
+    raise KeyboardInterrupt
 
 
 def _parse_boxes(texts: list[str]) -> dict[str, Box]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import signal
 from pathlib import Path
-from types import FrameType
 
+from rartrack.cli.stopping import when_asked_to_stop
 from rartrack.config import load_yaml, parse_settings
 from rartrack.training.config import TrainingConfig
 
@@ -29,17 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Run the command; SIGTERM stops it as --minutes does."""
+    """Run the command; SIGTERM, or SIGHUP, stops it as --minutes does."""
     from rartrack.training.loop import train
 
     config = load_yaml(TrainingConfig, options.config, parse_settings(options.changes))
-    asked: list[int] = []
-
-    def remember(number: int, _: FrameType | None) -> None:
-        asked.append(number)
-
-    before = signal.signal(signal.SIGTERM, remember)
-    try:
+    asked: list[bool] = []
+    with when_asked_to_stop(lambda: asked.append(True)):
         train(config, options.minutes, lambda line: print(line, flush=True), lambda: bool(asked))
-    finally:
-        signal.signal(signal.SIGTERM, before)

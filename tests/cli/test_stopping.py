@@ -1,0 +1,38 @@
+"""What SIGTERM and SIGHUP do while a command may be stopped, and what they do afterwards."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from rartrack.cli.stopping import when_asked_to_stop
+
+
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    """Signals answered as before, whatever a test makes of them."""
+    before = [(number, signal.getsignal(number)) for number in (signal.SIGTERM, signal.SIGHUP)]
+    yield
+    for number, handler in before:
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_the_first_signal_stops_and_the_later_ones_let_it_finish(number: signal.Signals) -> None:
+    asked = []
+    before = signal.getsignal(number)
+    with when_asked_to_stop(lambda: asked.append(1)):
+        for each in (number, signal.SIGTERM, signal.SIGHUP):
+            signal.raise_signal(each)
+    assert asked == [1]
+    assert signal.getsignal(number) == before
+
+
+def test_a_hangup_that_is_ignored_stays_ignored() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    asked = []
+    with when_asked_to_stop(lambda: asked.append(1)):
+        signal.raise_signal(signal.SIGHUP)
+    assert asked == []
