@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TextIO
 
 import av
 import cv2
@@ -94,6 +95,40 @@ def test_without_a_terminal_there_are_plain_lines(run: Run, video: Path, capsys:
     shown = capsys.readouterr()
     assert re.fullmatch(r"frame 8 of 8, \d+\.\d frames/s\n", shown.err)
     assert shown.out == "out.csv\n"
+
+
+def unwritable(how: str) -> TextIO | None:
+    """A stream that takes nothing: closed, full, or a pipe nobody reads."""
+    if how == "closed":
+        return None
+    if how == "full":
+        return Path("/dev/full").open("w", encoding="utf-8")
+    read, write = os.pipe()
+    os.close(read)
+    return os.fdopen(write, "w")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a device that is full")
+@pytest.mark.parametrize(
+    ("stream", "how", "status"),
+    [
+        ("stderr", "closed", 0),
+        ("stderr", "full", 0),
+        ("stderr", "unread", 0),
+        ("stdout", "closed", 0),
+        ("stdout", "full", 2),
+        ("stdout", "unread", 141),
+    ],
+)
+def test_what_cannot_be_said_stops_no_tracking(
+    run: Run, video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stream: str, how: str, status: int
+) -> None:
+    monkeypatch.setattr("rartrack.cli.pace._LINE_EVERY", 0.0)
+    monkeypatch.setattr(sys, stream, unwritable(how))
+    assert run(video, "--box", BOX, "--video", "out.mp4", "--results", "out.csv") == status
+    assert len((tmp_path / "out.csv").read_text().splitlines()) == 9
+    with open_source(tmp_path / "out.mp4") as written:
+        assert len(list(written)) == 8
 
 
 def test_start_says_which_frame_the_boxes_are_in(run: Run, video: Path, tmp_path: Path) -> None:

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from rartrack import __version__
+from rartrack.cli.streams import drop_unread_output, open_closed_streams, say
 from rartrack.errors import InputError
 
-DONE, WRONG, INTERRUPTED = 0, 2, 130
+DONE, WRONG, INTERRUPTED, UNREAD = 0, 2, 130, 141
 
 COMMANDS = {
     "track": "follow objects through a video",
@@ -39,28 +40,33 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status: 0 done, 2 wrong use or bad input, 130 interrupted."""
+    """Run the command line; returns the exit status: 0 done, 2 wrong use or bad input, 130 interrupted, 141 (what a
+    shell says of SIGPIPE) if whoever read stdout has left."""
+    open_closed_streams()
     warnings.showwarning = _show_warning
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # what it would print, an InputError says
     try:
-        return _run(sys.argv[1:] if arguments is None else list(arguments))
+        status = _run(sys.argv[1:] if arguments is None else list(arguments))
+        sys.stdout.flush()
+        return status
     except InputError as error:
-        print(f"rartrack: {error}", file=sys.stderr)
+        say(f"rartrack: {error}")
         return WRONG
     except KeyboardInterrupt:
-        print("rartrack: interrupted; what was done is kept", file=sys.stderr)
+        say("rartrack: interrupted; what was done is kept")
         return INTERRUPTED
     except BrokenPipeError:
-        sys.stderr.close()
-        return DONE
+        drop_unread_output()
+        return UNREAD
     except OSError as error:  # a disk that fills up or goes away, wherever that is noticed
         where = f"{error.filename}: " if error.filename else ""
-        print(f"rartrack: {where}{error.strerror or error}", file=sys.stderr)
+        say(f"rartrack: {where}{error.strerror or error}")
+        drop_unread_output()
         return WRONG
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
-    print(f"rartrack: warning: {message}", file=sys.stderr)
+    say(f"rartrack: warning: {message}")
 
 
 def _run(arguments: list[str]) -> int:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
+from rartrack.cli.streams import say
 from rartrack.results import Result, Status
 
 _LINE_EVERY = 5.0
@@ -42,9 +44,10 @@ class Pace:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._bar is not None:
-            self._bar.stop()
+            with suppress(OSError):  # the terminal is gone
+                self._bar.stop()
         elif self._shown < self._done:
-            self._say("")
+            self._tell("")
 
     def step(self, results: Mapping[str, Result]) -> None:
         """Count one frame and its results."""
@@ -55,12 +58,12 @@ class Pace:
             self._bar.update(self._task, completed=self._done, description=f"{self._rate():.1f} frames/s{note}")
         elif time.monotonic() - self._said >= _LINE_EVERY:
             self._said = time.monotonic()
-            self._say(note)
+            self._tell(note)
 
     def _rate(self) -> float:
         return self._done / max(time.monotonic() - self._begin, 1e-9)
 
-    def _say(self, note: str) -> None:
+    def _tell(self, note: str) -> None:
         self._shown = self._done
         of = f" of {self._total}" if self._total is not None else ""
-        print(f"frame {self._done}{of}, {self._rate():.1f} frames/s{note}", file=sys.stderr, flush=True)
+        say(f"frame {self._done}{of}, {self._rate():.1f} frames/s{note}")

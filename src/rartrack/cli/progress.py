@@ -5,9 +5,11 @@ from __future__ import annotations
 import statistics
 import sys
 import time
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
+from rartrack.cli.streams import say
 from rartrack.evaluation.jobs import Job, Outcome
 from rartrack.evaluation.run import Observer
 
@@ -29,7 +31,8 @@ class Progress(Observer):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._bar is not None:
-            self._bar.stop()
+            with suppress(OSError):  # the terminal is gone
+                self._bar.stop()
 
     def begin(self, jobs: list[Job], kept: int) -> None:
         """Show what is to be done; once more where a search goes on in rounds, each counted by itself."""
@@ -38,7 +41,7 @@ class Progress(Observer):
         for job in jobs:
             self._left[job.tracker.name] = self._left.get(job.tracker.name, 0) + job.frames
         if not sys.stderr.isatty():
-            print(f"to do: {len(jobs)}, there already: {kept}", file=sys.stderr, flush=True)
+            say(f"to do: {len(jobs)}, there already: {kept}")
             return
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
@@ -58,7 +61,7 @@ class Progress(Observer):
         said = self._count(job, outcome)
         left = self._seconds_left()
         if self._bar is None:
-            print(f"{self._over}/{self._total} {job}: {said}{_left(left)}", file=sys.stderr, flush=True)
+            say(f"{self._over}/{self._total} {job}: {said}{_left(left)}")
             return
         if outcome.failure is not None:
             self._bar.console.print(f"{job}: {said}", style="red", markup=False, highlight=False)

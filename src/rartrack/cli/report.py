@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rartrack.cli.numbers import count, positive
+from rartrack.cli.streams import say
 from rartrack.datasets import load_dataset
 from rartrack.errors import InputError
 from rartrack.evaluation.scoreboard import OWN_RULES, PROTOCOLS, Scoreboard, score_results
@@ -58,7 +59,7 @@ def run(options: argparse.Namespace) -> None:
     boards = _boards(options)
     for board in boards:
         for remark in board.remarks:
-            print(f"rartrack: {remark}", file=sys.stderr)
+            say(f"rartrack: {remark}")
     if options.against and not any(score.tracker == options.against for board in boards for score in board.main):
         raise InputError(f"--against {options.against}: no such tracker among those scored")
     chosen = [catalogue.choose_table(name, boards, options.against) for name in tables]
@@ -79,7 +80,7 @@ def run(options: argparse.Namespace) -> None:
     else:
         command = shlex.join(["rartrack", *sys.argv[1:]])
         written = write_report(boards, options.output, against=options.against, command=command, worst=options.worst)
-    print(f"{len(written)} files written to {options.output}; {written[-1].name} last", file=sys.stderr)
+    say(f"{len(written)} files written to {options.output}; {written[-1].name} last")
 
 
 def _boards(options: argparse.Namespace) -> list[Scoreboard]:

@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Check everything that can be checked, then load the model, then track; SIGTERM or SIGHUP ends it as Ctrl-C does."""
+    """Check what can be checked, then load the model, then track; SIGTERM and SIGHUP end it as Ctrl-C does."""
     named = _parse_boxes(options.box) if options.box else {}
     _check_outputs(options, options.video, options.results)
     with when_asked_to_stop(_interrupt), ExitStack() as stack:
