@@ -1,4 +1,4 @@
-"""Video written whole or not at all, with the frames' own times."""
+"""Video that has its name when it is finished, with the frames' own times."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class TestWholeOrNotAtAll:
             assert writer._part.name.startswith("a.")
         assert names(tmp_path) == ["a.mp4"]
 
-    @pytest.mark.parametrize("stop", [KeyboardInterrupt(), InputError("frame 3 is damaged")])
+    @pytest.mark.parametrize("stop", [KeyboardInterrupt(), InputError("frame 3 is damaged"), OSError()])
     def test_what_was_written_before_an_interruption_is_kept(self, tmp_path: Path, stop: BaseException) -> None:
         with pytest.raises(type(stop)):
             write_and_stop(VideoWriter(tmp_path / "a.mp4", 25, SIZE), stop)
@@ -149,35 +149,66 @@ class TestWholeOrNotAtAll:
             raise KeyboardInterrupt
         assert names(tmp_path) == []
 
-    def test_a_process_that_dies_leaves_no_half_file_under_the_name(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+    def test_a_process_that_dies_leaves_a_part_that_can_be_played_and_nothing_under_the_name(
+        self, tmp_path: Path, suffix: str
+    ) -> None:
         code = (
             "import os, sys, numpy as np; from rartrack.video import VideoWriter\n"
             "writer = VideoWriter(sys.argv[1], 25, (64, 64))\n"
-            "for _ in range(5): writer.write(np.zeros((64, 64, 3), np.uint8))\n"
+            "for number in range(400): writer.write(np.full((64, 64, 3), number % 200, np.uint8))\n"
+            "writer._behind.close()\n"
             "os._exit(1)"
         )
-        subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.mp4")], check=False)
-        assert "a.mp4" not in names(tmp_path)
+        subprocess.run([sys.executable, "-c", code, str(tmp_path / f"a{suffix}")], check=False)
+        (part,) = names(tmp_path)
+        assert ".part." in part
+        with av.open(str(tmp_path / part)) as video:
+            assert 100 < len(list(video.decode(video=0))) < 400
 
     @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits the size of files as Linux does")
-    def test_a_full_disk_is_told_in_one_line(self, tmp_path: Path) -> None:
+    @pytest.mark.filterwarnings("ignore::rartrack.video.VideoWarning")
+    @pytest.mark.parametrize(
+        ("name", "limit", "kept"),
+        [("a.mp4", 20_000, 0), ("a.mp4", 100_000, 25), ("a.mkv", 100_000, 25), ("a.mp4", 193_000, 60)],
+    )
+    def test_a_full_disk_is_told_in_one_line_and_what_can_be_played_is_kept(
+        self, tmp_path: Path, name: str, limit: int, kept: int
+    ) -> None:
         code = (
             "import resource, signal, sys, numpy as np; from rartrack.video import VideoWriter\n"
             "from rartrack.errors import InputError\n"
             "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-            "resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))\n"
+            "resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)\n"
             "noise = np.random.default_rng(0)\n"
             "try:\n"
             "    with VideoWriter(sys.argv[1], 25, (64, 64)) as writer:\n"
             "        for _ in range(80): writer.write(noise.integers(0, 255, (64, 64, 3), dtype=np.uint8))\n"
             "except InputError as error: print(error)"
         )
-        found = subprocess.run(
-            [sys.executable, "-c", code, str(tmp_path / "a.mp4")], capture_output=True, text=True, check=False
-        )
-        assert "a.mp4: cannot write 64x64 video: File too large" in found.stdout
+        words = [sys.executable, "-c", code, str(tmp_path / name), str(limit)]
+        found = subprocess.run(words, capture_output=True, text=True, check=False)
+        assert f"{name}: cannot write 64x64 video: File too large; what was written before is kept\n" in found.stdout
+        assert found.stdout.count("\n") == 1
         assert found.stderr == ""
-        assert names(tmp_path) == []
+        assert names(tmp_path) == [name]
+        with open_source(tmp_path / name) as source:
+            assert len(list(source)) > kept
+
+    def test_a_disk_without_room_for_a_copy_has_the_video_in_fragments(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(_: Path, whole: Path, __: str) -> None:
+            whole.write_bytes(b"half")
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr("rartrack.video.writing.join_fragments", full)
+        with VideoWriter(tmp_path / "a.mp4", 10, SIZE) as writer:
+            for number in range(25):
+                writer.write(picture(number, SIZE))
+        assert names(tmp_path) == ["a.mp4"]
+        with open_source(tmp_path / "a.mp4") as source:
+            assert [number_of(frame.image) for frame in source] == list(range(25))
 
 
 class TestRefused:

@@ -1,8 +1,9 @@
-"""Writing video: H.264, whole or not at all."""
+"""Writing video: H.264, under its name when it is finished."""
 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from fractions import Fraction
 from math import ceil
 from pathlib import Path
@@ -16,6 +17,7 @@ from rartrack.errors import InputError
 from rartrack.outputs import check_output
 from rartrack.video.behind import WorkBehind
 from rartrack.video.images import Image
+from rartrack.video.parts import AS_IT_COMES, FRAGMENTS, is_playable, join_fragments
 
 VIDEO_SUFFIXES = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 """Ending of a video that can be written -> FFmpeg's name of its container."""
@@ -31,8 +33,10 @@ class VideoWriter:
     """Writes frames as H.264 (yuv420p, BT.709), in a thread of its own, a few frames behind; a context manager.
 
     The video grows under a temporary name beside ``path`` and takes its own name when the block ends, also when it
-    ends by Ctrl-C or bad input: what was written by then is kept, as a whole video. Any other exception, or no frame at
-    all, leaves nothing.
+    ends by Ctrl-C, bad input or an ``OSError``: what was written by then is kept, as a whole video. Any other
+    exception, or no frame at all, leaves nothing. If the process is killed, the temporary file can be played up to a
+    few seconds before. A finished MP4 or MOV has one index, at its beginning; where the disk has no room for it beside
+    the temporary file, or is full before, it is that one, in fragments.
 
     Args:
         path: where; the ending is one of ``VIDEO_SUFFIXES``.
@@ -58,10 +62,10 @@ class VideoWriter:
         self._tick = Fraction(1, self._rate.numerator * ceil(_TICKS_PER_SECOND / self._rate.numerator))
         self._begin, self._last = 0.0, -1
         self._part = self.path.with_name(f"{self.path.stem}.{os.getpid()}.part{self.path.suffix}")
-        container_format = VIDEO_SUFFIXES[self.path.suffix.lower()]
+        self._format = VIDEO_SUFFIXES[self.path.suffix.lower()]
         try:
-            faststart = {"movflags": "+faststart"} if container_format != "matroska" else {}
-            self._container: Any = av.open(str(self._part), "w", format=container_format, options=faststart)
+            options = AS_IT_COMES if self._format == "matroska" else FRAGMENTS
+            self._container: Any = av.open(str(self._part), "w", format=self._format, options=options)
             self._stream = self._add_stream()
             self._container.start_encoding()  # else the file is not made before the encoder's first packet
         except (av.error.FFmpegError, OSError) as error:
@@ -88,7 +92,10 @@ class VideoWriter:
             image = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
         frame = av.VideoFrame.from_ndarray(image, format="rgb24")
         frame.pts, frame.time_base = self._place(time), self._tick
-        self._behind.put(frame)
+        try:
+            self._behind.put(frame)
+        except (av.error.FFmpegError, OSError) as error:
+            raise self._failure(error) from None
         self.count += 1
 
     def __enter__(self) -> Self:
@@ -97,7 +104,7 @@ class VideoWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self.count and (kind is None or issubclass(kind, (KeyboardInterrupt, InputError))):
+        if self.count and (kind is None or issubclass(kind, (KeyboardInterrupt, InputError, OSError))):
             self.close()
         else:
             self.discard()
@@ -106,29 +113,44 @@ class VideoWriter:
         """Finish the video and give it its name.
 
         Raises:
-            InputError: the disk is full.
+            InputError: the disk is full; what can be played has the name all the same.
         """
         try:
             self._behind.close()
             self._mux(None)
             self._container.close()
-            self._part.replace(self.path)
-        except InputError:  # of the last frames
-            self.discard()
-            raise
         except (av.error.FFmpegError, OSError) as error:
-            self._part.unlink(missing_ok=True)
-            raise self._failure(error) from None
+            self._stop()
+            if not is_playable(self._part):
+                self._part.unlink(missing_ok=True)
+                raise self._failure(error) from None
+            self._part.replace(self.path)
+            raise InputError(f"{self._failure(error)}; what was written before is kept") from None
+        if self._format == "matroska":
+            self._part.replace(self.path)
+        else:
+            self._join()
 
     def discard(self) -> None:
         """Stop, and remove what was written."""
+        self._stop()
+        self._part.unlink(missing_ok=True)
+
+    def _stop(self) -> None:
         self._behind.stop()
-        try:
+        with suppress(av.error.FFmpegError, OSError):  # nothing more is to be written
             self._container.close()
+
+    def _join(self) -> None:
+        whole = self._part.with_stem(f"{self._part.stem}.whole")
+        try:
+            join_fragments(self._part, whole, self._format)
+            whole.replace(self.path)
+            self._part.unlink()
         except (av.error.FFmpegError, OSError):
-            pass  # nothing is kept, so nothing is lost
+            self._part.replace(self.path)
         finally:
-            self._part.unlink(missing_ok=True)
+            whole.unlink(missing_ok=True)
 
     def _add_stream(self) -> Any:
         stream: Any = self._container.add_stream("libx264", rate=self._rate, options=_QUALITY)
@@ -150,10 +172,7 @@ class VideoWriter:
         return self._last
 
     def _encode(self, frame: Any) -> None:
-        try:
-            self._mux(frame.reformat(format="yuv420p", dst_colorspace="ITU709"))
-        except (av.error.FFmpegError, OSError) as error:
-            raise self._failure(error) from None
+        self._mux(frame.reformat(format="yuv420p", dst_colorspace="ITU709"))
 
     def _mux(self, frame: Any) -> None:
         self._container.mux(self._stream.encode(frame))
