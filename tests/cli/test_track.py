@@ -131,9 +131,21 @@ def test_what_cannot_be_said_stops_no_tracking(
         assert len(list(written)) == 8
 
 
-def test_start_says_which_frame_the_boxes_are_in(run: Run, video: Path, tmp_path: Path) -> None:
-    assert run(video, "--box", BOX, "--start", "5", "--results", "out.csv") == 0
-    assert [line.split(",")[0] for line in (tmp_path / "out.csv").read_text().split()[1:]] == ["5", "6", "7"]
+@pytest.mark.parametrize(
+    ("words", "tracked"),
+    [
+        (["--start", "5"], [5, 6, 7]),
+        (["--first", "3"], [0, 1, 2]),
+        (["--start", "2", "--first", "1"], [2]),
+        (["--start", "6", "--first", "9"], [6, 7]),
+    ],
+)
+def test_start_and_first_say_which_frames_are_tracked(
+    run: Run, video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], tracked: list[int]
+) -> None:
+    assert run(video, "--box", BOX, "--results", "out.csv", *words) == 0
+    assert [int(line.split(",")[0]) for line in (tmp_path / "out.csv").read_text().split()[1:]] == tracked
+    assert f"frame {len(tracked)} of {len(tracked)}," in said(capsys)
 
 
 @pytest.mark.parametrize(
@@ -180,6 +192,7 @@ def test_folders_of_grey_and_rgba_images(run: Run, tmp_path: Path, kind: str) ->
         (["VIDEO", "--box", BOX, "--start", "99"], "has 8 (0 to 7)"),
         (["VIDEO", "--box", BOX, "--start", "-1"], "frames count from 0"),
         (["VIDEO", "--box", BOX, "--start", "x"], "--start: invalid int"),
+        (["VIDEO", "--box", BOX, "--first", "0"], "--first: '0' is not a whole number from 1"),
         (["VIDEO", "--box", BOX, "--device", "cuda:7"], "not on this machine"),
         (["VIDEO", "--box", BOX, "--fast"], "unrecognized arguments"),
     ],

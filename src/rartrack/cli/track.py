@@ -6,10 +6,12 @@ import argparse
 import re
 from collections.abc import Mapping
 from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 
 from rartrack.backends import BACKENDS
 from rartrack.boxes import Box, as_box
+from rartrack.cli.numbers import positive
 from rartrack.cli.pace import Pace
 from rartrack.cli.stopping import when_asked_to_stop
 from rartrack.config import PRESETS
@@ -52,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--threads", type=int, metavar="N", help="processor threads (default: one a core, 4 at most; docs/speed.md)"
     )
     parser.add_argument("--start", type=int, default=0, metavar="FRAME", help="the frame the boxes are in (default: 0)")
+    parser.add_argument("--first", type=positive, metavar="N", help="only the first N frames, from --start on")
     parser.add_argument("--video", type=Path, metavar="OUT.mp4", help="write the video with the targets drawn on it")
     parser.add_argument("--results", type=Path, metavar="OUT.csv", help="write the boxes: .csv, .json or .txt")
     parser.add_argument("--format", choices=FORMATS, help="format of the results (default: what the ending says)")
@@ -75,10 +78,10 @@ def run(options: argparse.Namespace) -> int:
         tracker = load(options.model, options.device, backend=options.backend, preset=options.preset)
         tracker.init(first.image, boxes)
         writers = _open(stack, options, frames, list(boxes), video, results)
-        pace = stack.enter_context(Pace(None if frames.count is None else frames.count - options.start))
+        pace = stack.enter_context(Pace(_expected(options, frames)))
         _write(writers, first, tracker.given())
         pace.step(tracker.given())
-        for frame in frames:
+        for frame in islice(frames, None if options.first is None else options.first - 1):
             found = tracker.update(frame.image)
             _write(writers, frame, found)
             pace.step(found)
@@ -86,6 +89,12 @@ def run(options: argparse.Namespace) -> int:
         if path is not None:
             print(path)
     return 0
+
+
+def _expected(options: argparse.Namespace, frames: FrameSource) -> int | None:
+    """Frames there will be, if the source says how many it has; else at most so many, if that was asked for."""
+    numbers = [options.first, None if frames.count is None else frames.count - options.start]
+    return min((number for number in numbers if number is not None), default=None)
 
 
 def _interrupt() -> None:
