@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import http.server
 import shutil
+import subprocess
+import sys
 import threading
 import warnings
 from collections.abc import Iterator
@@ -31,6 +33,13 @@ def save(folder: Path, *names: str, size: tuple[int, int] = (12, 8)) -> Path:
     for number, name in enumerate(names):
         cv2.imwrite(str(folder / name), picture(number, size))
     return folder
+
+
+def index_far_away(video: bytes) -> bytes:
+    """An MP4, whose index comes last, with 8 MiB that are skipped before its pictures."""
+    place = video.index(b"mdat") - 4
+    size = 8 << 20
+    return video[:place] + size.to_bytes(4, "big") + b"free" + bytes(size - 8) + video[place:]
 
 
 class TestFile:
@@ -232,6 +241,22 @@ class TestFolder:
 
 
 class TestElsewhere:
+    @pytest.mark.parametrize(
+        ("index_last", "said"),
+        [(False, "stdin 6"), (True, "pipe:0: holds no frame that can be decoded; save it as a file first")],
+    )
+    def test_standard_input(self, make_video: MakeVideo, index_last: bool, said: str) -> None:
+        video = make_video(count=6)
+        content = index_far_away(video.read_bytes()) if index_last else video.read_bytes()
+        code = (
+            "from rartrack.errors import InputError; from rartrack.video import open_source\n"
+            "try:\n"
+            "    with open_source('-') as source: print(source.name, len(list(source)))\n"
+            "except InputError as error: print(error)"
+        )
+        found = subprocess.run([sys.executable, "-c", code], input=content, capture_output=True, check=True)
+        assert found.stdout.decode().startswith(said)
+
     def test_a_url(self, make_video: MakeVideo) -> None:
         video = make_video(count=6)
         serve = functools.partial(_Quiet, directory=str(video.parent))
@@ -247,10 +272,7 @@ class TestElsewhere:
 
     def test_a_large_file_whose_index_comes_last_from_a_server_that_cannot_seek(self, make_video: MakeVideo) -> None:
         video = make_video(count=6)
-        content = video.read_bytes()
-        place = content.index(b"mdat") - 4
-        free = 8 << 20  # a box that is skipped, so that the index is far away
-        video.write_bytes(content[:place] + free.to_bytes(4, "big") + b"free" + bytes(free - 8) + content[place:])
+        video.write_bytes(index_far_away(video.read_bytes()))
         serve = functools.partial(_Quiet, directory=str(video.parent))
         with http.server.ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
             threading.Thread(target=server.serve_forever, daemon=True).start()

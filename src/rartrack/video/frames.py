@@ -7,7 +7,7 @@ import time
 import warnings
 import weakref
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -61,7 +61,7 @@ class FrameSource:
     """An iterator of ``Frame`` and a context manager; made by ``open_source``.
 
     Attributes:
-        name: the file's stem, the folder's name, ``"camera 0"`` or the url.
+        name: the file's stem, the folder's name, ``"camera 0"``, the url or ``"stdin"``.
         size: (width, height) of every frame in pixels, after rotation.
         rate: frames a second, on average where it varies; 30 for images.
         count: frames in the whole source as its headers state it, or None where they do not.
@@ -138,7 +138,7 @@ def open_source(source: str | Path | int, start: int = 0) -> FrameSource:
 
     Args:
         source: a video file; a folder of images, read in natural order; a camera as ``0``, ``"0"`` or ``"camera:0"``;
-            or a url that FFmpeg understands (rtsp, http, ...).
+            a url that FFmpeg understands (rtsp, http, ...); or ``"-"``, a video on standard input.
         start: index of the first frame to deliver.
 
     Raises:
@@ -146,6 +146,8 @@ def open_source(source: str | Path | int, start: int = 0) -> FrameSource:
     """
     if start < 0:
         raise InputError(f"start {start}: frames count from 0")
+    if source == "-":
+        return FrameSource(replace(_video("pipe:0", None, start), name="stdin"), start)
     if isinstance(source, Path) or (isinstance(source, str) and "://" in source):
         camera = None
     else:
@@ -216,7 +218,11 @@ def _camera(number: int, start: int) -> _Opened:
 
 def _check_start(source: str | Path, start: int, count: int) -> None:
     if count == 0:
-        mend = "; download it first: its server does not seek in it" if str(source).startswith("http") else ""
+        mend = ""
+        if str(source).startswith("http"):
+            mend = "; download it first: its server does not seek in it"
+        elif str(source).startswith("pipe:"):
+            mend = "; save it as a file first: standard input cannot be sought in"
         raise InputError(f"{source}: holds no frame that can be decoded{mend}")
     if start >= count:
         raise InputError(f"{source}: starts at frame {start}, but has {count} (0 to {count - 1})")
