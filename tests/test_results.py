@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -193,6 +197,8 @@ def written_path(folder: Path) -> Path:
         ("a.txt", ["dog"], "voot", r"unknown format 'voot'; did you mean 'vot'\?"),
         ("a.txt", ["dog", "cat"], "otb", "otb text holds one target, 2 were given"),
         ("a.txt", ["dog", "cat"], "vot", "vot text holds one target, 2 were given"),
+        ("a.json", ["dog"], "csv", "a.json: the ending says json, the format asked for is csv; change one of them"),
+        ("a.CSV", ["dog"], "mot", "the ending says csv, the format asked for is mot"),
         ("nowhere/a.csv", ["dog"], None, "nowhere does not exist"),
         ("there.csv", ["dog"], None, "exists already; pass --overwrite"),
     ],
@@ -212,6 +218,42 @@ def test_overwriting_is_asked_for(tmp_path: Path) -> None:
     with open_trajectory_writer(path, ["dog"], overwrite=True) as writer:
         writer.write(DOG[0])
     assert path.read_text(encoding="utf-8") == "11,21,30,40\n"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits the size of files as Linux does")
+@pytest.mark.parametrize("name", ["a.csv", "a.json", "a.txt"])
+def test_a_full_disk_keeps_the_records_before(tmp_path: Path, name: str) -> None:
+    code = (
+        "import resource, signal, sys\n"
+        "from rartrack.boxes import Box; from rartrack.results import Record, Result, Status\n"
+        "from rartrack.trajectories import open_trajectory_writer\n"
+        "result = Result(Box(1, 2, 3, 4), 1.0, Status.TRACKED)\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))\n"
+        "try:\n"
+        "    with open_trajectory_writer(sys.argv[1], ['1']) as writer:\n"
+        "        for frame in range(90): writer.write(Record(frame, 0.0, '1', result))\n"
+        "except ValueError as error: print(error, frame)"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / name)], capture_output=True, text=True, check=True
+    )
+    message, _, frame = found.stdout.strip().rpartition(" ")
+    assert message == f"{tmp_path / name}: File too large; what was written before is kept"
+    assert len(read_trajectories(tmp_path / name)["1"]) == int(frame) > 1
+
+
+def test_a_pipe_gets_all_that_a_file_would_have(tmp_path: Path) -> None:
+    for name in ("a.csv", "a.json", "a.txt"):
+        content = written(tmp_path / name, DOG)
+        pipe = tmp_path / f"pipe{name}"
+        os.mkfifo(pipe)
+        with ThreadPoolExecutor(1) as reader:
+            read = reader.submit(pipe.read_text)
+            with open_trajectory_writer(pipe, ["dog"], overwrite=True) as writer:
+                for one in DOG:
+                    writer.write(one)
+            assert read.result() == content
 
 
 def test_an_unannounced_target_is_refused(tmp_path: Path) -> None:

@@ -10,16 +10,20 @@ vot      ``x,y,w,h``, one line a frame, one target              0-based pixels; 
 mot      ``frame,id,x,y,w,h,score,-1,-1,-1``                    1-based frames, targets and pixels
 =======  =====================================================  ==================================================
 
-Numbers are rounded to a ten-thousandth, times to a millionth. Each record reaches the file when it is written, so an
-interrupted run keeps what it had in a file that can be read.
+Numbers are rounded to a ten-thousandth, times to a millionth. Each record reaches the file when it is written, so a
+run that is interrupted, or whose disk fills up, keeps what it had in a file that can be read. OTB and VOT text have no
+frame numbers: a trajectory that begins after frame 0 is read back from 0 on; a warning says so when it is written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+import warnings
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 from rartrack.errors import InputError, nearest
 from rartrack.outputs import check_output
@@ -27,6 +31,8 @@ from rartrack.results import Record
 from rartrack.trajectory_formats import FORMATS, LAYOUTS, FormatName, recognise
 
 TRAJECTORY_SUFFIXES = (".csv", ".json", ".txt")
+STDOUT = Path("-")
+"""The path that means standard output."""
 
 _BY_SUFFIX: dict[str, FormatName] = {".csv": "csv", ".json": "json"}
 
@@ -44,27 +50,38 @@ class TrajectoryWriter:
         self._places = {target: place for place, target in enumerate(targets, start=1)}
         self._first, self._end = True, 0
         try:
-            self._file = path.open("w", encoding="utf-8", newline="")
+            self._file: BinaryIO = sys.stdout.buffer if path == STDOUT else path.open("wb", buffering=0)
         except OSError as error:
             raise InputError(f"{path}: {error.strerror}") from None
+        self._seekable = path != STDOUT and self._file.seekable()
         self._append(self._layout.head)
 
     def write(self, record: Record) -> None:
-        """Append one record.
+        """Append one record; warns if it is the first and its frame is not, in a format without frame numbers.
 
         Raises:
             InputError: its target was not among those announced, or the disk is full.
+            BrokenPipeError: nobody reads any more.
         """
         place = self._places.get(record.target)
         if place is None:
             hint = nearest(record.target, self._places)
             raise InputError(f"{self.path}: target {record.target!r} was not announced{hint}")
+        if self._first and record.frame and self._layout.one_target:
+            warnings.warn(
+                f"{self.path}: {self.format} text has no frame numbers, its first line is frame {record.frame}; "
+                "csv, json and mot have them",
+                stacklevel=2,
+            )
         self._append(self._layout.write(record, place, self._first))
         self._first = False
 
     def close(self) -> None:
-        """Close the file; it is complete after every record, so nothing more is written."""
-        self._file.close()
+        """Close the file; one that can be sought in is complete after every record, a pipe gets its end now."""
+        if not self._seekable:
+            self._put(self._layout.tail)
+        if self.path != STDOUT:
+            self._file.close()
 
     def __enter__(self) -> Self:
         return self
@@ -75,15 +92,69 @@ class TrajectoryWriter:
         self.close()
 
     def _append(self, text: str) -> None:
-        """Put text where the tail stands, and the tail behind it."""
+        """Put text where the tail stands, and the tail behind it; what the disk takes only in part is taken back."""
+        if not self._seekable:
+            self._put(text)
+            return
         try:
             self._file.seek(self._end)
-            self._file.write(text)
-            self._end = self._file.tell()
-            self._file.write(self._layout.tail)
+            self._put(text)
+            end = self._file.tell()
+            self._put(self._layout.tail)
+            self._end = end
+        except InputError:
+            with suppress(OSError, InputError):
+                self._file.seek(self._end)
+                self._file.truncate()
+                self._put(self._layout.tail)
+            raise
+
+    def _put(self, text: str) -> None:
+        content = text.encode()
+        try:
+            while content:
+                content = content[self._file.write(content) :]
             self._file.flush()
+        except BrokenPipeError:
+            raise
         except OSError as error:
-            raise InputError(f"{self.path}: {error.strerror}") from None
+            raise InputError(f"{self.path}: {error.strerror}; what was written before is kept") from None
+
+
+def check_trajectory_output(
+    path: Path,
+    targets: int,
+    format: FormatName | None = None,
+    overwrite: bool = False,
+    inputs: Collection[Path] = (),
+) -> FormatName:
+    """Check that trajectories can be written to a file, as ``check_output`` does; writes nothing.
+
+    Args:
+        path: where; ``STDOUT`` is standard output. Without ``format``, ``.csv`` and ``.json`` say it themselves,
+            ``.txt`` is OTB text for one target, MOT text for several, and standard output is csv.
+        targets: how many will be written.
+        format: a format; an ending that says another is refused.
+        overwrite: replace a file of that name.
+        inputs: files that are read.
+
+    Returns:
+        the format.
+
+    Raises:
+        InputError: as ``check_output``; an unknown ending or format; the two differ; several targets in a format that
+            holds one.
+    """
+    if path != STDOUT:
+        check_output(path, overwrite, TRAJECTORY_SUFFIXES if format is None else None, inputs)
+    said = "csv" if path == STDOUT and format is None else _BY_SUFFIX.get(path.suffix.lower())
+    format = format or said or ("otb" if targets == 1 else "mot")
+    _check_format(path, format)
+    if said not in (None, format):
+        raise InputError(f"{path}: the ending says {said}, the format asked for is {format}; change one of them")
+    if LAYOUTS[format].one_target and targets > 1:
+        raise InputError(f"{path}: {format} text holds one target, {targets} were given; use csv, json or mot")
+    return format
 
 
 def open_trajectory_writer(
@@ -92,23 +163,16 @@ def open_trajectory_writer(
     """Open a file for trajectories.
 
     Args:
-        path: where. Without ``format``, ``.csv`` and ``.json`` say it themselves and ``.txt`` is OTB text for one
-            target, MOT text for several.
+        path: as in ``check_trajectory_output``, with ``format`` and ``overwrite``.
         targets: names of the targets that will be written; MOT text numbers them in this order, from 1.
-        format: a format, whatever the ending.
+        format: a format.
         overwrite: replace a file of that name.
 
     Raises:
-        InputError: as ``check_output``; an unknown ending or format; several targets in a format that holds one.
+        InputError: as ``check_trajectory_output``.
     """
     path = Path(path)
-    check_output(path, overwrite, TRAJECTORY_SUFFIXES if format is None else None)
-    if format is None:
-        format = _BY_SUFFIX.get(path.suffix.lower(), "otb" if len(targets) == 1 else "mot")
-    _check_format(path, format)
-    if LAYOUTS[format].one_target and len(targets) > 1:
-        raise InputError(f"{path}: {format} text holds one target, {len(targets)} were given; use csv, json or mot")
-    return TrajectoryWriter(path, targets, format)
+    return TrajectoryWriter(path, targets, check_trajectory_output(path, len(targets), format, overwrite))
 
 
 def read_trajectories(path: str | Path, format: FormatName | None = None) -> dict[str, list[Record]]:

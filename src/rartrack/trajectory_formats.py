@@ -33,7 +33,7 @@ class Layout:
         read: (name of the file, its text) -> records with where they stand.
         head: text before all records.
         tail: text after the last record.
-        one_target: the format has no place for a target's name.
+        one_target: the format has no place for a target's name, nor for a frame's number.
     """
 
     write: Callable[[Record, int, bool], str]

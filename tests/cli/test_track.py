@@ -19,6 +19,8 @@ import numpy as np
 import pytest
 
 from rartrack.cli import main
+from rartrack.trajectories import read_trajectories
+from rartrack.trajectory_formats import FormatName
 from rartrack.video import VideoWriter, open_source
 
 Run = Callable[..., int]
@@ -154,12 +156,54 @@ def test_start_and_first_say_which_frames_are_tracked(
         (["out.json"], "["),
         (["out.txt"], "41,31,24,20"),
         (["out.log", "--format", "vot"], "1"),
-        (["out.csv", "--format", "mot"], "1,1,41,31,24,20,1,-1,-1,-1"),
+        (["out.txt", "--format", "csv"], "frame,time,target,x,y,w,h,score,status"),
+        (["out.log", "--format", "mot"], "1,1,41,31,24,20,1,-1,-1,-1"),
     ],
 )
 def test_other_tables(run: Run, video: Path, tmp_path: Path, words: list[str], first: str) -> None:
     assert run(video, "--box", BOX, "--results", *words) == 0
     assert (tmp_path / words[0]).read_text().splitlines()[0] == first
+
+
+@pytest.mark.parametrize(("format", "name"), [("json", "slide-tracked.json"), ("mot", "slide-tracked.txt")])
+def test_the_ending_of_a_table_that_was_not_named_follows_its_format(
+    run: Run, video: Path, tmp_path: Path, format: FormatName, name: str
+) -> None:
+    assert run(video, "--box", BOX, "--first", "2", "--format", format) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"slide-tracked.mp4", name}
+    assert len(read_trajectories(tmp_path / name, format)["1"]) == 2
+
+
+@pytest.mark.parametrize(("format", "ending"), [(None, "csv"), ("csv", "csv"), ("json", "json"), ("vot", "txt")])
+def test_a_dash_writes_the_table_and_nothing_else_to_stdout(
+    run: Run, video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], format: str | None, ending: str
+) -> None:
+    chosen = ["--format", format] if format else []
+    assert run(video, "--box", BOX, "--results", f"out.{ending}", *chosen) == 0
+    capsys.readouterr()
+    assert run(video, "--box", BOX, "--results", "-", "--video", "out.mp4", *chosen) == 0
+    assert capsys.readouterr().out == (tmp_path / f"out.{ending}").read_text()
+    assert {path.name for path in tmp_path.iterdir()} == {f"out.{ending}", "out.mp4"}
+
+
+def test_a_reader_that_leaves_ends_tracking_with_the_video_kept(
+    run: Run, video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdout", unwritable("unread"))
+    assert run(video, "--box", BOX, "--results", "-", "--video", "out.mp4") == 141
+    assert not list(tmp_path.glob("*.part.*"))
+
+
+@pytest.mark.parametrize("format", ["otb", "vot"])
+def test_text_without_frame_numbers_warns_of_a_later_start(
+    run: Run, video: Path, capsys: pytest.CaptureFixture[str], format: str
+) -> None:
+    assert run(video, "--box", BOX, "--start", "6", "--results", "out.txt", "--format", format) == 0
+    said = [line for line in capsys.readouterr().err.splitlines() if "warning" in line]
+    assert said == [
+        f"rartrack: warning: out.txt: {format} text has no frame numbers, its first line is frame 6; "
+        "csv, json and mot have them"
+    ]
 
 
 @pytest.mark.parametrize("kind", ["grey", "rgba"])
@@ -189,6 +233,9 @@ def test_folders_of_grey_and_rgba_images(run: Run, tmp_path: Path, kind: str) ->
         (["VIDEO", "--box", BOX, "--video", "nowhere/out.mp4"], "make the folder first"),
         (["VIDEO", "--box", BOX, "--video", "there.mp4"], "exists already; pass --overwrite"),
         (["VIDEO", "--box", BOX, "--results", "out.xlsx"], "unknown ending"),
+        (["VIDEO", "--box", BOX, "--results", "out.json", "--format", "csv"], "the ending says json"),
+        (["VIDEO", "--box", BOX, "--video", "out.mp4", "--format", "json"], "add --results FILE"),
+        (["VIDEO", "--box", BOX, "--box", BOX, "--results", "out.txt", "--format", "otb"], "holds one target, 2 were"),
         (["VIDEO", "--box", BOX, "--start", "99"], "has 8 (0 to 7)"),
         (["VIDEO", "--box", BOX, "--start", "-1"], "frames count from 0"),
         (["VIDEO", "--box", BOX, "--start", "x"], "--start: invalid int"),

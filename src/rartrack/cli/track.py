@@ -18,7 +18,13 @@ from rartrack.config import PRESETS
 from rartrack.errors import InputError
 from rartrack.outputs import check_output
 from rartrack.results import Record, Result
-from rartrack.trajectories import TRAJECTORY_SUFFIXES, TrajectoryWriter, open_trajectory_writer
+from rartrack.trajectories import (
+    STDOUT,
+    TRAJECTORY_SUFFIXES,
+    TrajectoryWriter,
+    check_trajectory_output,
+    open_trajectory_writer,
+)
 from rartrack.trajectory_formats import FORMATS
 from rartrack.video import VIDEO_SUFFIXES, Frame, FrameSource, VideoWriter, draw, open_source
 from rartrack.video.images import Image, image_paths
@@ -34,7 +40,11 @@ examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's options."""
     parser.epilog, parser.formatter_class = _EXAMPLES, argparse.RawDescriptionHelpFormatter
-    parser.add_argument("source", metavar="SOURCE", help="a video, a folder of images, a camera's number, or a url")
+    parser.add_argument(
+        "source",
+        metavar="SOURCE",
+        help="a video (- is standard input), a folder of images, a camera's number, or a url",
+    )
     parser.add_argument(
         "--box",
         action="append",
@@ -56,14 +66,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--start", type=int, default=0, metavar="FRAME", help="the frame the boxes are in (default: 0)")
     parser.add_argument("--first", type=positive, metavar="N", help="only the first N frames, from --start on")
     parser.add_argument("--video", type=Path, metavar="OUT.mp4", help="write the video with the targets drawn on it")
-    parser.add_argument("--results", type=Path, metavar="OUT.csv", help="write the boxes: .csv, .json or .txt")
+    parser.add_argument(
+        "--results", type=Path, metavar="OUT.csv", help="write the boxes: .csv, .json or .txt; - is standard output"
+    )
     parser.add_argument("--format", choices=FORMATS, help="format of the results (default: what the ending says)")
     parser.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
 
 
 def run(options: argparse.Namespace) -> int:
     """Check what can be checked, then load the model, then track; SIGTERM and SIGHUP end it as Ctrl-C does."""
-    named = _parse_boxes(options.box) if options.box else {}
+    named = _parse_boxes(options.box or [])
+    if options.format and options.video and not options.results:
+        raise InputError(f"--format {options.format}: no results are asked for; add --results FILE, or leave it out")
     _check_outputs(options, options.video, options.results)
     with when_asked_to_stop(_interrupt), ExitStack() as stack:
         frames = stack.enter_context(open_source(options.source, start=options.start))
@@ -85,9 +99,8 @@ def run(options: argparse.Namespace) -> int:
             found = tracker.update(frame.image)
             _write(writers, frame, found)
             pace.step(found)
-    for path in (video, results):
-        if path is not None:
-            print(path)
+    if results != STDOUT:
+        print(*filter(None, (video, results)), sep="\n")
     return 0
 
 
@@ -120,7 +133,9 @@ def _outputs(options: argparse.Namespace, frames: FrameSource) -> tuple[Path | N
     if options.video is not None or options.results is not None:
         return options.video, options.results
     stem = re.sub(r"[^\w.-]+", "-", frames.name).strip("-") or "video"
-    video, results = Path(f"{stem}-tracked.mp4"), Path(f"{stem}-tracked.csv")
+    format = options.format or "csv"
+    ending = format if f".{format}" in TRAJECTORY_SUFFIXES else "txt"
+    video, results = Path(f"{stem}-tracked.mp4"), Path(f"{stem}-tracked.{ending}")
     _check_outputs(options, video, results)
     return video, results
 
@@ -132,8 +147,7 @@ def _check_outputs(options: argparse.Namespace, video: Path | None, results: Pat
     if video is not None:
         check_output(video, options.overwrite, VIDEO_SUFFIXES, inputs)
     if results is not None:
-        endings = TRAJECTORY_SUFFIXES if options.format is None else None
-        check_output(results, options.overwrite, endings, inputs)
+        check_trajectory_output(results, len(options.box or "1"), options.format, options.overwrite, inputs)
     if video is not None and results is not None and video.resolve() == results.resolve():
         raise InputError(f"--video {video} and --results {results} are one file; give two names")
 
