@@ -242,12 +242,14 @@ def test_folders_of_grey_and_rgba_images(run: Run, tmp_path: Path, kind: str) ->
         (["VIDEO", "--box", BOX, "--first", "0"], "--first: '0' is not a whole number from 1"),
         (["VIDEO", "--box", BOX, "--device", "cuda:7"], "not on this machine"),
         (["VIDEO", "--box", BOX, "--fast"], "unrecognized arguments"),
+        (["-dash.mp4", "--box", BOX], "required: SOURCE (see rartrack track --help); if -dash.mp4 is a file, write ./"),
     ],
 )
 def test_a_mistake_is_one_line_and_status_2(
     run: Run, video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], expected: str
 ) -> None:
-    (tmp_path / "text.mp4").write_text("this is no video")
+    for name in ("text.mp4", "-dash.mp4"):
+        (tmp_path / name).write_text("this is no video")
     (tmp_path / "there.mp4").write_bytes(b"kept")
     (tmp_path / "empty").mkdir()
     assert run(*[video if word == "VIDEO" else word for word in words]) == 2

@@ -9,6 +9,7 @@ import re
 import sys
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from rartrack import __version__
@@ -80,7 +81,11 @@ def _run(arguments: list[str]) -> int:
             module = importlib.import_module(f"rartrack.cli.{name}")
             module.add_arguments(command)
             command.set_defaults(run=module.run)
-    options = parser.parse_args(_negative_boxes(arguments))
+    try:
+        options = parser.parse_args(_negative_boxes(arguments))
+    except InputError as error:
+        dashed = next((word for word in arguments if word.startswith("-") and Path(word).exists()), None)
+        raise InputError(f"{error}; if {dashed} is a file, write ./{dashed}" if dashed else str(error)) from None
     status = options.run(options)
     return DONE if status is None else int(status)
 
