@@ -55,6 +55,11 @@ class TestFile:
             assert (source.name, source.size, source.count) == ("a dog", (96, 64), 7)
             assert source.rate == Fraction(30000, 1001)
 
+    def test_a_colon_in_a_name_makes_no_url(self, make_video: MakeVideo, monkeypatch: pytest.MonkeyPatch) -> None:
+        video = make_video("at10:00:00.mp4", count=3)
+        monkeypatch.chdir(video.parent)
+        assert len(read(video.name)) == 3
+
     def test_channels_are_red_green_blue(self, tmp_path: Path) -> None:
         from rartrack.video import VideoWriter
 
@@ -169,11 +174,18 @@ class TestDamage:
 
 
 class TestRefused:
-    @pytest.mark.parametrize("data", [b"", b"not a video at all\n" * 50, bytes(5000)])
-    def test_a_file_that_is_no_video(self, tmp_path: Path, data: bytes) -> None:
+    @pytest.mark.parametrize(
+        ("data", "message"),
+        [
+            (b"", r"the file is empty \(0 bytes\)"),
+            (b"not a video at all\n" * 50, "not a video"),
+            (bytes(5000), "not a video"),
+        ],
+    )
+    def test_a_file_that_is_no_video(self, tmp_path: Path, data: bytes, message: str) -> None:
         path = tmp_path / "a.mp4"
         path.write_bytes(data)
-        with pytest.raises(InputError, match=r"a\.mp4: ") as caught:
+        with pytest.raises(InputError, match=rf"a\.mp4: {message}") as caught:
             open_source(path)
         assert "\n" not in str(caught.value)
 
@@ -191,6 +203,8 @@ class TestRefused:
     def test_a_missing_file(self, tmp_path: Path) -> None:
         with pytest.raises(InputError, match=r"nowhere\.mp4: No such file"):
             open_source(tmp_path / "nowhere.mp4")
+        with pytest.raises(InputError, match=r"at10:00\.mp4: no such file"):
+            open_source("at10:00.mp4")
 
     def test_a_start_past_the_end(self, make_video: MakeVideo, tmp_path: Path) -> None:
         with pytest.raises(InputError, match=r"starts at frame 20, but has 20 \(0 to 19\)"):

@@ -41,6 +41,13 @@ def test_frames_come_back_in_order_at_the_rate(tmp_path: Path, name: str) -> Non
     assert [frame.time for frame in frames] == pytest.approx([i * 1001 / 30000 for i in range(12)], abs=1e-3)
 
 
+def test_a_colon_in_a_name_makes_no_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with VideoWriter("at10:00.mp4", 25, SIZE) as writer:
+        writer.write(picture(1, SIZE))
+    assert names(tmp_path) == ["at10:00.mp4"]
+
+
 def test_what_any_player_reads(tmp_path: Path) -> None:
     with VideoWriter(tmp_path / "a.mp4", 25, SIZE) as writer:
         writer.write(picture(1, SIZE))

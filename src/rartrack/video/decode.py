@@ -25,18 +25,25 @@ def open_video(location: str | Path, threads: bool) -> tuple[Any, Any]:
     """Open a file or url; returns PyAV's container and its video stream.
 
     Args:
-        location: a path, or a url that FFmpeg understands.
+        location: a path, or a url that FFmpeg understands; what is there as a file is never taken for a url.
         threads: decode on several threads. Off, the decoder holds no thread and survives a fork.
 
     Raises:
-        InputError: missing, unreadable, no video, or damaged at its start.
+        InputError: missing, unreadable, empty, no video, or damaged at its start.
     """
     options = {"rtsp_transport": "tcp"} if str(location).startswith("rtsp") else {}
     timeout = (_OPEN_SECONDS, _READ_SECONDS) if "://" in str(location) else None
+    path = Path(location)
+    # FFmpeg takes what precedes a colon for a protocol, but not in an absolute path.
+    opened = str(path.absolute()) if timeout is None and path.exists() else str(location)
     try:
-        container = av.open(str(location), options=options, timeout=timeout)
+        container = av.open(opened, options=options, timeout=timeout)
     except av.error.InvalidDataError:
+        if path.is_file() and path.stat().st_size == 0:
+            raise InputError(f"{location}: the file is empty (0 bytes); remove it or fetch it again") from None
         raise InputError(f"{location}: not a video, or cut short before its index was written") from None
+    except av.error.ProtocolNotFoundError:
+        raise InputError(f"{location}: no such file, nor a url that FFmpeg understands") from None
     except (av.error.FFmpegError, OSError) as error:
         raise InputError(f"{location}: {error.strerror or error}") from None
     pictures = av.stream.Disposition.attached_pic

@@ -61,7 +61,7 @@ class VideoWriter:
         # Fine enough for the times of a variable rate, and a whole number of ticks a frame for a constant one.
         self._tick = Fraction(1, self._rate.numerator * ceil(_TICKS_PER_SECOND / self._rate.numerator))
         self._begin, self._last = 0.0, -1
-        self._part = self.path.with_name(f"{self.path.stem}.{os.getpid()}.part{self.path.suffix}")
+        self._part = self.path.absolute().with_name(f"{self.path.stem}.{os.getpid()}.part{self.path.suffix}")
         self._format = VIDEO_SUFFIXES[self.path.suffix.lower()]
         try:
             options = AS_IT_COMES if self._format == "matroska" else FRAGMENTS
