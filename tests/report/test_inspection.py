@@ -68,6 +68,14 @@ def test_the_page_shows_every_picture_and_leaves_out_what_is_not_there(tmp_path:
     assert "network has no spatial attention (Eq. 3)." in text
 
 
+def test_pictures_of_an_earlier_page_go_and_other_files_stay(tmp_path: Path) -> None:
+    (tmp_path / "mine.png").touch()
+    for frame in (3, 8):
+        write_inspection([maps(frame)], tmp_path, "x")  # type: ignore[list-item]
+    names = {path.name.partition("-")[0] for path in tmp_path.glob("*.png")}
+    assert names == {"000008", "mine.png"}
+
+
 def test_a_folder_that_cannot_be_made_is_an_input_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot write"):

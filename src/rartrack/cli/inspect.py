@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import warnings
 from pathlib import Path
 
 from rartrack.boxes import as_box
 from rartrack.errors import InputError
-from rartrack.report.inspection import write_inspection
+from rartrack.outputs import check_output, make_folder
+from rartrack.report.inspection import PAGE, write_inspection
 from rartrack.video import open_source
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's options."""
     parser.add_argument("source", metavar="SOURCE", help="a video, a folder of images, a camera's number, or a url")
-    parser.add_argument("--box", required=True, metavar="X,Y,W,H", help="the target in the first frame")
+    parser.add_argument(
+        "--box", required=True, action="append", metavar="X,Y,W,H", help="the one target, in the first frame"
+    )
     parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="for the pictures and index.html")
     parser.add_argument("--model", default="rar-fast", metavar="NAME|PATH", help="a built-in model or a checkpoint")
     parser.add_argument("--device", default="auto", metavar="DEVICE", help="auto, cpu or cuda (default: auto)")
@@ -25,12 +29,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="A,B",
         help="frames shown, counted from the start (default: 1,5,20)",
     )
+    parser.add_argument("--overwrite", action="store_true", help="replace the page and pictures that are there")
 
 
 def run(options: argparse.Namespace) -> None:
     """Track as far as the last frame shown, and write what was seen."""
     wanted = parse_frames(options.frames)
-    box = as_box(options.box)
+    if len(options.box) > 1:
+        raise InputError(f"--box: given {len(options.box)} times, but one target is shown; run once for each")
+    box = as_box(options.box[0])
 
     from rartrack.tracking.load import load
     from rartrack.tracking.maps import update_with_maps
@@ -38,7 +45,8 @@ def run(options: argparse.Namespace) -> None:
     shown = []
     with open_source(options.source, start=options.start) as frames:
         first = next(frames)
-        box = as_box(options.box, frames.size)
+        box = as_box(options.box[0], frames.size)
+        check_output(make_folder(options.output) / PAGE, options.overwrite)
         tracker = load(options.model, options.device)
         tracker.init(first.image, tuple(box))
         for number, frame in enumerate(frames, start=1):
@@ -50,6 +58,10 @@ def run(options: argparse.Namespace) -> None:
                 break
     if not shown:
         raise InputError(f"--frames {options.frames}: {options.source} ends before the first of them")
+    lacking = sorted(wanted - {maps.frame - options.start for maps in shown})
+    if lacking:
+        listed = ",".join(map(str, lacking))
+        warnings.warn(f"--frames {listed}: not shown, as {options.source} ends before", stacklevel=2)
     print(write_inspection(shown, options.output, f"{options.source}, {options.model}"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -18,8 +19,12 @@ from rartrack.video.overlay import draw
 if TYPE_CHECKING:
     from rartrack.tracking.maps import FrameMaps, LevelMaps
 
+PAGE = "index.html"
+"""The page's name in its folder."""
+
 _SIDE = 255
 _LEVELS = {3: "conv3", 4: "conv4", 5: "conv5"}
+_PICTURE = re.compile(r'<img src="(\d+-[\w-]+\.png)">')
 _CONTEXTS = ("above", "left", "below", "right")
 _PAGE = """<!doctype html><meta charset="utf-8"><title>{title}</title>
 <style>
@@ -36,7 +41,7 @@ middle. Channel attention: one bar a channel, sorted by weight, from 0 to 1.{lac
 
 
 def write_inspection(frames: Sequence[FrameMaps], output: Path, title: str) -> Path:
-    """Write every map as a picture and all of them on one page, ``index.html``.
+    """Write every map as a picture and all of them on one page, ``index.html``; an earlier page and its pictures go.
 
     Args:
         frames: maps of the frames to show.
@@ -49,11 +54,14 @@ def write_inspection(frames: Sequence[FrameMaps], output: Path, title: str) -> P
     sections = []
     try:
         output.mkdir(parents=True, exist_ok=True)
+        page = output / PAGE
+        if page.is_file():
+            for name in _PICTURE.findall(page.read_text(encoding="utf-8")):
+                (output / name).unlink(missing_ok=True)
         for maps in frames:
             rows = "\n".join(_row(output, maps, name, pictures) for name, pictures in _rows(maps).items())
             score = f"score {maps.result.score:.2f}, {maps.result.status}"
             sections.append(f"<h2>Frame {maps.frame}: {score}</h2>\n{rows}")
-        page = output / "index.html"
         text = _PAGE.format(title=escape(title), lacking=_lacking(frames), frames="\n".join(sections))
         page.write_text(text, encoding="utf-8")
     except OSError as error:
