@@ -85,6 +85,13 @@ def test_an_unknown_name_is_told_the_nearest():
         load_dataset("otb2014")
 
 
+def test_a_folder_that_may_lie_elsewhere_is_told_the_variable(tree):
+    with pytest.raises(InputError, match=r"nor a benchmark; set RARTRACK_DATA to the folder that holds it; bench"):
+        load_dataset("train")
+    with pytest.raises(InputError, match="nor a benchmark; bench"):
+        load_dataset(tree.root / "train")
+
+
 def test_a_folder_of_no_layout(tree):
     tree.text("notes.md", "")
     with pytest.raises(InputError, match=r"no known layout; looked for .*OTB: NAME/groundtruth_rect.txt"):

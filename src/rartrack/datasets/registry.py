@@ -18,6 +18,7 @@ from rartrack.datasets.text import read_text
 from rartrack.errors import InputError, nearest
 
 VARIABLE = "RARTRACK_DATA"
+_LIKENESS = 0.75  # a folder's plain name, such as "train", is part of some benchmark's
 
 
 def load_dataset(name: str | Path, data: str | Path | None = None, sequences: Iterable[str] | None = None) -> Dataset:
@@ -68,9 +69,10 @@ def _folder(path: Path, data: str | Path | None) -> Dataset:
     tried = _possible(path, data)
     root = next((each for each in tried if each.exists()), None)
     if root is None:
+        elsewhere = "" if data or path.is_absolute() else f"; set {VARIABLE} to the folder that holds it"
         raise InputError(
             f"{path}: neither a folder (looked at {', '.join(map(str, tried))}) nor a benchmark"
-            f"{nearest(str(path), BENCHMARKS)}; benchmarks: {', '.join(BENCHMARKS)}"
+            f"{nearest(str(path), BENCHMARKS, _LIKENESS)}{elsewhere}; benchmarks: {', '.join(BENCHMARKS)}"
         )
     for key, layout in LAYOUTS.items():
         if (root.is_dir() or key == "json") and layout.recognise(root):
