@@ -51,3 +51,21 @@ def test_a_number_that_makes_no_sense_is_one_line(
     error = capsys.readouterr().err
     assert f"argument {said} is not a whole number from" in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["train", "c.yaml", "--minuts", "3", "seed=1"], "--minuts 3 (see rartrack train --help)"),
+        (["data", "check", "DIR", "seed=1"], "seed=1 (see rartrack data check --help)"),
+        (
+            ["evaluate", "--dataset", "x", "--tracker", "y", "--output", "z", "filter.form=shared"],
+            "filter.form=shared; settings go after --set (see rartrack evaluate --help)",
+        ),
+    ],
+)
+def test_words_that_a_command_does_not_take_name_its_help(
+    capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    assert main(words) == 2
+    assert capsys.readouterr().err == f"rartrack: unrecognized arguments: {said}\n"

@@ -11,10 +11,20 @@ from rartrack.errors import InputError
 from rartrack.training.log import Curves
 
 
-def test_a_misspelt_setting_ends_with_status_2_and_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["train", "CONFIG", "optimization.stpes=3"],
+        ["train", "CONFIG", "seed=2", "--minutes", "1", "optimization.stpes=3"],
+        ["data", "preview", "CONFIG", "--clips", "1", "optimization.stpes=3"],
+    ],
+)
+def test_a_misspelt_setting_ends_with_status_2_and_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, words: list[str]
+) -> None:
     path = tmp_path / "run.yaml"
     path.write_text("seed: 1\n")
-    assert main(["train", str(path), "optimization.stpes=3"]) == 2
+    assert main([str(path) if word == "CONFIG" else word for word in words]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert "did you mean 'steps'?" in error

@@ -25,7 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     summary = "draw the clips that a training config gives: crops, contexts, labels"
     looking = actions.add_parser("preview", help=summary, description=summary)
     looking.add_argument("config", metavar="CONFIG", help="a YAML file such as configs/fast.yaml")
-    looking.add_argument("changes", metavar="KEY=VALUE", nargs="*", help="settings changed, such as data.exemplars=3")
+    looking.add_argument(
+        "changes", metavar="KEY=VALUE", nargs="*", default=[], help="settings changed, such as data.exemplars=3"
+    )
     looking.add_argument("--output", default="preview.html", metavar="FILE", help=".html or .png (preview.html)")
     looking.add_argument("--clips", type=positive, default=20, metavar="N", help="how many (20)")
     looking.add_argument("--first", type=count, default=0, metavar="I", help="number of the first clip (0)")

@@ -35,6 +35,9 @@ COMMANDS = {
 imported only when its command is given, so that ``--help`` opens without torch."""
 
 
+_CHANGE = re.compile(r"[A-Za-z_][\w.]*=")
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message} (see {self.prog} --help)")
@@ -82,12 +85,29 @@ def _run(arguments: list[str]) -> int:
             module.add_arguments(command)
             command.set_defaults(run=module.run)
     try:
-        options = parser.parse_args(_negative_boxes(arguments))
+        options, left = parser.parse_known_args(_negative_boxes(arguments))
+        _take_late_changes(options, left)
     except InputError as error:
         dashed = next((word for word in arguments if word.startswith("-") and Path(word).exists()), None)
         raise InputError(f"{error}; if {dashed} is a file, write ./{dashed}" if dashed else str(error)) from None
     status = options.run(options)
     return DONE if status is None else int(status)
+
+
+def _take_late_changes(options: argparse.Namespace, left: list[str]) -> None:
+    """Give a command that takes ``KEY=VALUE`` words those that argparse left over because an option stands before them.
+
+    Raises:
+        InputError: other words are left over.
+    """
+    if "changes" in options:
+        options.changes = [*options.changes, *(word for word in left if _CHANGE.match(word))]
+        left = [word for word in left if not _CHANGE.match(word)]
+    if left:
+        command = " ".join(filter(None, ("rartrack", options.command, getattr(options, "action", None))))
+        takes = next((name for name in ("set", "space") if name in options), None)
+        hint = f"; settings go after --{takes}" if takes and any(map(_CHANGE.match, left)) else ""
+        raise InputError(f"unrecognized arguments: {' '.join(left)}{hint} (see {command} --help)")
 
 
 def _negative_boxes(arguments: list[str]) -> list[str]:

@@ -17,6 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "changes",
         metavar="KEY=VALUE",
         nargs="*",
+        default=[],
         help="settings changed, such as optimization.steps=2000 or output=runs/second",
     )
     parser.add_argument(

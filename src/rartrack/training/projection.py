@@ -188,7 +188,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--clips", type=int, default=400)
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--rate", type=float, default=3e-3)
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
     config = load_yaml(TrainingConfig, options.config, parse_settings(options.changes))
     if config.backbone is None:
         raise InputError(f"{options.config}: 'backbone' names no weights")
