@@ -50,7 +50,7 @@ class TestParse:
             ("opencv:", "empty"),
             ("trax:", "empty"),
             ("opencv:ksrt", "did you mean 'csrt'"),
-            ("opencv:csrt-v2", "OpenCV's are csrt, kcf, mil, nano"),
+            ("opencv:csrt-v2", r"OpenCV's are csrt, kcf, mil, nano\[-VARIANT\]:FOLDER"),
             ("rar-fast@best", "preset 'best': expected quality, balanced, fast"),
             ("opencv:nano:/nowhere", r"one \*backbone\*\.onnx"),
         ],

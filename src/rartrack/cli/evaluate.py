@@ -12,6 +12,7 @@ from rartrack.config import parse_settings
 from rartrack.datasets import Dataset, Sequence, load_dataset
 from rartrack.errors import InputError
 from rartrack.evaluation.executors import PROCESSES
+from rartrack.evaluation.opencv import SPELLINGS
 from rartrack.evaluation.protocols import PROTOCOLS, VOT
 from rartrack.evaluation.run import TIME_LIMIT, Settings, Summary, evaluate
 from rartrack.evaluation.trackers import parse_tracker
@@ -31,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         required=True,
         metavar="[NAME=]SPEC",
-        help="rar-resnet50, rar-fast@quality, a checkpoint's path, opencv:csrt|kcf|mil|nano-v2:FOLDER, "
+        help=f"rar-resnet50, rar-fast@quality, a checkpoint's path, opencv:{'|'.join(SPELLINGS)}, "
         "module:callable, path/to/file.py:callable or trax:COMMAND; NAME is the folder of its results; may be repeated",
     )
     add("--output", required=True, type=Path, metavar="RESULTS_DIR", help="results go to RESULTS_DIR/NAME/SEQUENCE.txt")

@@ -16,6 +16,8 @@ from rartrack.errors import InputError, nearest
 
 KINDS = {"csrt": "CSRT", "kcf": "KCF", "mil": "MIL", "nano": "Nano"}
 """What ``opencv:KIND`` may name, and OpenCV's word for it; ``nano`` needs a folder with its two ONNX files."""
+SPELLINGS = tuple(f"{kind}[-VARIANT]:FOLDER" if kind == "nano" else kind for kind in KINDS)
+"""How each is written after ``opencv:``."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def parse_opencv(text: str, name: str | None) -> OpenCVTracker:
     word, _, folder = text.partition(":")
     kind, _, variant = word.partition("-")
     if kind not in KINDS or (variant and kind != "nano"):
-        raise InputError(f"tracker 'opencv:{text}': OpenCV's are {', '.join(KINDS)}{nearest(word, KINDS)}")
+        raise InputError(f"tracker 'opencv:{text}': OpenCV's are {', '.join(SPELLINGS)}{nearest(word, KINDS)}")
     files = _network_files(folder, variant) if kind == "nano" else ()
     return OpenCVTracker(name or f"opencv-{word}", kind, files)
 

@@ -4,7 +4,7 @@
 
 - the name of a built-in model (``rar-resnet50``) or the path of a checkpoint, with a preset if wanted
   (``rar-fast@quality``);
-- ``opencv:csrt``, ``opencv:kcf``, ``opencv:mil``, ``opencv:nano-v2:FOLDER``;
+- ``opencv:csrt``, ``opencv:kcf``, ``opencv:mil``, ``opencv:nano[-VARIANT]:FOLDER``;
 - ``module:callable`` or ``path/to/file.py:callable``, which gives an object with ``init(frame, box)`` and
   ``update(frame)``: an RGB uint8 frame, four floats x, y, w, h (0-based), and back such a box or an object whose
   ``box`` it is;
