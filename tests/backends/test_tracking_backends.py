@@ -105,6 +105,8 @@ def test_the_command_exports_a_file_that_can_be_tracked_with(
     capsys.readouterr()
     assert main([*words, "--model", str(output), "--overwrite"]) == 2
     assert "run it by the backend onnx or openvino" in capsys.readouterr().err
+    assert main(["export", str(output), "--output", str(tmp_path / "again.onnx")]) == 2
+    assert "exported already; to export it in another way, give the checkpoint" in capsys.readouterr().err
     assert main(["export", str(model), "--output", str(output)]) == 2
     assert "exists already" in capsys.readouterr().err
 

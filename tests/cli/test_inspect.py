@@ -25,6 +25,11 @@ def test_a_source_that_is_not_there_ends_with_status_2(capsys: pytest.CaptureFix
     assert "nowhere.mp4" in capsys.readouterr().err
 
 
+def test_an_exported_network_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", "a.mp4", "--box", "1,2,3,4", "--output", "out", "--model", "a.onnx"]) == 2
+    assert "a.onnx: an exported network shows no maps" in capsys.readouterr().err
+
+
 def test_two_targets_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["inspect", "a.mp4", "--box", "1,2,3,4", "--box", "5,6,7,8", "--output", "out"]) == 2
     assert "--box: given 2 times, but one target is shown" in capsys.readouterr().err

@@ -63,9 +63,15 @@ def run(options: argparse.Namespace) -> int:
         raise InputError(f"--calibration-crops {options.calibration_crops}: at least 1 is needed")
 
     from rartrack import checkpoints
-    from rartrack.backends.onnx_file import export
+    from rartrack.backends.onnx_file import export, read
     from rartrack.backends.prepared import prepared_network
+    from rartrack.tracking.load import is_exported
 
+    if is_exported(options.model):
+        origin = read(options.model).fingerprint
+        names = [name for name, digest in checkpoints.BUILT_IN.items() if digest == origin]
+        source = names[0] if names else "the checkpoint it was made from"
+        raise InputError(f"{options.model}: exported already; to export it in another way, give {source}")
     checkpoint = checkpoints.load(options.model)
     calibration = _calibration(checkpoint.config, options) if options.precision == "int8" else None
     network = prepared_network(checkpoint, options.model)

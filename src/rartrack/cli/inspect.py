@@ -39,8 +39,11 @@ def run(options: argparse.Namespace) -> None:
         raise InputError(f"--box: given {len(options.box)} times, but one target is shown; run once for each")
     box = as_box(options.box[0])
 
-    from rartrack.tracking.load import load
+    from rartrack.tracking.load import is_exported, load
     from rartrack.tracking.maps import update_with_maps
+
+    if is_exported(options.model):
+        raise InputError(f"{options.model}: an exported network shows no maps; give the checkpoint it was made from")
 
     shown = []
     with open_source(options.source, start=options.start) as frames:
