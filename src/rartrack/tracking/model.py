@@ -173,7 +173,7 @@ class Model:
             likely = torch.roll(maps[:, 4], (-(self.cells // 2),) * 2, (1, 2)).sigmoid().to(response)
         weight = (_UNLIKELY + (1 - _UNLIKELY) * likely).pow(tracking.classification)
         weighted = response * weight if self.prior is None else response * self.prior * weight
-        # The one place in a frame where the host waits for the device.
+        # Here the host waits for the device, and once more in Sighting.boxes.
         weighted, weight, likely = torch.stack([weighted, weight, likely]).double().cpu()
         rank, shift = (np.nan_to_num(found.numpy()) for found in subcell_peak(weighted))
         column, row = shift.round().astype(int).T % self.cells

@@ -1,11 +1,13 @@
 """How sure the tracker is of a target, and where it looks for one it has lost.
 
-The score is the height of the response's peak, cut to [0, 1]. The filter is solved so that what it learned from
-responds with exactly 1 (Eq. 6: the label's peak), so the score says how much of the learned appearance was found again;
-it falls with change of appearance, occlusion, blur, and with the distance moved since the last frame, because the
-window on the features fades out towards the border. Where a box head sees nothing there that looks like the target did
-in the first frame or lately, it falls further (``tracking.doubted_below``): by itself the filter, which learns from
-each frame that it is sure of, would learn what comes before the target, too.
+The score is the height of the response's peak, cut to [0, 1]. The filter is solved to give 1, the label's peak, on the
+features that it learned from (Eq. 6), so the score says how much of the learned appearance was found again. A network
+with a memory looks at a search window with the memory that those features left, and so the same crop may respond with
+more than 1; what is above is cut off. The score falls with change of appearance, occlusion, blur, and with the distance
+moved since the last frame, because the window on the features fades out towards the border. Where a box head sees
+nothing there that looks like the target did in the first frame or lately, it falls further
+(``tracking.doubted_below``): by itself the filter, which learns from each frame that it is sure of, would learn what
+comes before the target, too.
 """
 
 from __future__ import annotations

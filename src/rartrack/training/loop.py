@@ -34,10 +34,10 @@ from rartrack.training.validate import clip_scores, held_out_clips, held_out_vid
 from rartrack.training.videos import VideoSource
 
 BEST, LAST = "best.safetensors", "last.safetensors"
+"""Checkpoints of a run's folder: averaged weights at the best and at the last validation, ready for tracking."""
 
 _NOTICE = 1.0
 """Seconds within which the signal of a process's death arrives."""
-"""Checkpoints of a run's folder: averaged weights at the best and at the last validation, ready for tracking."""
 
 Say = Callable[[str], None]
 AnyBatch = Batch | RememberedBatch
