@@ -150,6 +150,13 @@ def test_start_and_first_say_which_frames_are_tracked(
     assert f"frame {len(tracked)} of {len(tracked)}," in said(capsys)
 
 
+def test_set_changes_settings_of_the_model(run: Run, video: Path, tmp_path: Path) -> None:
+    sets = ["--set", "tracking.uncertain_below=1.0", "--set", "tracking.lost_below=0"]
+    assert run(video, "--box", BOX, "--results", "out.csv", *sets) == 0
+    statuses = [row[8] for row in csv.reader((tmp_path / "out.csv").open())][1:]
+    assert statuses == ["tracked", *["uncertain"] * 7]
+
+
 @pytest.mark.parametrize(
     ("words", "first"),
     [
@@ -243,6 +250,9 @@ def test_folders_of_grey_and_rgba_images(run: Run, tmp_path: Path, kind: str) ->
         (["VIDEO", "--box", BOX, "--device", "cuda:7"], "not on this machine"),
         (["VIDEO", "--box", BOX, "--fast"], "unrecognized arguments"),
         (["-dash.mp4", "--box", BOX], "required: SOURCE (see rartrack track --help); if -dash.mp4 is a file, write ./"),
+        (["VIDEO", "--box", BOX, "--set", "tracking.scale"], "expected KEY=VALUE"),
+        (["VIDEO", "--box", BOX, "--set", "tracking.scalez=1"], "did you mean 'scales'?"),
+        (["VIDEO", "--box", BOX, "tracking.scales=1"], "settings go after --set"),
     ],
 )
 def test_a_mistake_is_one_line_and_status_2(

@@ -8,6 +8,7 @@ from pathlib import Path
 from rartrack.backends import BACKENDS
 from rartrack.cli.numbers import positive
 from rartrack.cli.progress import Progress
+from rartrack.cli.settings import add_set
 from rartrack.config import parse_settings
 from rartrack.datasets import Dataset, Sequence, load_dataset
 from rartrack.errors import InputError
@@ -49,13 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--executor", default=PROCESSES, metavar="WHERE", help="processes (default) or dask://HOST:PORT")
     add("--device", default="auto", help="for our models: auto, cpu, cuda or cuda:1 (default: auto)")
     add("--backend", choices=BACKENDS, default="torch", help="for our models: what runs the network (default: torch)")
-    add(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="change a setting of our models, such as filter.form=shared; may be repeated",
-    )
+    add_set(parser)
     add("--seed", type=int, default=0, metavar="N", help="of all random numbers (default: 0)")
     add(
         "--time-limit",

@@ -13,8 +13,9 @@ from rartrack.backends import BACKENDS
 from rartrack.boxes import Box, as_box
 from rartrack.cli.numbers import positive
 from rartrack.cli.pace import Pace
+from rartrack.cli.settings import add_set
 from rartrack.cli.stopping import when_asked_to_stop
-from rartrack.config import PRESETS
+from rartrack.config import PRESETS, parse_settings
 from rartrack.errors import InputError
 from rartrack.outputs import check_output
 from rartrack.results import Record, Result
@@ -56,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--preset", choices=PRESETS, default="balanced", help="accuracy against time (default: balanced; docs/speed.md)"
     )
+    add_set(parser)
     parser.add_argument("--device", default="auto", metavar="DEVICE", help="auto, cpu or cuda (default: auto)")
     parser.add_argument(
         "--backend", choices=BACKENDS, default="torch", help="what runs the network (default: torch; docs/export.md)"
@@ -76,6 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Check what can be checked, then load the model, then track; SIGTERM and SIGHUP end it as Ctrl-C does."""
     named = _parse_boxes(options.box or [])
+    settings = parse_settings(options.set)
     if options.format and options.video and not options.results:
         raise InputError(f"--format {options.format}: no results are asked for; add --results FILE, or leave it out")
     _check_outputs(options, options.video, options.results)
@@ -89,7 +92,7 @@ def run(options: argparse.Namespace) -> int:
         from rartrack.tracking.threads import use_threads
 
         use_threads(options.threads)
-        tracker = load(options.model, options.device, backend=options.backend, preset=options.preset)
+        tracker = load(options.model, options.device, settings, options.backend, options.preset)
         tracker.init(first.image, boxes)
         writers = _open(stack, options, frames, list(boxes), video, results)
         pace = stack.enter_context(Pace(_expected(options, frames)))
