@@ -2,7 +2,7 @@
 //
 //   rartrack export rar-fast --format onnx --output rar-fast.onnx     # once, anywhere
 //   npm install --ignore-scripts onnxruntime-node                     # beside this file
-//   ffmpeg -i video.mp4 frames/%05d.ppm
+//   mkdir frames && ffmpeg -i video.mp4 frames/%05d.ppm
 //   node track.mjs rar-fast.onnx frames 398,206,88,104 > boxes.csv
 //
 // It is without_torch.py in another language, and leaves out what that leaves out. Complex arrays are pairs
