@@ -160,7 +160,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"tracking.scale_interval": 1, "tracking.alternate_scales": True, "tracking.update_interval": 10},
 }
 """Named changes to a model's settings: how often scales are searched and the filter is updated. ``balanced`` is the
-model as it is; what each costs and gives is measured in ``docs/speed.md``."""
+model as it is; what each costs and gives, ``scripts/speed_table.py`` measures."""
 
 
 def preset_settings(preset: str | None, changes: Mapping[str, Any] | None = None) -> dict[str, Any]:

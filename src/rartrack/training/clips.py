@@ -17,7 +17,8 @@ from rartrack.tracking.localize import STRIDE
 from rartrack.training.config import DataConfig
 
 ASPECT_SLACK = 1.15
-"""A clip's windows keep the first box's aspect, as the tracker does, unless a side would change by more than this."""
+"""A clip's windows keep the first box's aspect, as the tracker's do where scales are searched, unless a side would
+change by more than this."""
 
 
 @dataclass(frozen=True)
