@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
+from safetensors.torch import save_file
 
 from rartrack.boxes import iou
 from rartrack.errors import InputError
@@ -33,11 +34,6 @@ def tensors(state: TrackerState) -> list[torch.Tensor]:
         *state.memory.tensors().values(),
         *map(torch.from_numpy, (state.centre, state.size, state.unseen)),
     ]
-
-
-def assert_equal(a: TrackerState, b: TrackerState) -> None:
-    assert (a.names, a.frame, a.status) == (b.names, b.frame, b.status)
-    assert all(torch.equal(x, y) for x, y in zip(tensors(a), tensors(b), strict=True))
 
 
 def test_it_follows_a_moving_square(small_tracker: Make, scene) -> None:
@@ -130,7 +126,7 @@ def test_two_runs_are_equal(small_tracker: Make, scene) -> None:
         for index in range(1, 5):
             tracker.update(scene.frame(index))
         states.append(tracker.state)
-    assert_equal(*states)
+    assert states[0] == states[1]
 
 
 def test_a_batch_of_targets_equals_single_targets(small_tracker: Make, scene) -> None:
@@ -158,7 +154,23 @@ def test_saved_and_restored_in_the_middle_equals_uninterrupted(small_tracker: Ma
     other.state = TrackerState.load(tmp_path / "state.safetensors")
     for index in range(4, 8):
         assert one.update(scene.frame(index)) == other.update(scene.frame(index))
-    assert_equal(one.state, other.state)
+    assert one.state == other.state
+
+
+@pytest.mark.parametrize("delayed", [False, True])
+def test_a_state_may_be_saved_at_once_and_comes_back_equal(
+    small_tracker: Make, scene, tmp_path: Path, delayed: bool
+) -> None:
+    tracker = small_tracker(delayed_update=delayed)
+    tracker.init(scene.frame(0), scene.box(0))
+    first = tracker.state
+    tracker.update(scene.frame(1))
+    for state in (first, tracker.state):
+        state.save(tmp_path / "state")
+        assert TrackerState.load(tmp_path / "state") == state
+    assert first != tracker.state
+    assert first != replace(first, hint=first.hint + 1)
+    assert first != "state"
 
 
 def test_a_kept_state_is_not_changed_by_tracking_on(small_tracker: Make, scene) -> None:
@@ -176,10 +188,13 @@ def test_states_stack_and_select(small_tracker: Make, scene) -> None:
     tracker = small_tracker()
     tracker.init(scene.frame(0), {"a": scene.box(0), "b": (120, 40, 40, 30)})
     state = tracker.state
-    assert_equal(TrackerState.stack([state.select([0]), state.select([1])]), state)
+    assert TrackerState.stack([state.select([0]), state.select([1])]) == state
+    assert state.select([0]) != state
     assert state.select([1, 0]).names == ("b", "a")
     with pytest.raises(InputError, match="comes twice"):
         TrackerState.stack([state, state])
+    with pytest.raises(InputError, match="no states"):
+        TrackerState.stack([])
 
 
 def test_searching_leaves_no_trace(small_tracker: Make, scene) -> None:
@@ -376,7 +391,20 @@ def test_another_models_state_is_refused(small_tracker: Make, scene) -> None:
     assert tracker.state is kept
 
 
+def test_what_is_no_state_is_refused(small_tracker: Make) -> None:
+    with pytest.raises(InputError, match="expected a TrackerState, got NoneType"):
+        small_tracker().state = None
+
+
 def test_a_damaged_state_is_refused(tmp_path: Path) -> None:
     (tmp_path / "state").write_bytes(b"nonsense")
     with pytest.raises(InputError, match="cannot read"):
+        TrackerState.load(tmp_path / "state")
+
+
+@pytest.mark.parametrize("about", [None, "nonsense", "[]", "{}", '{"names": ["1"], "frame": 0, "status": ["tracked"]}'])
+def test_another_programs_file_is_refused(tmp_path: Path, about: str | None) -> None:
+    metadata = None if about is None else {"state": about}
+    save_file({"centre": torch.zeros(1, 2)}, tmp_path / "state", metadata)
+    with pytest.raises(InputError, match="state: not a tracker state"):
         TrackerState.load(tmp_path / "state")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -91,6 +92,15 @@ class TrackerState:
     def __len__(self) -> int:
         return len(self.names)
 
+    def __eq__(self, other: object) -> bool:
+        """Whether both remember the same, value by value."""
+        if not isinstance(other, TrackerState):
+            return NotImplemented
+        ours, theirs = self._tensors(), other._tensors()
+        return (self._about(), _types(ours)) == (other._about(), _types(theirs)) and all(
+            torch.equal(tensor, theirs[name]) for name, tensor in ours.items()
+        )
+
     def select(self, targets: Sequence[int]) -> TrackerState:
         """The state of some of the targets, by position, in the given order."""
         index = list(targets)
@@ -115,8 +125,10 @@ class TrackerState:
         """All targets of several states of one model as one.
 
         Raises:
-            InputError: the states are at different frames, or a name comes twice.
+            InputError: there is none, the states are at different frames, or a name comes twice.
         """
+        if not states:
+            raise InputError("no states to stack; at least one is needed")
         names = tuple(name for state in states for name in state.names)
         if len(set(names)) != len(names):
             raise InputError(f"targets {sorted(names)}: a name comes twice; names must differ to be tracked together")
@@ -144,6 +156,38 @@ class TrackerState:
         Raises:
             InputError: the file cannot be written.
         """
+        try:
+            save_file(self._tensors(), str(path), metadata={"state": json.dumps(self._about())})
+        except (OSError, SafetensorError) as error:
+            raise InputError(f"{path}: cannot write the tracker's state: {error}") from None
+
+    @staticmethod
+    def load(path: str | Path, device: torch.device | str = "cpu") -> TrackerState:
+        """Read a state that ``save`` wrote.
+
+        Raises:
+            InputError: the file is missing, damaged, or no tracker state.
+        """
+        try:
+            with safe_open(str(path), framework="pt", device=str(device)) as stored:
+                about = (stored.metadata() or {}).get("state", "")
+                tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+        except (OSError, SafetensorError) as error:
+            raise InputError(f"{path}: cannot read the tracker's state: {error}") from None
+        try:
+            return _restored(json.loads(about), tensors)
+        except (KeyError, TypeError, ValueError, RuntimeError):
+            raise InputError(f"{path}: not a tracker state; give a file that TrackerState.save wrote") from None
+
+    def _about(self) -> dict[str, object]:
+        """What the file says in words."""
+        about: dict[str, object] = {"names": self.names, "frame": self.frame, "status": self.status}
+        if self.waiting is not None:
+            about["waiting"] = self.waiting.targets
+        return about
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """What the file holds, each on the processor and in storage of its own, as safetensors wants them."""
         tensors = {
             "centre": torch.from_numpy(self.centre),
             "size": torch.from_numpy(self.size),
@@ -161,60 +205,45 @@ class TrackerState:
         if self.waiting is not None:
             tensors["waiting"] = torch.from_numpy(self.waiting.crops)
         # safetensors knows no complex128: complex tensors travel as pairs of reals.
-        plain = {
+        return {
             name + ("#complex" if tensor.is_complex() else ""): (
                 torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
             )
             .cpu()
-            .contiguous()
+            .clone(memory_format=torch.contiguous_format)
             for name, tensor in tensors.items()
         }
-        about: dict[str, object] = {"names": self.names, "frame": self.frame, "status": self.status}
-        if self.waiting is not None:
-            about["waiting"] = self.waiting.targets
-        try:
-            save_file(plain, str(path), metadata={"state": json.dumps(about)})
-        except (OSError, SafetensorError) as error:
-            raise InputError(f"{path}: cannot write the tracker's state: {error}") from None
-
-    @staticmethod
-    def load(path: str | Path, device: torch.device | str = "cpu") -> TrackerState:
-        """Read a state that ``save`` wrote.
-
-        Raises:
-            InputError: the file is missing, damaged, or no tracker state.
-        """
-        try:
-            with safe_open(str(path), framework="pt", device=str(device)) as stored:
-                about = json.loads((stored.metadata() or {})["state"])
-                tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-        except (OSError, SafetensorError) as error:
-            raise InputError(f"{path}: cannot read the tracker's state: {error}") from None
-        except KeyError:
-            raise InputError(f"{path}: not a tracker state") from None
-        found = {
-            name.removesuffix("#complex"): torch.view_as_complex(tensor) if name.endswith("#complex") else tensor
-            for name, tensor in tensors.items()
-        }
-        memory = {name.removeprefix("memory."): t for name, t in found.items() if name.startswith("memory.")}
-        return TrackerState(
-            names=tuple(about["names"]),
-            frame=about["frame"],
-            centre=found["centre"].cpu().numpy(),
-            size=found["size"].cpu().numpy(),
-            first_size=found["first_size"].cpu().numpy(),
-            status=tuple(Status(status) for status in about["status"]),
-            unseen=found["unseen"].cpu().numpy(),
-            hint=found["hint"].cpu().numpy(),
-            statistics=Statistics(found["gram"], found["cross"], found["energy"]),
-            filter=found["filter"],
-            memory=Memory.from_tensors(memory),
-            scale=Statistics(*(found[f"scale.{name}"] for name in _STATISTICS)) if "scale.gram" in found else None,
-            waiting=Waiting(found["waiting"].cpu().numpy(), tuple(about["waiting"])) if "waiting" in found else None,
-        )
 
 
 _STATISTICS = ("gram", "cross", "energy")
+
+
+def _restored(about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> TrackerState:
+    """The state of a file's words and tensors."""
+    found = {
+        name.removesuffix("#complex"): torch.view_as_complex(tensor) if name.endswith("#complex") else tensor
+        for name, tensor in tensors.items()
+    }
+    memory = {name.removeprefix("memory."): t for name, t in found.items() if name.startswith("memory.")}
+    return TrackerState(
+        names=tuple(about["names"]),
+        frame=about["frame"],
+        centre=found["centre"].cpu().numpy(),
+        size=found["size"].cpu().numpy(),
+        first_size=found["first_size"].cpu().numpy(),
+        status=tuple(Status(status) for status in about["status"]),
+        unseen=found["unseen"].cpu().numpy(),
+        hint=found["hint"].cpu().numpy(),
+        statistics=Statistics(found["gram"], found["cross"], found["energy"]),
+        filter=found["filter"],
+        memory=Memory.from_tensors(memory),
+        scale=Statistics(*(found[f"scale.{name}"] for name in _STATISTICS)) if "scale.gram" in found else None,
+        waiting=Waiting(found["waiting"].cpu().numpy(), tuple(about["waiting"])) if "waiting" in found else None,
+    )
+
+
+def _types(tensors: Mapping[str, Tensor]) -> dict[str, torch.dtype]:
+    return {name: tensor.dtype for name, tensor in tensors.items()}
 
 
 def _stacked(parts: Sequence[Statistics | None]) -> Statistics | None:

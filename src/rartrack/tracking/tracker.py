@@ -64,7 +64,7 @@ class Tracker:
         """What the tracker remembers. Setting it continues from there: undo, another video, another machine.
 
         Raises:
-            InputError: ``init`` was not called; or, when it is set, the state is another model's.
+            InputError: ``init`` was not called; or, when it is set, it is no state, or another model's.
         """
         if self._state is None:
             raise InputError("the tracker has no target yet; call init(frame, box) first")
@@ -72,6 +72,8 @@ class Tracker:
 
     @state.setter
     def state(self, state: TrackerState) -> None:
+        if not isinstance(state, TrackerState):
+            raise InputError(f"the tracker's state: expected a TrackerState, got {type(state).__name__}")
         count = self.model.cells
         own = (self.config.network.feature_channels, count, count // 2 + 1)
         network = self.model.network
