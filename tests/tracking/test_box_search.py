@@ -102,9 +102,11 @@ def test_a_state_with_and_one_without_a_template_are_not_each_others(small_track
     plain, boxed = small_tracker(), small_tracker(scale_search="box")
     for tracker in (plain, boxed):
         tracker.init(scene.frame(0), scene.box(0))
-    for one, other in ((plain, boxed), (boxed, plain)):
+    state = boxed.state
+    wider = replace(state, memory=replace(state.memory, template=state.memory.template.repeat(1, 2, 1, 1)))
+    for one, other in ((plain, state), (boxed, plain.state), (boxed, wider)):
         with pytest.raises(InputError, match="another model's"):
-            one.state = other.state
+            one.state = other
 
 
 def test_a_network_without_a_box_head_cannot_be_asked_for_boxes(small_tracker: Make) -> None:

@@ -97,7 +97,7 @@ class Elsewhere:
     """A network that another library runs: whole or not at all."""
 
     device = torch.device("cpu")
-    gives_boxes = False
+    dtype, gives_boxes = torch.float32, False
 
     def __init__(self, network, remembers: bool) -> None:
         self._network, self._remembers, self.batches = network, remembers, []

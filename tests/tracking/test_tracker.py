@@ -184,6 +184,14 @@ def test_a_kept_state_is_not_changed_by_tracking_on(small_tracker: Make, scene) 
     assert tracker.update(scene.frame(1)) == first
 
 
+def test_a_state_goes_to_a_network_of_another_precision(small_tracker: Make, scene) -> None:
+    tracker, other = (small_tracker(scale_search="box") for _ in range(2))
+    other.model.network.double()
+    tracker.init(scene.frame(0), scene.box(0))
+    other.state = tracker.state
+    assert_allclose(other.update(scene.frame(1)).box, tracker.update(scene.frame(1)).box, atol=1e-3)
+
+
 def test_states_stack_and_select(small_tracker: Make, scene) -> None:
     tracker = small_tracker()
     tracker.init(scene.frame(0), {"a": scene.box(0), "b": (120, 40, 40, 30)})
@@ -381,13 +389,26 @@ def test_update_before_init_is_refused(small_tracker: Make, scene) -> None:
         small_tracker().update(scene.frame(0))
 
 
-def test_another_models_state_is_refused(small_tracker: Make, scene) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda state: replace(state, filter=state.filter[:, :-1]),
+        lambda state: replace(state, statistics=replace(state.statistics, gram=state.statistics.gram[..., 0, 0])),
+        lambda state: replace(state, memory=Memory()),
+        lambda state: replace(state, memory=state.memory._map(lambda maps: maps[:, :-1])),
+        lambda state: replace(state, memory=state.memory._map(lambda maps: maps[..., :-1])),
+        lambda state: replace(state, scale=state.statistics),
+    ],
+    ids=["filter", "form of the filter", "no memory", "memory's channels", "memory's cells", "scale filter"],
+)
+def test_another_models_state_is_refused(
+    small_tracker: Make, scene, change: Callable[[TrackerState], TrackerState]
+) -> None:
     tracker = small_tracker()
     tracker.init(scene.frame(0), scene.box(0))
     kept = tracker.state
-    for other in (replace(kept, filter=kept.filter[:, :-1]), replace(kept, memory=Memory())):
-        with pytest.raises(InputError, match="another model's"):
-            tracker.state = other
+    with pytest.raises(InputError, match="another model's"):
+        tracker.state = change(kept)
     assert tracker.state is kept
 
 

@@ -15,9 +15,9 @@ from torch import Tensor
 
 from rartrack.backends import backend_version, check_backend, need
 from rartrack.errors import InputError
-from rartrack.network.box import own_box
+from rartrack.network.box import OWN_SHAPE, own_box
 from rartrack.network.inference import pick_precision
-from rartrack.network.memory import RECENT, TEMPLATE, Memory
+from rartrack.network.memory import OWN, RECENT, TEMPLATE, Memory
 
 Arrays = dict[str, NDArray[Any]]
 _PRECISIONS = {"onnx": (torch.float32,), "openvino": (torch.float32, torch.bfloat16)}
@@ -33,6 +33,7 @@ class Runtime(ABC):
     """
 
     device = torch.device("cpu")
+    dtype = torch.float32
 
     def __init__(self, inputs: Mapping[str, tuple[int, ...]], crops: type[np.generic]) -> None:
         self._memory = {
@@ -84,6 +85,10 @@ class Runtime(ABC):
         """The empty memory of ``batch`` targets."""
         shapes = {name: shape for name, shape in self._memory.items() if name not in (TEMPLATE, RECENT)}
         return Memory.from_tensors({name: torch.zeros(batch, *shape) for name, shape in shapes.items()})
+
+    def memory_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Of the memory that crops leave: name, as in ``Memory.tensors``, to shape without the batch."""
+        return self._memory | {OWN: OWN_SHAPE} if self.gives_boxes else dict(self._memory)
 
 
 class OnnxNetwork(Runtime):

@@ -16,6 +16,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from rartrack.network.memory import OWN, RECENT, TEMPLATE
+
+OWN_SHAPE = (4, 1, 1)
+"""Of ``own_box``, without the batch."""
+
 _BLOCKS = 4
 """3x3 convolutions: each cell sees four cells around it, and the target has a little over five (see ``_REACH``)."""
 
@@ -40,6 +45,7 @@ class BoxHead(nn.Module):
 
     def __init__(self, channels: Mapping[int, int], width: int, cells: int) -> None:
         super().__init__()
+        self.width = width
         self.side = cells // 2 | 1
         """m, cells a side of the template's middle that is compared: the target and a little around it."""
         self.laterals = nn.ModuleDict({str(level): nn.Conv2d(count, width, 1) for level, count in channels.items()})
@@ -66,6 +72,11 @@ class BoxHead(nn.Module):
         """Of the first crop's features (B, W, n, n) what is kept: template (B, W, m, m), own box (B, 4, 1, 1)."""
         template = self.middle(features)
         return template, own_box(self.compared(features, template))
+
+    def memory_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Of what is kept of crops: name, as in ``Memory.tensors``, to shape without the batch."""
+        view = (self.width, self.side, self.side)
+        return {TEMPLATE: view, RECENT: view, OWN: OWN_SHAPE}
 
     def middle(self, features: Tensor) -> Tensor:
         """Of features (B, W, n, n) the part that is compared, (B, W, m, m)."""

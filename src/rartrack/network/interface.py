@@ -18,6 +18,10 @@ class Network(Protocol):
         """Where features and memory are."""
 
     @property
+    def dtype(self) -> torch.dtype:
+        """Precision of the memory's maps."""
+
+    @property
     def gives_boxes(self) -> bool:
         """Whether it has a box head (``rartrack.network.box``)."""
 
@@ -30,3 +34,6 @@ class Network(Protocol):
 
     def initial_memory(self, batch: int) -> Memory:
         """The empty memory of ``batch`` targets."""
+
+    def memory_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Of the memory that crops leave: name, as in ``Memory.tensors``, to shape without the batch."""

@@ -4,7 +4,7 @@ and one cell map per level, and what the box head saw of the first crop and of t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -56,9 +56,10 @@ class Memory:
         """The same values in storage of their own."""
         return self._map(torch.Tensor.clone)
 
-    def to(self, device: torch.device | str) -> Memory:
-        """The same values on another device."""
-        return self._map(lambda tensor: tensor.to(device))
+    def to(self, device: torch.device | str, precision: torch.dtype | None = None) -> Memory:
+        """The same values on another device; in another precision too if wanted, but for the own boxes."""
+        own = None if self.own is None else self.own.to(device)
+        return replace(self._map(lambda tensor: tensor.to(device, precision)), own=own)
 
     def tensors(self) -> dict[str, Tensor]:
         """Flat form for files: ``"3.hidden"``, ``"3.cell"``, ..., ``"template"``, ``"recent"``, ``"own"``."""

@@ -148,6 +148,11 @@ class RAR(nn.Module):
         )
         return Memory({level: (zeros, zeros.clone()) for level in self.backbone.levels})
 
+    def memory_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Of the memory that crops leave: name, as in ``Memory.tensors``, to shape without the batch."""
+        shapes = {name: tuple(tensor.shape[1:]) for name, tensor in self.initial_memory(1).tensors().items()}
+        return shapes if self.box is None else shapes | self.box.memory_shapes()
+
     def frozen_parameters(self) -> list[str]:
         """Names of the parameters of conv1 and conv2_x, which the paper's training leaves alone (Sec. 3.4)."""
         parts = tuple(f"backbone.{name}." for name in self.backbone.early)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +118,16 @@ class TrackerState:
             memory=self.memory[index],
             scale=None if self.scale is None else self.scale[index],
             waiting=None if self.waiting is None else self.waiting.select(index),
+        )
+
+    def to(self, device: torch.device | str, precision: torch.dtype) -> TrackerState:
+        """The state for a network on a device that remembers in a precision; DSST's part stays on the processor."""
+        return replace(
+            self,
+            statistics=self.statistics.to(device),
+            filter=self.filter.to(device),
+            memory=self.memory.to(device, precision),
+            scale=None if self.scale is None else self.scale.to("cpu"),
         )
 
     @staticmethod

@@ -74,16 +74,27 @@ class Tracker:
     def state(self, state: TrackerState) -> None:
         if not isinstance(state, TrackerState):
             raise InputError(f"the tracker's state: expected a TrackerState, got {type(state).__name__}")
-        count = self.model.cells
-        own = (self.config.network.feature_channels, count, count // 2 + 1)
-        network = self.model.network
-        remembers = network.initial_memory(1).levels.keys(), network.gives_boxes
-        found = state.memory.levels.keys(), state.memory.own is not None
-        if tuple(state.filter.shape[1:]) != own or found != remembers:
-            raise InputError("the tracker's state is another model's; load the model that it was saved with")
+        if not self._fits(state):
+            raise InputError(
+                "the tracker's state is another model's, or of other settings (filter.form, tracking.scale_search); "
+                "load the model that it was saved with"
+            )
         if self._state is None and len(state) > 1:
             self._shape = dict
-        self._state = state
+        self._state = state.to(self.model.device, self.model.network.dtype)
+
+    def _fits(self, state: TrackerState) -> bool:
+        """Whether a state is of this network and of settings that remember the same."""
+        count, channels = self.model.cells, self.config.network.feature_channels
+        frequencies = (count, count // 2 + 1)
+        gram = (*frequencies, channels, channels) if self.config.filter.form == "exact" else frequencies
+        memory = {name: tuple(tensor.shape[1:]) for name, tensor in state.memory.tensors().items()}
+        return (
+            tuple(state.filter.shape[1:]) == (channels, *frequencies)
+            and tuple(state.statistics.gram.shape[1:]) == gram
+            and memory == self.model.network.memory_shapes()
+            and (state.scale is not None) == (self.config.tracking.scale_search == "dsst")
+        )
 
     @torch.inference_mode()
     def init(self, frame: Image, boxes: Boxes) -> None:
