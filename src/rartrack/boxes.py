@@ -8,7 +8,7 @@ is 4.5. Sampling functions that count pixel *centres* subtract 0.5 themselves. A
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,6 +56,21 @@ def as_box(value: Any, frame_size: tuple[int, int] | None = None) -> Box:
         if box.x >= width or box.y >= height or box.x + box.w <= 0 or box.y + box.h <= 0:
             raise InputError(f"box {written}: outside the frame, which is {width}x{height} pixels")
     return box
+
+
+def as_boxes(values: Mapping[str, Any], frame_size: tuple[int, int] | None = None) -> dict[str, Box]:
+    """Check one box for each target, by name, as ``as_box`` does.
+
+    Raises:
+        InputError: as ``as_box``; of several targets the message names the one.
+    """
+    boxes = {}
+    for name, value in values.items():
+        try:
+            boxes[name] = as_box(value, frame_size)
+        except InputError as error:
+            raise InputError(f"target {name!r}: {error}" if len(values) > 1 else str(error)) from None
+    return boxes
 
 
 def centre_size(boxes: ArrayLike) -> tuple[Boxes, Boxes]:

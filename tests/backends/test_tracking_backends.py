@@ -72,7 +72,7 @@ def test_boxes_of_the_box_head_agree_with_torchs(tmp_path: Path, backend: str) -
     for index, row in enumerate(expected, start=1):
         theirs.state = ours.state
         found = theirs.update(picture(index))
-        assert_allclose([(*each.box, each.score) for each in found.values()], row, atol=0.005)
+        assert_allclose([(*each.box, each.score) for each in found], row, atol=0.005)
         ours.update(picture(index))
 
 
@@ -82,7 +82,7 @@ def test_a_state_goes_from_one_backend_to_another(model: Path) -> None:
     boxes(torch_tracker, 4)
     onnx_tracker.state = torch_tracker.state
     ours, theirs = onnx_tracker.update(picture(4)), torch_tracker.update(picture(4))
-    for one, other in zip(ours.values(), theirs, strict=True):
+    for one, other in zip(ours, theirs, strict=True):
         assert_allclose(one.box, other.box, atol=0.02)
 
 

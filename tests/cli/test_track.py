@@ -236,6 +236,8 @@ def test_folders_of_grey_and_rgba_images(run: Run, tmp_path: Path, kind: str) ->
         (["VIDEO", "--box", "nan,10,20,20"], "finite"),
         (["VIDEO", "--box", "left,10,20,20"], "four numbers"),
         (["VIDEO", "--box", "a=1,1,9,9", "--box", "a=2,2,9,9"], "names must differ"),
+        (["VIDEO", "--box", BOX, "--box", "a=1,1,9"], "target 'a': box '1,1,9': 3 numbers"),
+        (["VIDEO", "--box", BOX, "--box", "500,10,20,20"], "target '2': box 500,10,20,20: outside"),
         (["VIDEO"], "no screen to draw one on; pass --box"),
         (["VIDEO", "--box", BOX, "--video", "nowhere/out.mp4"], "make the folder first"),
         (["VIDEO", "--box", BOX, "--video", "there.mp4"], "exists already; pass --overwrite"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,6 +24,7 @@ from rartrack.tracking.state import TrackerState
 from rartrack.tracking.tracker import Tracker
 
 Make = Callable[..., Tracker]
+BOX, OTHER = (40.0, 60.0, 30.0, 30.0), (120.0, 40.0, 40.0, 30.0)
 
 
 def tensors(state: TrackerState) -> list[torch.Tensor]:
@@ -103,19 +105,36 @@ def test_the_first_frame_finds_the_given_box_again(small_tracker: Make, scene) -
     assert result.score > 0.9
 
 
-def test_results_come_back_as_the_boxes_were_given(small_tracker: Make, scene) -> None:
-    tracker, box, frame = small_tracker(), scene.box(0), scene.frame(0)
-    for given, kind in ((box, None), ([box, (100, 80, 20, 20)], list), ({"a": box, "b": (9, 9, 20, 20)}, dict)):
-        tracker.init(frame, given)
-        result = tracker.update(frame)
-        assert type(result) is (kind or type(result))
-        assert len(tracker.state) == (len(given) if kind else 1)
-        assert type(tracker.given()) is type(result)
-    tracker.init(frame, np.array(box))
-    assert tracker.given().box == box
-    tracker.init(frame, list(box))
-    assert tracker.given().box == box
+@pytest.mark.parametrize(
+    ("several", "kind"),
+    [
+        (list, list),
+        (tuple, list),
+        (np.array, list),
+        (torch.tensor, list),
+        (lambda boxes: tuple(map(np.array, boxes)), list),
+        (lambda boxes: [torch.tensor(box) for box in boxes], list),
+        (lambda boxes: [",".join(map(str, box)) for box in boxes], list),
+        (lambda boxes: dict(zip("ab", boxes, strict=False)), dict),
+    ],
+    ids=["list", "tuple", "array", "tensor", "tuple of arrays", "list of tensors", "texts", "mapping"],
+)
+def test_results_of_several_come_back_as_the_boxes_were_given(small_tracker: Make, scene, several, kind) -> None:
+    tracker, frame = small_tracker(scales=1), scene.frame(0)
+    for boxes in ([scene.box(0)], [scene.box(0), (100.0, 80.0, 20.0, 20.0)]):
+        tracker.init(frame, several(boxes))
+        found = tracker.given()
+        assert type(found) is type(tracker.update(frame)) is kind
+        assert [tuple(result.box) for result in (found.values() if kind is dict else found)] == boxes
+
+
+@pytest.mark.parametrize("one", [tuple, list, np.array, torch.tensor, lambda box: ",".join(map(str, box))])
+def test_the_result_of_one_box_is_one(small_tracker: Make, scene, one) -> None:
+    tracker = small_tracker(scales=1)
+    tracker.init(scene.frame(0), one(scene.box(0)))
+    assert tracker.given().box == scene.box(0)
     assert tracker.given().score == 1
+    assert type(tracker.update(scene.frame(0))) is type(tracker.given())
 
 
 def test_two_runs_are_equal(small_tracker: Make, scene) -> None:
@@ -199,6 +218,9 @@ def test_states_stack_and_select(small_tracker: Make, scene) -> None:
     assert TrackerState.stack([state.select([0]), state.select([1])]) == state
     assert state.select([0]) != state
     assert state.select([1, 0]).names == ("b", "a")
+    assert state.select([1]).form == "mapping"
+    one, listed = replace(state.select([0]), form="one"), replace(state.select([1]), form="list")
+    assert [TrackerState.stack(parts).form for parts in ([one], [listed], [one, listed])] == ["one", "list", "mapping"]
     with pytest.raises(InputError, match="comes twice"):
         TrackerState.stack([state, state])
     with pytest.raises(InputError, match="no states"):
@@ -376,7 +398,12 @@ def test_frames_that_are_refused(small_tracker: Make, frame: object, message: st
         ("a,b,c,d", "four numbers"),
         ([], "no box"),
         ({}, "no box"),
-        ({"a": (10, 10, 20, 20), "b": (1, 1, -5, 5)}, "above 0"),
+        (np.empty((0, 4)), "no box"),
+        ({"a": (10, 10, 20, 20), "b": (1, 1, -5, 5)}, "target 'b': box 1,1,-5,5: .* above 0"),
+        ([(10, 10, 20, 20), (300, 10, 20, 20)], "target '2': box 300,10,20,20: outside"),
+        ([(10, 10, 20, 20), 5], "target '2': box 5: expected four numbers"),
+        ({1: (10, 10, 20, 20), "1": (40, 40, 20, 20)}, "target 1: a name must be text, such as '1'"),
+        ({None: (10, 10, 20, 20)}, "target None: a name must be text"),
     ],
 )
 def test_boxes_that_are_refused(small_tracker: Make, scene, boxes: object, message: str) -> None:
@@ -423,7 +450,34 @@ def test_a_damaged_state_is_refused(tmp_path: Path) -> None:
         TrackerState.load(tmp_path / "state")
 
 
-@pytest.mark.parametrize("about", [None, "nonsense", "[]", "{}", '{"names": ["1"], "frame": 0, "status": ["tracked"]}'])
+@pytest.mark.parametrize("boxes", [BOX, [BOX], {"cup": BOX}, [BOX, OTHER], {"cup": BOX, "spoon": OTHER}])
+def test_a_state_keeps_how_the_boxes_were_given(small_tracker: Make, scene, tmp_path: Path, boxes) -> None:
+    tracker = small_tracker(scales=1)
+    tracker.init(scene.frame(0), boxes)
+    tracker.state.save(tmp_path / "state")
+    expected = tracker.update(scene.frame(1))
+    other = small_tracker(scales=1)
+    other.init(scene.frame(0), OTHER)
+    other.state = TrackerState.load(tmp_path / "state")
+    assert other.update(scene.frame(1)) == expected
+
+
+@pytest.mark.parametrize(
+    ("form", "names", "expected"),
+    [(None, ["1"], "one"), (None, ["a"], "one"), (None, ["1", "2"], "mapping"), ("list", ["1"], "list")],
+)
+def test_files_without_a_form(small_tracker: Make, scene, tmp_path: Path, form, names, expected: str) -> None:
+    tracker = small_tracker(scales=1)
+    tracker.init(scene.frame(0), [scene.box(0)] * len(names))
+    state = replace(tracker.state, names=tuple(names))
+    about = {key: value for key, value in state._about().items() if key != "form"} | ({"form": form} if form else {})
+    save_file(state._tensors(), tmp_path / "state", {"state": json.dumps(about)})
+    assert TrackerState.load(tmp_path / "state") == replace(state, form=expected)
+
+
+@pytest.mark.parametrize(
+    "about", [None, "nonsense", "[]", "{}", "3", '{"names": ["1"], "frame": 0, "status": ["tracked"]}']
+)
 def test_another_programs_file_is_refused(tmp_path: Path, about: str | None) -> None:
     metadata = None if about is None else {"state": about}
     save_file({"centre": torch.zeros(1, 2)}, tmp_path / "state", metadata)

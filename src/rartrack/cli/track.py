@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from rartrack.backends import BACKENDS
-from rartrack.boxes import Box, as_box
+from rartrack.boxes import Box, as_boxes
 from rartrack.cli.numbers import positive
 from rartrack.cli.pace import Pace
 from rartrack.cli.settings import add_set
@@ -86,7 +86,7 @@ def run(options: argparse.Namespace) -> int:
         frames = stack.enter_context(open_source(options.source, start=options.start))
         video, results = _outputs(options, frames)
         first = next(frames)
-        boxes = {name: as_box(box, frames.size) for name, box in named.items()} or _draw_box(first.image)
+        boxes = as_boxes(named, frames.size) or _draw_box(first.image)
 
         from rartrack.tracking.load import load
         from rartrack.tracking.threads import use_threads
@@ -119,16 +119,16 @@ def _interrupt() -> None:
 
 def _parse_boxes(texts: list[str]) -> dict[str, Box]:
     """``[NAME=]X,Y,W,H`` texts to boxes by name; without a name a target is called by its number."""
-    boxes: dict[str, Box] = {}
+    given: dict[str, str] = {}
     for number, text in enumerate(texts, start=1):
         name, equals, numbers = text.rpartition("=")
         name = name.strip() if equals else str(number)
         if not name:
             raise InputError(f"--box {text!r}: no name before '='")
-        if name in boxes:
+        if name in given:
             raise InputError(f"--box {text!r}: a target called {name!r} was given before; names must differ")
-        boxes[name] = as_box(numbers)
-    return boxes
+        given[name] = numbers
+    return as_boxes(given)
 
 
 def _outputs(options: argparse.Namespace, frames: FrameSource) -> tuple[Path | None, Path | None]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -20,6 +20,9 @@ from rartrack.errors import InputError
 from rartrack.filter.context import Statistics
 from rartrack.network.memory import Memory
 from rartrack.results import Status
+
+Form = Literal["one", "list", "mapping"]
+"""How the boxes of targets are given, and how their results come back."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ class TrackerState:
     """Everything that changes from frame to frame, for N targets. Its parts are never changed in place.
 
     Attributes:
+        form: how the boxes were given, and so how results come back: as one, a list, or a mapping of names.
         names: the targets' names.
         frame: frames since ``init``.
         centre: (N, 2) x, y in pixels at the edges.
@@ -75,6 +79,7 @@ class TrackerState:
         waiting: crops not learned yet; None where there are none.
     """
 
+    form: Form
     names: tuple[str, ...]
     frame: int
     centre: Boxes
@@ -102,9 +107,10 @@ class TrackerState:
         )
 
     def select(self, targets: Sequence[int]) -> TrackerState:
-        """The state of some of the targets, by position, in the given order."""
+        """The state of some of the targets, by position, in the given order; their results keep their form."""
         index = list(targets)
         return TrackerState(
+            form=self.form,
             names=tuple(self.names[i] for i in index),
             frame=self.frame,
             centre=self.centre[index],
@@ -134,6 +140,8 @@ class TrackerState:
     def stack(states: Sequence[TrackerState]) -> TrackerState:
         """All targets of several states of one model as one.
 
+        Results come back as a list if they do in all states, else as a mapping of names.
+
         Raises:
             InputError: there is none, the states are at different frames, or a name comes twice.
         """
@@ -144,7 +152,9 @@ class TrackerState:
             raise InputError(f"targets {sorted(names)}: a name comes twice; names must differ to be tracked together")
         if len({state.frame for state in states}) != 1:
             raise InputError("states of different frames cannot be stacked; bring them to one frame first")
+        forms = {state.form for state in states}
         return TrackerState(
+            form=states[0].form if len(states) == 1 or forms == {"list"} else "mapping",
             names=names,
             frame=states[0].frame,
             centre=np.concatenate([state.centre for state in states]),
@@ -186,12 +196,12 @@ class TrackerState:
             raise InputError(f"{path}: cannot read the tracker's state: {error}") from None
         try:
             return _restored(json.loads(about), tensors)
-        except (KeyError, TypeError, ValueError, RuntimeError):
+        except (AttributeError, KeyError, TypeError, ValueError, RuntimeError):
             raise InputError(f"{path}: not a tracker state; give a file that TrackerState.save wrote") from None
 
     def _about(self) -> dict[str, object]:
         """What the file says in words."""
-        about: dict[str, object] = {"names": self.names, "frame": self.frame, "status": self.status}
+        about: dict[str, object] = {"form": self.form, "names": self.names, "frame": self.frame, "status": self.status}
         if self.waiting is not None:
             about["waiting"] = self.waiting.targets
         return about
@@ -235,7 +245,11 @@ def _restored(about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Tracke
         for name, tensor in tensors.items()
     }
     memory = {name.removeprefix("memory."): t for name, t in found.items() if name.startswith("memory.")}
+    form = about.get("form", "one" if len(about["names"]) == 1 else "mapping")  # files had none at first
+    if form not in get_args(Form):
+        raise ValueError(form)
     return TrackerState(
+        form=form,
         names=tuple(about["names"]),
         frame=about["frame"],
         centre=found["centre"].cpu().numpy(),

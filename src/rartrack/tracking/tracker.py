@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from rartrack.boxes import Box, as_box, centre_size, from_centre_size
+from rartrack.boxes import Box, as_boxes, centre_size, from_centre_size
 from rartrack.boxes import Boxes as BoxArray
 from rartrack.config import ModelConfig
 from rartrack.errors import InputError
@@ -32,12 +32,12 @@ from rartrack.tracking.localize import (
 )
 from rartrack.tracking.model import Model, Pass
 from rartrack.tracking.scale import SETTINGS, scale_samples
-from rartrack.tracking.state import TrackerState
+from rartrack.tracking.state import Form, TrackerState
 from rartrack.tracking.status import next_status, score_of, search_places
 from rartrack.tracking.template import learn_waiting, learned, wait
 
 Boxes = Any
-"""One box, a list of boxes, or a mapping of names to boxes; a box is four numbers x, y, w, h."""
+"""One box, a sequence or array of boxes, or a mapping of names to boxes; a box is four numbers x, y, w, h."""
 
 
 class Tracker:
@@ -57,11 +57,12 @@ class Tracker:
         self.model = Model(network, config)
         self.config = config
         self._state: TrackerState | None = None
-        self._shape: type = tuple
 
     @property
     def state(self) -> TrackerState:
         """What the tracker remembers. Setting it continues from there: undo, another video, another machine.
+
+        It says too whether results are one, a list or a mapping of names.
 
         Raises:
             InputError: ``init`` was not called; or, when it is set, it is no state, or another model's.
@@ -79,8 +80,6 @@ class Tracker:
                 "the tracker's state is another model's, or of other settings (filter.form, tracking.scale_search); "
                 "load the model that it was saved with"
             )
-        if self._state is None and len(state) > 1:
-            self._shape = dict
         self._state = state.to(self.model.device, self.model.network.dtype)
 
     def _fits(self, state: TrackerState) -> bool:
@@ -102,19 +101,21 @@ class Tracker:
 
         Args:
             frame: RGB uint8 (H, W, 3).
-            boxes: (x, y, w, h) in pixels; or a list of such boxes, or a mapping of names to boxes, for several targets.
+            boxes: (x, y, w, h) in pixels, any sequence or array; or for several targets a sequence or array of such
+                boxes, or a mapping of names, which are text, to boxes.
 
         Raises:
-            InputError: the frame is not an RGB uint8 image, or a box is malformed or wholly outside it.
+            InputError: the frame is not an RGB uint8 image, a box is malformed, wholly outside it or far larger, or a
+                name is not text.
         """
         frame_size = _frame_size(frame)
-        shape, named = _named(boxes)
-        checked = np.array([as_box(box, frame_size) for box in named.values()], dtype=np.float64)
+        form, named = _named(boxes)
+        checked = np.array(list(as_boxes(named, frame_size).values()), dtype=np.float64)
         centre, size = centre_size(checked)
         (template,) = self.model.passes(self.model.template_crops(frame, centre, size))
         statistics, memory = self.model.learn(template, self.model.network.initial_memory(len(named)))
-        self._shape = shape
         self._state = TrackerState(
+            form=form,
             names=tuple(named),
             frame=0,
             centre=centre,
@@ -166,9 +167,9 @@ class Tracker:
             Result(Box(*map(float, box)), score, status)
             for box, score, status in zip(boxes, scores, state.status, strict=True)
         ]
-        if self._shape is dict:
+        if state.form == "mapping":
             return dict(zip(state.names, results, strict=True))
-        return results if self._shape is list else results[0]
+        return results if state.form == "list" else results[0]
 
     def _localize(
         self, frame: Image, frame_size: tuple[int, int], state: TrackerState
@@ -291,17 +292,21 @@ def _frame_size(frame: Any) -> tuple[int, int]:
     return frame.shape[1], frame.shape[0]
 
 
-def _named(boxes: Boxes) -> tuple[type, dict[str, Any]]:
-    """How boxes were given (tuple: one; list; dict), and the boxes by name: "1", "2", ... unless they have names."""
+def _named(boxes: Boxes) -> tuple[Form, dict[str, Any]]:
+    """How boxes were given, and the boxes by name: "1", "2", ... unless they have names."""
     if isinstance(boxes, Mapping):
-        if not boxes:
-            raise InputError("no box given; at least one is needed")
-        return dict, {str(name): box for name, box in boxes.items()}
-    several = isinstance(boxes, (list, np.ndarray)) and len(boxes) and not np.isscalar(boxes[0])
-    if isinstance(boxes, Sequence) and not isinstance(boxes, str) and len(boxes) and isinstance(boxes[0], Sequence):
-        several = not isinstance(boxes[0], str)
-    if several:
-        return list, {str(number): box for number, box in enumerate(boxes, start=1)}
-    if isinstance(boxes, (list, tuple)) and not boxes:
+        for name in boxes:
+            if not isinstance(name, str):
+                raise InputError(f"target {name!r}: a name must be text, such as {str(name)!r}")
+    if (isinstance(boxes, Mapping) or _is_row(boxes)) and not len(boxes):
         raise InputError("no box given; at least one is needed")
-    return tuple, {"1": boxes}
+    if isinstance(boxes, Mapping):
+        return "mapping", dict(boxes)
+    if _is_row(boxes) and any(_is_row(part) or (isinstance(part, str) and "," in part) for part in boxes):
+        return "list", {str(number): box for number, box in enumerate(boxes, start=1)}
+    return "one", {"1": boxes}
+
+
+def _is_row(value: Any) -> bool:
+    """Whether a value is a sequence or an array of something, but not text."""
+    return not isinstance(value, str) and getattr(value, "ndim", int(isinstance(value, Sequence))) > 0
