@@ -133,6 +133,7 @@ def test_a_users_box_may_be_numbers_or_text(value: Any) -> None:
 def test_a_users_box_may_lie_partly_outside_the_frame() -> None:
     assert as_box((-5, -5, 10, 10), (100, 50)) == Box(-5, -5, 10, 10)
     assert as_box((99, 49, 10, 10), (100, 50)) == Box(99, 49, 10, 10)
+    assert as_box((-900, 0, 1000, 500), (100, 50)) == Box(-900, 0, 1000, 500)
 
 
 @pytest.mark.parametrize(
@@ -153,6 +154,8 @@ def test_a_users_box_may_lie_partly_outside_the_frame() -> None:
         ((0, 50, 5, 5), "outside the frame"),
         ((-5, 0, 5, 5), "outside the frame"),
         ((0, -5, 5, 5), "outside the frame"),
+        ((0, 0, 1e9, 1e9), "more than 10 times as large as the frame, which is 100x50"),
+        ((0, -9, 50, 501), "more than 10 times"),
     ],
 )
 def test_a_wrong_box_is_refused_in_one_line(value: Any, message: str) -> None:

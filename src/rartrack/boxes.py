@@ -18,6 +18,9 @@ from rartrack.errors import InputError
 
 Boxes = NDArray[np.float64]
 
+_LARGEST = 10
+"""Frames a given box may be wide or high: of what is larger, hardly anything is seen."""
+
 
 class Box(NamedTuple):
     """One box: left and top edge, width and height, in pixels."""
@@ -33,10 +36,11 @@ def as_box(value: Any, frame_size: tuple[int, int] | None = None) -> Box:
 
     Args:
         value: four numbers (x, y, w, h), any sequence or array; or the text ``"x,y,w,h"``.
-        frame_size: (width, height) of the frame in pixels; when given, the box must overlap the frame.
+        frame_size: (width, height) of the frame in pixels; when given, the box must overlap the frame, and be no
+            wider or higher than ten of it.
 
     Raises:
-        InputError: not four finite numbers, no area, or wholly outside the frame.
+        InputError: not four finite numbers, no area, wholly outside the frame, or far larger.
     """
     parts: Sequence[Any] = value.split(",") if isinstance(value, str) else value
     try:
@@ -55,6 +59,10 @@ def as_box(value: Any, frame_size: tuple[int, int] | None = None) -> Box:
         width, height = frame_size
         if box.x >= width or box.y >= height or box.x + box.w <= 0 or box.y + box.h <= 0:
             raise InputError(f"box {written}: outside the frame, which is {width}x{height} pixels")
+        if box.w > _LARGEST * width or box.h > _LARGEST * height:
+            raise InputError(
+                f"box {written}: more than {_LARGEST} times as large as the frame, which is {width}x{height} pixels"
+            )
     return box
 
 

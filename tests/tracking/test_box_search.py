@@ -83,6 +83,20 @@ def test_a_score_falls_with_the_heads_doubt_and_then_nothing_is_learned(small_tr
     assert after(0.3, 0.2)[0] == believed
 
 
+@pytest.mark.parametrize("parts", [slice(None), slice(4), slice(4, 5)], ids=["all", "boxes", "classification"])
+def test_a_frame_in_which_the_head_says_no_number_does_no_harm(small_tracker: Make, scene, parts: slice) -> None:
+    tracker = small_tracker(scale_search="box", classification=0.5)
+    tracker.init(scene.frame(0), scene.box(0))
+    network = tracker.model.network
+    maps = torch.zeros(1, 5, tracker.model.cells, tracker.model.cells)
+    maps[:, parts] = torch.nan
+    network.boxes = lambda *_: maps
+    tracker.update(scene.frame(0))
+    assert np.isfinite([tracker.state.centre, tracker.state.size, tracker.state.hint]).all()
+    network.boxes = lambda *_: torch.zeros_like(maps)
+    assert tracker.update(scene.frame(0)).score > 0.5
+
+
 def test_targets_with_boxes_in_one_batch_are_as_on_their_own(small_tracker: Make, scene, tmp_path: Path) -> None:
     boxes = {"a": scene.box(0), "b": (150.0, 20.0, 30.0, 30.0)}
     together = small_tracker(scale_search="box", look_again_below=1.0)

@@ -23,6 +23,7 @@ from rartrack.tracking.localize import (
 )
 
 FRAME = (320, 240)
+MIDDLE = np.array([[50.0, 50.0]])
 
 
 def test_scale_exponents_are_centred_and_hold_zero() -> None:
@@ -85,37 +86,58 @@ def test_an_image_displacement_survives_crop_and_cells() -> None:
 def test_sizes_stay_within_limits_and_keep_their_aspect() -> None:
     first = np.array([[20.0, 10.0]])
     config = TrackingConfig(size_limits=(0.5, 2.0))
-    _, small = limited(np.array([[50.0, 50.0]]), first * 0.1, first, FRAME, config)
-    _, large = limited(np.array([[50.0, 50.0]]), first * 9, first, FRAME, config)
+    _, small = limited(MIDDLE, first * 0.1, MIDDLE, first, FRAME, config)
+    _, large = limited(MIDDLE, first * 9, MIDDLE, first, FRAME, config)
     assert_allclose(small, first * 0.5)
     assert_allclose(large, first * 2)
 
 
 def test_a_target_is_never_larger_than_the_frame_nor_centred_outside() -> None:
     first = np.array([[300.0, 100.0]])
-    centre, size = limited(np.array([[-5.0, 900.0]]), first * 2, first, FRAME, TrackingConfig())
+    centre, size = limited(np.array([[-5.0, 900.0]]), first * 2, MIDDLE, first, FRAME, TrackingConfig())
     assert_allclose(centre, [[0, 240]])
     assert_allclose(size, [[320, 320 / 3]])
 
 
+@pytest.mark.parametrize(
+    ("before", "found", "expected"),
+    [
+        (-30, -30, -30),
+        (-30, -35, -30),
+        (-30, -10, -10),
+        (-90, -90, -49),
+        (350, 355, 350),
+        (900, 900, 369),
+        (10, -5, 0),
+    ],
+)
+def test_a_centre_given_outside_the_frame_goes_no_further_out(before: float, found: float, expected: float) -> None:
+    size = np.array([[100.0, 60.0]])
+    x = [np.array([[place, 50.0]]) for place in (found, before)]
+    centre, _ = limited(x[0], size, x[1], size, FRAME, TrackingConfig())
+    assert_allclose(centre, [[expected, 50]])
+
+
 def test_a_one_pixel_frame_is_no_special_case() -> None:
-    centre, size = limited(np.array([[0.5, 0.5]]), np.ones((1, 2)), np.ones((1, 2)), (1, 1), TrackingConfig())
+    centre, size = limited(*[np.array([[0.5, 0.5]]), np.ones((1, 2))] * 2, (1, 1), TrackingConfig())
     assert_allclose(centre, [[0.5, 0.5]])
     assert_allclose(size, [[1, 1]])
 
 
 def test_the_box_heads_say_is_taken_over_in_part() -> None:
     config = TrackingConfig(box_rate=0.5, box_centre=0.25, uncertain_below=0.2)
-    centre, size = np.array([[50.0, 40.0]] * 3), np.array([[20.0, 10.0]] * 3)
+    centre, size = np.array([[50.0, 40.0]] * 4), np.array([[20.0, 10.0]] * 4)
     said = np.array([[0.4, -0.2, np.log(4), np.log(1 / 4)], [0.4, -0.2, 0.3, 0.3], [5.0, -5.0, 3.0, -3.0]])
+    said = np.concatenate([said, np.full((1, 4), np.nan)])
     said[0, 2:] = np.clip(said[0, 2:], -1, 1)
-    moved_centre, moved_size = boxed(centre, size, said, np.array([0.2, 0.19, 0.9]), config)
+    moved_centre, moved_size = boxed(centre, size, said, np.array([0.2, 0.19, 0.9, 0.9]), config)
     assert_allclose(moved_centre[0], [50 + 0.25 * 0.4 * 20, 40 - 0.25 * 0.2 * 10])
     assert_allclose(moved_size[0], [20 * np.exp(0.5), 10 * np.exp(-0.5)])
     assert_allclose(moved_centre[1], centre[1])  # hardly seen: its word counts for nothing
     assert_allclose(moved_size[1], size[1])
     assert_allclose(moved_centre[2], [50 + 0.25 * 20, 40 - 0.25 * 10])  # no more than a size in one frame
     assert_allclose(moved_size[2], [20 * np.exp(0.5), 10 * np.exp(-0.5)])
+    assert_allclose((moved_centre[3], moved_size[3]), (centre[3], size[3]))  # not a number: nor does this
 
 
 def test_a_second_look_counts_where_it_ranks_higher() -> None:

@@ -223,6 +223,10 @@ def test_states_stack_and_select(small_tracker: Make, scene) -> None:
     assert [TrackerState.stack(parts).form for parts in ([one], [listed], [one, listed])] == ["one", "list", "mapping"]
     with pytest.raises(InputError, match="comes twice"):
         TrackerState.stack([state, state])
+    larger = replace(state, names=("c", "d"), frame_size=(300, 200))
+    assert TrackerState.stack([replace(state, frame_size=None), larger]).frame_size == (300, 200)
+    with pytest.raises(InputError, match="different sizes"):
+        TrackerState.stack([state, larger])
     with pytest.raises(InputError, match="no states"):
         TrackerState.stack([])
 
@@ -358,6 +362,12 @@ def test_a_target_that_leaves_the_picture(small_tracker: Make, scene) -> None:
     assert -30 <= result.box.x <= 240
 
 
+def test_a_box_whose_centre_is_outside_the_picture_is_found_where_it_was(small_tracker: Make, scene) -> None:
+    tracker, box = small_tracker(scales=1), (-30.0, 60.0, 50.0, 40.0)
+    tracker.init(scene.frame(0), box)
+    assert_allclose(tracker.update(scene.frame(0)).box, box, atol=1)
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (6000, 8000)])
 def test_frames_of_any_size(small_tracker: Make, shape: tuple[int, int]) -> None:
     frame = np.random.default_rng(0).integers(0, 255, (*shape, 3), dtype=np.uint8)
@@ -409,6 +419,15 @@ def test_frames_that_are_refused(small_tracker: Make, frame: object, message: st
 def test_boxes_that_are_refused(small_tracker: Make, scene, boxes: object, message: str) -> None:
     with pytest.raises(InputError, match=message):
         small_tracker().init(scene.frame(0), boxes)
+
+
+def test_frames_of_another_size_than_the_first_are_refused(small_tracker: Make, scene) -> None:
+    tracker = small_tracker()
+    tracker.init(scene.frame(0), scene.box(0))
+    with pytest.raises(InputError, match="frame: 200x180 pixels, but the tracker was started on 240x180; resize"):
+        tracker.update(scene.frame(0)[:, :200])
+    tracker.state = replace(tracker.state, frame_size=None)
+    tracker.update(scene.frame(0)[:, :200])
 
 
 def test_update_before_init_is_refused(small_tracker: Make, scene) -> None:
@@ -470,9 +489,10 @@ def test_files_without_a_form(small_tracker: Make, scene, tmp_path: Path, form, 
     tracker = small_tracker(scales=1)
     tracker.init(scene.frame(0), [scene.box(0)] * len(names))
     state = replace(tracker.state, names=tuple(names))
-    about = {key: value for key, value in state._about().items() if key != "form"} | ({"form": form} if form else {})
+    about = {**state._about(), "form": form}
+    about = {key: value for key, value in about.items() if value is not None and key != "frame_size"}
     save_file(state._tensors(), tmp_path / "state", {"state": json.dumps(about)})
-    assert TrackerState.load(tmp_path / "state") == replace(state, form=expected)
+    assert TrackerState.load(tmp_path / "state") == replace(state, form=expected, frame_size=None)
 
 
 @pytest.mark.parametrize(

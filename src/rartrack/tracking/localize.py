@@ -152,19 +152,23 @@ def boxed(
     Args:
         centre: (M, 2) of the peaks, in pixels.
         size: (M, 2) of the windows searched.
-        boxes: (M, 4) of the head at the peaks, see ``rartrack.network.box``.
+        boxes: (M, 4) of the head at the peaks, see ``rartrack.network.box``; what is not a number changes nothing.
         peak: (M,) heights of the peaks.
     """
     seen = (peak >= config.uncertain_below)[:, None]
-    change = np.clip(boxes, -_LARGEST_CHANGE, _LARGEST_CHANGE)
+    change = np.clip(np.nan_to_num(boxes), -_LARGEST_CHANGE, _LARGEST_CHANGE)
     centre = centre + seen * config.box_centre * change[:, :2] * size
     return centre, size * np.exp(seen * config.box_rate * change[:, 2:])
 
 
 def limited(
-    centre: Boxes, size: Boxes, first_size: Boxes, frame_size: tuple[int, int], config: TrackingConfig
+    centre: Boxes, size: Boxes, before: Boxes, first_size: Boxes, frame_size: tuple[int, int], config: TrackingConfig
 ) -> tuple[Boxes, Boxes]:
-    """Keep sizes (N, 2) within ``size_limits`` of the first and within the frame, and centres (N, 2) inside it."""
+    """Keep sizes (N, 2) within ``size_limits`` of the first and within the frame, and centres (N, 2) inside it.
+
+    A centre that lay outside ``before`` (N, 2), as that of a given box may, may stay as far out while a pixel of the
+    box is inside.
+    """
     frame = np.asarray(frame_size, dtype=np.float64)
     low, high = config.size_limits
     # One factor for both sides keeps the aspect.
@@ -172,4 +176,5 @@ def limited(
     size = size * (np.clip(factor, low, high) / factor)
     shrink = np.minimum(1.0, (frame / size).min(axis=-1, keepdims=True))
     size = np.maximum(size * shrink, np.minimum(_SMALLEST, frame))
-    return np.clip(centre, 0, frame), size
+    out = np.maximum(size / 2 - _SMALLEST, 0)
+    return np.clip(centre, np.clip(before, -out, 0), np.clip(before, frame, frame + out)), size

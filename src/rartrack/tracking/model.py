@@ -178,7 +178,7 @@ class Model:
         rank, shift = (np.nan_to_num(found.numpy()) for found in subcell_peak(weighted))
         column, row = shift.round().astype(int).T % self.cells
         there = np.arange(len(rank)), row, column
-        peak = rank / weight.numpy()[there]
+        peak = np.nan_to_num(rank / weight.numpy()[there])
         if boxes is not None and tracking.doubted_below:
             sure = np.nan_to_num(np.minimum(likely.numpy()[there] / tracking.doubted_below, 1))
             peak, rank = peak * sure, rank * sure

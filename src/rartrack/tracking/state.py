@@ -64,6 +64,7 @@ class TrackerState:
 
     Attributes:
         form: how the boxes were given, and so how results come back: as one, a list, or a mapping of names.
+        frame_size: (width, height) of the frames in pixels; None if it is not known, as of files that lack it.
         names: the targets' names.
         frame: frames since ``init``.
         centre: (N, 2) x, y in pixels at the edges.
@@ -80,6 +81,7 @@ class TrackerState:
     """
 
     form: Form
+    frame_size: tuple[int, int] | None
     names: tuple[str, ...]
     frame: int
     centre: Boxes
@@ -111,6 +113,7 @@ class TrackerState:
         index = list(targets)
         return TrackerState(
             form=self.form,
+            frame_size=self.frame_size,
             names=tuple(self.names[i] for i in index),
             frame=self.frame,
             centre=self.centre[index],
@@ -143,7 +146,8 @@ class TrackerState:
         Results come back as a list if they do in all states, else as a mapping of names.
 
         Raises:
-            InputError: there is none, the states are at different frames, or a name comes twice.
+            InputError: there is none, they are at different frames or of frames of different sizes, or a name comes
+                twice.
         """
         if not states:
             raise InputError("no states to stack; at least one is needed")
@@ -152,9 +156,13 @@ class TrackerState:
             raise InputError(f"targets {sorted(names)}: a name comes twice; names must differ to be tracked together")
         if len({state.frame for state in states}) != 1:
             raise InputError("states of different frames cannot be stacked; bring them to one frame first")
+        sizes = {state.frame_size for state in states if state.frame_size is not None}
+        if len(sizes) > 1:
+            raise InputError(f"states of frames of different sizes cannot be stacked: {sorted(sizes)}")
         forms = {state.form for state in states}
         return TrackerState(
             form=states[0].form if len(states) == 1 or forms == {"list"} else "mapping",
+            frame_size=sizes.pop() if sizes else None,
             names=names,
             frame=states[0].frame,
             centre=np.concatenate([state.centre for state in states]),
@@ -201,7 +209,9 @@ class TrackerState:
 
     def _about(self) -> dict[str, object]:
         """What the file says in words."""
-        about: dict[str, object] = {"form": self.form, "names": self.names, "frame": self.frame, "status": self.status}
+        about: dict[str, object] = {
+            name: getattr(self, name) for name in ("form", "frame_size", "names", "frame", "status")
+        }
         if self.waiting is not None:
             about["waiting"] = self.waiting.targets
         return about
@@ -250,6 +260,7 @@ def _restored(about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Tracke
         raise ValueError(form)
     return TrackerState(
         form=form,
+        frame_size=tuple(size) if (size := about.get("frame_size")) else None,
         names=tuple(about["names"]),
         frame=about["frame"],
         centre=found["centre"].cpu().numpy(),

@@ -116,6 +116,7 @@ class Tracker:
         statistics, memory = self.model.learn(template, self.model.network.initial_memory(len(named)))
         self._state = TrackerState(
             form=form,
+            frame_size=frame_size,
             names=tuple(named),
             frame=0,
             centre=centre,
@@ -141,10 +142,15 @@ class Tracker:
             A ``Result``; or a list, or a mapping of names, as the boxes were given to ``init``.
 
         Raises:
-            InputError: ``init`` was not called, or the frame is not an RGB uint8 image.
+            InputError: ``init`` was not called, or the frame is not an RGB uint8 image of the size of ``init``'s.
         """
-        frame_size = _frame_size(frame)
-        state, scores = self._localize(frame, frame_size, self.state)
+        frame_size, state = _frame_size(frame), self.state
+        if state.frame_size is not None and state.frame_size != frame_size:
+            raise InputError(
+                f"frame: {_written(frame_size)} pixels, but the tracker was started on {_written(state.frame_size)}; "
+                "resize it, or call init anew"
+            )
+        state, scores = self._localize(frame, frame_size, state)
         state = self._resize(frame, frame_size, state)
         state = wait(self.model, state, frame)
         self._state = state if self.config.tracking.delayed_update else learn_waiting(self.model, state)
@@ -186,7 +192,7 @@ class Tracker:
         found = self._best(search, candidates, state)
         found = self._looked_again(frame, found, state)
         size = (1 - tracking.scale_rate) * state.size + tracking.scale_rate * found.size
-        centre, size = limited(found.centre, size, state.first_size, frame_size, tracking)
+        centre, size = limited(found.centre, size, state.centre, state.first_size, frame_size, tracking)
         scores = [score_of(peak) for peak in found.peak]
         judged = [
             next_status(status, int(unseen), score, tracking)
@@ -277,7 +283,7 @@ class Tracker:
         factor = best_scale(response, SETTINGS).numpy()[:, None]
         tracked = np.array([status is Status.TRACKED for status in state.status])
         size = np.where(tracked[:, None], factor * state.size, state.size)
-        centre, size = limited(state.centre, size, state.first_size, frame_size, self.config.tracking)
+        centre, size = limited(state.centre, size, state.centre, state.first_size, frame_size, self.config.tracking)
         new = learn_scale(scale_samples(frame, centre, size), SETTINGS)
         rate = torch.from_numpy(tracked * SETTINGS.learning_rate)
         return replace(state, centre=centre, size=size, scale=blend(state.scale, new, rate))
@@ -290,6 +296,10 @@ def _frame_size(frame: Any) -> tuple[int, int]:
     if 0 in frame.shape:
         raise InputError(f"frame: empty image {frame.shape}")
     return frame.shape[1], frame.shape[0]
+
+
+def _written(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"
 
 
 def _named(boxes: Boxes) -> tuple[Form, dict[str, Any]]:
