@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import pytest
 import torch
 from torch import nn
@@ -60,6 +63,12 @@ def test_the_prepared_network_is_left_alone(small):
     packed(prepared)
     assert not any(isinstance(module, PackedConv2d) for module in prepared.modules())
     assert not any(type(module) is nn.Conv2d for module in packed(prepared).backbone.modules())
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda network: pickle.loads(pickle.dumps(network))])
+def test_copies_and_pickles_compute_the_same(small, copied):
+    ours = packed(prepare_for_inference(RAR(small()).eval()))
+    assert all(map(torch.equal, two_steps(copied(ours)), two_steps(ours)))
 
 
 def test_where_torch_cannot_the_network_stays_as_it_is(small, monkeypatch):

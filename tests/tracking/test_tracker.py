@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import json
+import pickle
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
@@ -209,6 +211,16 @@ def test_a_state_goes_to_a_network_of_another_precision(small_tracker: Make, sce
     tracker.init(scene.frame(0), scene.box(0))
     other.state = tracker.state
     assert_allclose(other.update(scene.frame(1)).box, tracker.update(scene.frame(1)).box, atol=1e-3)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda tracker: pickle.loads(pickle.dumps(tracker))])
+def test_a_copied_tracker_goes_on_as_the_first_does(small_tracker: Make, scene, copied) -> None:
+    tracker = small_tracker()
+    tracker.init(scene.frame(0), {"a": scene.box(0)})
+    tracker.update(scene.frame(1))
+    other = copied(tracker)
+    assert other.state == tracker.state
+    assert other.update(scene.frame(2)) == tracker.update(scene.frame(2))
 
 
 def test_states_stack_and_select(small_tracker: Make, scene) -> None:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
@@ -49,6 +49,13 @@ class Runtime(ABC):
     @abstractmethod
     def _run(self, inputs: Arrays) -> Arrays:
         """Name -> array to name -> array of the caller's own."""
+
+    def __getstate__(self) -> NoReturn:
+        """No library's session can be copied or pickled."""
+        raise InputError(
+            "a tracker of the backend onnx or openvino cannot be copied or pickled; keep tracker.state, and give it to "
+            "a tracker that rartrack.load makes anew"
+        )
 
     def __call__(self, crops: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
         """As ``RAR.forward``: crops (B, 3, S, S) in 0..255 and the memory of B to features (B, D, n, n) and memory."""

@@ -24,7 +24,7 @@ _PRECISIONS = (torch.float32, torch.bfloat16)
 
 
 def packed(network: RAR) -> RAR:
-    """A copy for this processor alone: not to be moved, saved or exported. Features agree up to rounding.
+    """A copy for this kind of processor alone, not to be moved or exported. Features agree up to rounding.
 
     Args:
         network: prepared for inference; given back as it is on other devices, or where torch cannot do it.
@@ -50,10 +50,21 @@ class PackedConv2d(nn.Module):
         """``side``: of the maps the layout is chosen for; others are right too."""
         super().__init__()
         self._geometry = ([*conv.padding], [*conv.stride], [*conv.dilation], conv.groups)
-        library: Any = torch._C._nn
-        shape = [1, conv.in_channels, side, side]
-        self._weight = library.mkldnn_reorder_conv2d_weight(conv.weight.detach().to_mkldnn(), *self._geometry, shape)
+        self._shape = [1, conv.in_channels, side, side]
+        self._weight = self._laid_out(conv.weight.detach())
         self._bias, self._after = conv.bias, "relu" if relu else "none"
+
+    def _laid_out(self, weight: Tensor) -> Tensor:
+        library: Any = torch._C._nn
+        return cast(Tensor, library.mkldnn_reorder_conv2d_weight(weight.to_mkldnn(), *self._geometry, self._shape))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles, which cannot hold a weight that is laid out: the weight as it was."""
+        return self.__dict__ | {"_weight": self._weight.to_dense()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
+        self._weight = self._laid_out(self._weight)
 
     def forward(self, x: Tensor) -> Tensor:
         call: Any = torch.ops.mkldnn._convolution_pointwise
