@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
@@ -84,6 +86,16 @@ def test_a_state_goes_from_one_backend_to_another(model: Path) -> None:
     ours, theirs = onnx_tracker.update(picture(4)), torch_tracker.update(picture(4))
     for one, other in zip(ours, theirs, strict=True):
         assert_allclose(one.box, other.box, atol=0.02)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, pickle.dumps])
+@pytest.mark.usefixtures("cache")
+def test_another_librarys_tracker_cannot_be_copied_but_its_state_can(model: Path, copied: Callable) -> None:
+    tracker = load(model, settings=SETTINGS, backend="onnx")
+    boxes(tracker, 1)
+    copied(tracker.state)
+    with pytest.raises(InputError, match=r"tracker\.state.*rartrack\.load"):
+        copied(tracker)
 
 
 def test_the_command_exports_a_file_that_can_be_tracked_with(
@@ -205,6 +217,16 @@ def test_other_backends_run_on_the_processor() -> None:
     assert pick_device("auto", "onnx").type == "cpu"
     with pytest.raises(InputError, match=r"not on this machine|runs on cpu"):
         pick_device("cuda", "onnx")
+
+
+def test_no_device_is_auto() -> None:
+    assert pick_device(None) == pick_device("auto")
+
+
+@pytest.mark.parametrize("name", ["mps", "meta", "gpu", "cuda:x", 1.5])
+def test_other_devices_are_one_line(name: object) -> None:
+    with pytest.raises(InputError, match="expected auto, cpu, cuda or cuda:NUMBER"):
+        pick_device(name)  # type: ignore[arg-type]
 
 
 @pytest.mark.usefixtures("cache")

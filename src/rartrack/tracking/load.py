@@ -24,7 +24,7 @@ DEFAULT_MODEL = "rar-fast"
 
 def load(
     model: str | Path = DEFAULT_MODEL,
-    device: str = "auto",
+    device: str | None = "auto",
     settings: Mapping[str, Any] | None = None,
     backend: str = "torch",
     preset: str | None = None,
@@ -33,7 +33,7 @@ def load(
 
     Args:
         model: ``"rar-fast"``, ``"rar-resnet50"``, or a path.
-        device: ``"auto"`` (CUDA where there is one, else the CPU), ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
+        device: ``"auto"`` or None (CUDA where there is one, else the CPU), ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
         settings: changes to the checkpoint's settings by dotted name, such as ``{"tracking.update_interval": 5}``;
             the network's own shape cannot be changed.
         backend: what runs the network: ``"torch"``, ``"onnx"`` (onnxruntime) or ``"openvino"``. The last two run on the
@@ -42,8 +42,9 @@ def load(
             ``settings`` go before it.
 
     Raises:
-        InputError: an unknown model, a damaged checkpoint, a device that is not there, an unknown setting, preset or
-            backend, a backend whose package is not installed, or a precision it does not have.
+        InputError: an unknown model, a damaged checkpoint, a device that is not there, an unknown setting or a value
+            out of its range, an unknown preset or backend, a backend whose package is not installed, or a precision it
+            does not have.
     """
     place = pick_device(device, backend)
     changes = preset_settings(preset, settings)
@@ -76,7 +77,7 @@ def track(
     source: str | Path | int,
     boxes: Any,
     model: str | Path = DEFAULT_MODEL,
-    device: str = "auto",
+    device: str | None = "auto",
     start: int = 0,
     settings: Mapping[str, Any] | None = None,
     backend: str = "torch",
@@ -131,20 +132,22 @@ def is_exported(model: str | Path) -> bool:
     return Path(model).suffix.lower() == onnx_file.SUFFIX
 
 
-def pick_device(name: str, backend: str = "torch") -> torch.device:
-    """The device ``name`` stands for; ``"auto"`` is CUDA where there is one and the backend can use it, else the CPU.
+def pick_device(name: str | None, backend: str = "torch") -> torch.device:
+    """The device ``name`` stands for; ``"auto"``, or None, is CUDA where there is one and the backend can use it, else
+    the CPU.
 
     Raises:
         InputError: no such device on this machine, or not for this backend; no such backend.
     """
-    if check_backend(backend) != "torch" and name == "auto":
-        return torch.device("cpu")
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    usable = check_backend(backend) == "torch" and torch.cuda.is_available()
+    if name in (None, "auto"):
+        return torch.device("cuda" if usable else "cpu")
     try:
         device = torch.device(name)
-    except RuntimeError:
-        raise InputError(f"device {name!r}: expected auto, cpu, cuda or cuda:NUMBER") from None
+    except (RuntimeError, TypeError):
+        device = torch.device("meta")
+    if device.type not in ("cpu", "cuda"):
+        raise InputError(f"device {name!r}: expected auto, cpu, cuda or cuda:NUMBER")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise InputError(f"device {name!r}: not on this machine, which has {torch.cuda.device_count()} CUDA devices")
     if backend != "torch" and device.type != "cpu":
