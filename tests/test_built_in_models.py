@@ -53,7 +53,7 @@ def test_settings_are_changed_by_name_and_the_network_is_not() -> None:
     frame = np.random.default_rng(0).integers(0, 255, (120, 160, 3), dtype=np.uint8)
     tracker.init(frame, (40, 40, 30, 30))
     assert tracker.update(frame).score > 0.3
-    with pytest.raises(rartrack.InputError, match="did you mean 'form'"):
+    with pytest.raises(rartrack.InputError, match=r"did you mean 'filter\.form'"):
         rartrack.load("rar-fast", settings={"filter.fomr": "shared"})
     with pytest.raises(rartrack.InputError, match="fixed by its weights"):
         rartrack.load("rar-fast", settings={"network.dilate": False})

@@ -53,7 +53,7 @@ def test_plain_values_hold_only_what_yaml_and_json_hold() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"network": {"backbon": "vggm"}}, r"unknown key 'network.backbon'; did you mean 'backbone'\?"),
+        ({"network": {"backbon": "vggm"}}, r"unknown key 'network.backbon'; did you mean 'network.backbone'\?"),
         ({"fliter": {}}, r"unknown key 'fliter'; did you mean 'filter'\?"),
         ({"tracking": {"xyz": 1}}, "unknown key 'tracking.xyz'$"),
         ({"network": {"backbone": "alexnet"}}, "network.backbone: .*'resnet50'.*got 'alexnet'"),
@@ -63,6 +63,19 @@ def test_plain_values_hold_only_what_yaml_and_json_hold() -> None:
         ({"network": {"dilate": "perhaps"}}, "network.dilate: .*boolean.*got 'perhaps'"),
         ({"network": {"levels": 5}}, "network.levels: .*got 5"),
         ({"tracking": {"size_limits": [1, 2, 3]}}, "tracking.size_limits"),
+        ({"tracking": {"update_interval": 0}}, "tracking.update_interval: must be 1 or more, got 0"),
+        ({"tracking": {"scale_interval": 0}}, "tracking.scale_interval: must be 1 or more, got 0"),
+        ({"tracking": {"lost_after": -1}}, "tracking.lost_after: must be 1 or more, got -1"),
+        ({"tracking": {"padding": -1}}, "tracking.padding: must be 0 or more, got -1"),
+        ({"tracking": {"scales": 0}}, "tracking.scales: must be odd, 1 or more, got 0"),
+        ({"tracking": {"scales": 2}}, "tracking.scales: must be odd, 1 or more, got 2"),
+        ({"tracking": {"found_above": 1.1}}, "tracking.found_above: must be 0 to 1, got 1.1"),
+        ({"tracking": {"size_limits": [0, 5]}}, r"tracking.size_limits.0: must be above 0 to 1, got 0"),
+        ({"tracking": {"size_limits": [0.5, 0.9]}}, r"tracking.size_limits.1: must be 1 or more, got 0.9"),
+        ({"filter": {"learning_rate": float("nan")}}, "filter.learning_rate: must be 0 to 1, got nan"),
+        ({"filter": {"learning_rate": 5}}, "filter.learning_rate: must be 0 to 1, got 5"),
+        ({"filter": {"label_sigma": 0}}, "filter.label_sigma: must be above 0, got 0"),
+        ({"filter": {"regularization": float("inf")}}, "filter.regularization: must be 0 or more, got inf"),
         ({"network": None}, "network: .*got None"),
         ({"network": 3}, "network: .*got 3"),
     ],
@@ -83,7 +96,7 @@ def test_a_yaml_file_and_overrides(tmp_path: Path) -> None:
 
 
 def test_a_misspelt_override_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"unknown key 'network.dilat'; did you mean 'dilate'\?"):
+    with pytest.raises(InputError, match=r"unknown key 'network.dilat'; did you mean 'network.dilate'\?"):
         load_yaml(ModelConfig, save(tmp_path, "{}"), {"network.dilat": True})
 
 
@@ -94,7 +107,7 @@ def test_a_misspelt_override_is_named(tmp_path: Path) -> None:
         ("a: b: c", "not YAML.*line 1"),
         ("- 1\n- 2\n", "expected a mapping"),
         ("", "expected a mapping"),
-        ("network:\n  dilat: no\n", "did you mean 'dilate'"),
+        ("network:\n  dilat: no\n", "did you mean 'network.dilate'"),
     ],
 )
 def test_a_wrong_file_is_named_with_its_place(tmp_path: Path, text: str, message: str) -> None:

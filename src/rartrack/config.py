@@ -1,16 +1,58 @@
-"""Settings as frozen dataclasses; every default has its source beside it. Unknown keys are errors."""
+"""Settings as frozen dataclasses; every default has its source beside it. Unknown keys and wrong values are errors."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from rartrack.errors import InputError, nearest
 
 _STRICT = {"extra": "forbid", "strict": False}
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Within:
+    """The range of a setting, which is checked where settings are read (``from_dict``); numbers are finite.
+
+    Attributes:
+        low, high: the least and the greatest value.
+        above: whether ``low`` itself is too little.
+        odd: whether the number must be odd.
+    """
+
+    low: float
+    high: float = math.inf
+    above: bool = False
+    odd: bool = False
+
+    def __contains__(self, value: float) -> bool:
+        enough = value > self.low if self.above else value >= self.low
+        return enough and value <= self.high and math.isfinite(value) and (not self.odd or value % 2 == 1)
+
+    def __str__(self) -> str:
+        bounded = math.isfinite(self.high)
+        least = f"above {self.low:g}" if self.above else f"{self.low:g}" if bounded else f"{self.low:g} or more"
+        return f"{'odd, ' if self.odd else ''}{least}{f' to {self.high:g}' if bounded else ''}"
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        from pydantic_core import PydanticCustomError, core_schema
+
+        def check(value: float) -> float:
+            if value not in self:
+                raise PydanticCustomError("range", "must be {range}", {"range": str(self)})
+            return value
+
+        return core_schema.no_info_after_validator_function(check, handler(source))
+
+
+Share = Annotated[float, Within(0, 1)]
+Positive = Annotated[float, Within(0, above=True)]
+NotNegative = Annotated[float, Within(0)]
+Count = Annotated[int, Within(1)]
 
 
 @dataclass(frozen=True)
@@ -65,13 +107,13 @@ class FilterConfig:
     """Solve Eq. 6 exactly over channels, or with one denominator shared by all (Eq. 7 as printed)."""
     contexts: Literal[0, 4] = 4
     """Context crops a template has: above, left, below and right by one target size (CACF)."""
-    regularization: float = 1e-4
+    regularization: NotNegative = 1e-4
     """lambda1, relative to the template's energy (paper, Sec. 3.4; SPEC Sec. 3.5)."""
-    context_weight: float = 0.1
+    context_weight: NotNegative = 0.1
     """lambda2 (paper, Sec. 3.4)."""
-    label_sigma: float = 0.1
+    label_sigma: Positive = 0.1
     """Standard deviation of the label as a fraction of the target's size (KCF, DCFNet)."""
-    learning_rate: float = 0.01
+    learning_rate: Share = 0.01
     """eta of the running update (DCFNet)."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
@@ -81,60 +123,60 @@ class FilterConfig:
 class TrackingConfig:
     """The online loop (SPEC Sec. 6)."""
 
-    padding: float = 2.0
+    padding: NotNegative = 2.0
     """Context around the target: the window is 1 + padding times the target a side (paper, Sec. 3.4)."""
     crop: Literal["stretch", "square"] = "stretch"
     """Window shape: the target's own aspect stretched to a square crop (DCFNet), or a square window."""
-    scales: int = 3
+    scales: Annotated[int, Within(1, odd=True)] = 3
     """Scales searched (paper, Sec. 3.4)."""
-    scale_step: float = 1.02
+    scale_step: Annotated[float, Within(1)] = 1.02
     """Ratio between neighbouring scales (paper, Sec. 3.4)."""
-    scale_penalty: float = 0.9925
+    scale_penalty: Share = 0.9925
     """Factor on the peak of every scale but the current one (DCFNet)."""
-    scale_rate: float = 1.0
+    scale_rate: Share = 1.0
     """How much of the best scale's change is taken over (DCFNet)."""
-    scale_interval: int = 1
+    scale_interval: Count = 1
     """Search the other scales every so many frames; between, the current scale alone."""
     alternate_scales: bool = False
     """Where scales are searched, search the smaller ones and the larger ones in turn: two crops instead of three."""
     scale_search: Literal["pyramid", "dsst", "box"] = "pyramid"
     """Scales by the correlation filter itself, by DSST's one-dimensional filter (the ablation), or by the box head,
     which tells width and height apart from one crop."""
-    box_rate: float = 0.3
+    box_rate: Share = 0.3
     """How much of the box head's change of width and height is taken over in a frame, in logarithms."""
-    box_centre: float = 0.5
+    box_centre: Share = 0.5
     """How much of the way from the filter's peak to the box head's centre is gone."""
-    classification: float = 0.0
+    classification: NotNegative = 0.0
     """Where the box head searches sizes, power of its probability that the target is in a place, by which the filter's
     response there is multiplied when the peak is sought: 0 leaves it as it is. A probability of 0 counts as 0.05. The
     score is not multiplied."""
-    doubted_below: float = 0.2
+    doubted_below: Share = 0.2
     """Where the box head searches sizes, its probability below which it doubts what the filter found: the score falls
     in proportion. Chosen on the held-out videos; 0 leaves the score to the filter."""
     shared_context: bool = False
     """Cut template and contexts out of one larger crop's features: cheaper; train the network that way too."""
-    update_interval: int = 1
+    update_interval: Count = 1
     """Update filter and memory every so many frames (paper: incrementally, every frame)."""
     delayed_update: bool = False
     """Run the crops that a frame is learned from through the backbone together with the next frame's search: one pass a
     frame instead of two. Nothing else changes (SPEC Sec. 5.1)."""
-    size_limits: tuple[float, float] = (0.2, 5.0)
+    size_limits: tuple[Annotated[float, Within(0, 1, above=True)], Annotated[float, Within(1)]] = (0.2, 5.0)
     """Smallest and largest size relative to the first (DCFNet, CFNet)."""
-    displacement_window: float = 0.0
+    displacement_window: Share = 0.0
     """Weight of a cosine window over displacements (CFNet: 0.2625; the window on the features makes it superfluous)."""
-    look_again_below: float = 0.0
+    look_again_below: Share = 0.0
     """Score under which a second look is taken in the same frame, where the target seems to be, and where that is
     below ``uncertain_below``, around its last place: for targets that move by about their size. 0 never does."""
-    uncertain_below: float = 0.2
+    uncertain_below: Share = 0.2
     """Score under which nothing is learned from a frame; this and the next were chosen on the held-out videos: 98 % of
     the frames with overlap above 0.6 score higher (of models before the present ones)."""
-    lost_below: float = 0.1
+    lost_below: Share = 0.1
     """Score under which a frame counts as not seeing the target; the box stays where it was."""
-    lost_after: int = 10
+    lost_after: Count = 10
     """Frames in a row that do not see the target until it counts as lost."""
-    found_above: float = 0.4
+    found_above: Share = 0.4
     """Score at which a lost target counts as found again."""
-    search_windows: int = 4
+    search_windows: Annotated[int, Within(0)] = 4
     """Windows searched around in each frame, besides the last place, for a lost target."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Of the network; the filter has single or double precision always. ``auto``: bfloat16 where the device computes in
@@ -188,7 +230,7 @@ def from_dict(cls: type[T], values: dict[str, Any], where: str = "config") -> T:
         where: named in the message, the file usually.
 
     Raises:
-        InputError: an unknown key (the nearest known one is named) or a value of the wrong type.
+        InputError: an unknown key (the nearest known one is named), or a value of the wrong type or out of its range.
     """
     from pydantic import TypeAdapter, ValidationError
 
@@ -198,9 +240,9 @@ def from_dict(cls: type[T], values: dict[str, Any], where: str = "config") -> T:
         first = error.errors()[0]
         path = [str(part) for part in first["loc"]]
         if first["type"] == "unexpected_keyword_argument":
-            raise InputError(
-                f"{where}: unknown key {'.'.join(path)!r}{nearest(path[-1], _keys(cls, path[:-1]))}"
-            ) from None
+            above = "".join(f"{part}." for part in path[:-1])
+            hint = nearest(path[-1], _keys(cls, path[:-1]), before=above)
+            raise InputError(f"{where}: unknown key {above + path[-1]!r}{hint}") from None
         raise InputError(f"{where}: {'.'.join(path) or 'top level'}: {first['msg']}, got {first['input']!r}") from None
 
 

@@ -10,13 +10,14 @@ class InputError(ValueError):
     """Bad input: a file, a box, a name or a setting. Its text is one line fit to be shown to a user."""
 
 
-def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str:
+def nearest(name: str, known: Iterable[str], likeness: float = 0.6, before: str = "") -> str:
     """Return ``"; did you mean 'x'?"`` for the known name closest to ``name``, or an empty string.
 
     Args:
         name: what was given.
         known: what may be given.
         likeness: least share of letters in common, in [0, 1], at which a name is offered.
+        before: what stands before both names in full, such as ``"filter."``; it is said but not compared.
     """
     match = difflib.get_close_matches(name, list(known), n=1, cutoff=likeness)
-    return f"; did you mean {match[0]!r}?" if match else ""
+    return f"; did you mean {before + match[0]!r}?" if match else ""

@@ -55,4 +55,4 @@ def test_refusals_say_why(tmp_path: Path, model: Path) -> None:
     assert "--pixels: expected more than 0" in run(long, "--model", model, "--pixels", 0).stderr
     wrong = run(long, "--model", f"{model},tracking.scalse=1")
     assert wrong.returncode == 1
-    assert "did you mean 'scales'" in wrong.stderr
+    assert "did you mean 'tracking.scales'" in wrong.stderr

@@ -61,10 +61,10 @@ def test_an_ablation_differs_from_rar_in_its_own_switch_alone(name: str, key: st
 def test_a_misspelt_key_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
     path = tmp_path / "a.yaml"
     path.write_text("optimization: {batsh: 3}\n")
-    with pytest.raises(InputError, match=r"unknown key 'optimization.batsh'; did you mean 'batch'\?"):
+    with pytest.raises(InputError, match=r"unknown key 'optimization.batsh'; did you mean 'optimization.batch'\?"):
         load_yaml(TrainingConfig, path)
     path.write_text("data: {sources: {mine: {path: x, wieght: 2}}}\n")
-    with pytest.raises(InputError, match=r"'data.sources.mine.wieght'; did you mean 'weight'\?"):
+    with pytest.raises(InputError, match=r"'data.sources.mine.wieght'; did you mean 'data.sources.mine.weight'\?"):
         load_yaml(TrainingConfig, path)
 
 

@@ -155,8 +155,14 @@ def _dimension(where: str, key: str, text: str) -> Dimension:
         hint = f"; did you mean {same[0]!r}?" if same else nearest(key, known)
         raise InputError(f"{where}: unknown key {key!r}{hint}")
     dimension = _range(where, key, text, known[key]) if ":" in text else _choice(where, key, text)
-    ends = (dimension.low, dimension.high) if isinstance(dimension, Range) else dimension.values
-    for value in ends:
+    values: Iterable[Any]
+    if isinstance(dimension, Choice):
+        values = dimension.values
+    elif dimension.integer:
+        values = range(int(dimension.low), int(dimension.high) + 1)
+    else:
+        values = (dimension.low, dimension.high)
+    for value in values:
         override(ModelConfig(), {key: value}, where)
     return dimension
 
