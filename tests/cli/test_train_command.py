@@ -27,7 +27,7 @@ def test_a_misspelt_setting_ends_with_status_2_and_one_line(
     assert main([str(path) if word == "CONFIG" else word for word in words]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
-    assert "did you mean 'steps'?" in error
+    assert "did you mean 'optimization.steps'?" in error
 
 
 def test_an_output_that_cannot_be_made_is_said_in_one_line(tmp_path: Path) -> None:
