@@ -131,16 +131,16 @@ def test_an_interrupted_search_ends_as_an_uninterrupted_one(tune, tmp_path, monk
 
 @pytest.mark.usefixtures("in_this_process")
 def test_more_trials_lengthen_a_search_other_settings_are_refused(tune, tmp_path, capsys) -> None:
-    assert tune("--frames", "3", "--sequences", "mine") == 0
+    assert tune("--first", "3", "--sequences", "mine") == 0
     assert "1 of 1 sequences are not on the list held out from training" in capsys.readouterr().err
     before = overlaps(tmp_path / "out/results.csv")
-    assert tune("--frames", "3", "--sequences", "mine", "--trials", "3") == 0
+    assert tune("--first", "3", "--sequences", "mine", "--trials", "3") == 0
     assert "to do: 1, there already: 3" in capsys.readouterr().err
     assert overlaps(tmp_path / "out/results.csv")[:3] == before
 
-    assert tune("--frames", "4", "--sequences", "mine") == 2
+    assert tune("--first", "4", "--sequences", "mine") == 2
     assert "holds another search: frames was 3, is now 4" in capsys.readouterr().err
-    assert tune("--frames", "3", "--sequences", "mine", space="filter.learning_rate=0.001:0.8:log") == 2
+    assert tune("--first", "3", "--sequences", "mine", space="filter.learning_rate=0.001:0.8:log") == 2
     assert "space.filter.learning_rate was 0.001:0.9:log, is now" in capsys.readouterr().err
 
 
@@ -163,7 +163,7 @@ def test_halvings_give_up_the_worse_half_but_never_the_current_settings(tune, tm
 def test_another_library_may_run_the_network(tune, tmp_path, monkeypatch) -> None:
     pytest.importorskip("onnxruntime")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    assert tune("--sequences", "mine", "--frames", "3", "--trials", "1", "--backend", "onnx") == 0
+    assert tune("--sequences", "mine", "--first", "3", "--trials", "1", "--backend", "onnx") == 0
     about = json.loads((tmp_path / "out/search.json").read_text())
     assert about["model"]["backend"].startswith("onnxruntime")
 
@@ -184,7 +184,7 @@ def test_the_model_with_the_best_settings_can_be_saved(tune, model, tmp_path, ca
     file = tmp_path / "tuned.safetensors"
     # A random network may have nothing to gain; what is tested is the writing.
     monkeypatch.setattr("rartrack.tuning.choice.ranked", lambda found: sorted(found, key=lambda each: -each.number))
-    assert tune("--sequences", "mine", "--frames", "3", "--save", str(file)) == 0
+    assert tune("--sequences", "mine", "--first", "3", "--save", str(file)) == 0
     tuned, before = checkpoints.load(file), checkpoints.load(model)
     best = load_yaml(ModelConfig, tmp_path / "out/best.yaml").filter.learning_rate
     assert tuned.config.filter.learning_rate == best != before.config.filter.learning_rate
@@ -195,14 +195,14 @@ def test_the_model_with_the_best_settings_can_be_saved(tune, model, tmp_path, ca
     assert about["test_sequences"] is False
 
     capsys.readouterr()
-    assert tune("--sequences", "mine", "--frames", "3", "--save", str(file)) == 2
+    assert tune("--sequences", "mine", "--first", "3", "--save", str(file)) == 2
     assert "exists already; pass --overwrite" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("in_this_process")
 def test_test_sequences_are_refused_or_recorded(tune, tmp_path, capsys) -> None:
     write_video(tmp_path / "data", otb.members("otb2015")[0], 0)
-    options = ("--data", str(tmp_path / "data"), "--sequences", "*", "--frames", "3")
+    options = ("--data", str(tmp_path / "data"), "--sequences", "*", "--first", "3")
     assert tune(*options) == 2
     assert "OTB and VOT are for testing, never for tuning; give other sequences, or --allow-test" in (
         capsys.readouterr().err
@@ -225,9 +225,9 @@ def test_test_sequences_are_refused_among_others_too(tune, tmp_path, capsys) -> 
 
 @pytest.mark.usefixtures("in_this_process")
 def test_the_time_limit_bounds_the_choice_alone(tune, capsys) -> None:
-    assert tune("--sequences", "mine", "--frames", "3", "--max-ms", "0.0001") == 2
+    assert tune("--sequences", "mine", "--first", "3", "--max-ms", "0.0001") == 2
     assert "no trial is within the time limit; the fastest" in capsys.readouterr().err
-    assert tune("--sequences", "mine", "--frames", "3", "--slower", "100") == 0
+    assert tune("--sequences", "mine", "--first", "3", "--slower", "100") == 0
     assert "to do: 0, there already: 3" in capsys.readouterr().err
 
 
@@ -239,7 +239,7 @@ def test_the_time_limit_bounds_the_choice_alone(tune, capsys) -> None:
         (["--space", "filter.label_sigma=0.2:0.1"], "0.2 is not below 0.1"),
         (["--space", RATE], "given twice"),
         (["--trials", "0"], "--trials 0: at least 1"),
-        (["--frames", "1"], "--frames 1: at least 2"),
+        (["--first", "1"], "--first 1: at least 2"),
         (["--halvings", "2"], "--halvings 2: 0, or as many as trials (2) and sequences (2) can be halved"),
         (["--halvings", "-1"], "--halvings -1"),
         (["--workers", "0"], "--workers 0: at least 1"),
@@ -288,4 +288,4 @@ def test_a_sequence_of_which_nothing_can_be_scored_is_named(tune, tmp_path, caps
     first, *rest = path.read_text().splitlines()
     path.write_text("\n".join([first, *["nan,nan,nan,nan"] * len(rest)]))
     assert tune("--data", str(tmp_path / "data"), "--sequences", "mine") == 2
-    assert "mine: no visible box in frames 1 to 4; give more --frames, or leave it out" in capsys.readouterr().err
+    assert "mine: no visible box in frames 1 to 4; give more --first, or leave it out" in capsys.readouterr().err

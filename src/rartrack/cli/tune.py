@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(configs/spaces/); several may be given",
     )
     add("--trials", type=int, default=32, metavar="N", help="settings tried besides the current ones (default: 32)")
-    add("--frames", type=int, metavar="N", help="only the first N frames of each sequence (default: all)")
+    add("--first", type=int, metavar="N", help="only the first N frames of each sequence (default: all)")
     add("--seed", type=int, default=0, metavar="N", help="of the settings drawn (default: 0)")
     add("--output", required=True, type=Path, metavar="DIR", help="for tables, raw results and best.yaml")
     add("--save", type=Path, metavar="FILE", help="also write the model with the best settings: .safetensors or .xz")
@@ -83,7 +83,7 @@ def run(options: argparse.Namespace) -> None:
         space,
         dataset.sequences,
         options.trials,
-        options.frames,
+        options.first,
         options.seed,
         options.halvings,
         limits,

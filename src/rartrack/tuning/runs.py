@@ -57,7 +57,7 @@ def check_visible(sequence: Sequence, frames: int | None) -> None:
     if not sequence.visible[start + 1 : stop].any():
         raise InputError(
             f"{sequence.name}: no visible box in frames {start + 1} to {stop - 1}; "
-            "give more --frames, or leave it out by --sequences"
+            "give more --first, or leave it out by --sequences"
         )
 
 

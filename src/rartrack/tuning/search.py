@@ -111,7 +111,7 @@ def _check(wanted: Search) -> None:
     if wanted.trials < 1:
         raise InputError(f"--trials {wanted.trials}: at least 1 besides the current settings")
     if wanted.frames is not None and wanted.frames < 2:
-        raise InputError(f"--frames {wanted.frames}: at least 2, the given one and one that is tracked")
+        raise InputError(f"--first {wanted.frames}: at least 2, the given one and one that is tracked")
     if wanted.halvings < 0 or 2**wanted.halvings > min(wanted.trials, len(wanted.videos)):
         raise InputError(
             f"--halvings {wanted.halvings}: 0, or as many as trials ({wanted.trials}) and sequences "
