@@ -128,3 +128,8 @@ def test_a_network_without_a_box_head_cannot_be_asked_for_boxes(small_tracker: M
     tracking = replace(tracker.config.tracking, scale_search="box")
     with pytest.raises(InputError, match="no box head; use pyramid"):
         Tracker(tracker.model.network, replace(tracker.config, tracking=tracking))
+
+
+def test_boxes_are_not_read_in_square_windows(small_tracker: Make) -> None:
+    with pytest.raises(InputError, match="use stretch"):
+        small_tracker(scale_search="box", crop="square")

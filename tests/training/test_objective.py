@@ -240,3 +240,10 @@ def test_a_box_head_needs_a_network_that_stays(config: TrainingConfig, changed: 
         wrong = changed(config, model=model, optimization={"learns": "box", "backbone_rate": rate})
         with pytest.raises(InputError, match=r"set model\.network\.box_channels=64, optimization\.backbone_rate=0"):
             check(wrong, world=1)
+
+
+def test_a_box_head_does_not_learn_from_square_windows(config: TrainingConfig, changed: Changed) -> None:
+    square = replace(BOXED, tracking=replace(BOXED.tracking, crop="square"))
+    wrong = changed(config, model=square, optimization={"learns": "box", "backbone_rate": 0.0})
+    with pytest.raises(InputError, match=r"model\.tracking\.crop: .* use stretch"):
+        check(wrong, world=1)

@@ -58,6 +58,8 @@ class Model:
             raise InputError("tracking.delayed_update: of networks with a memory only the backend torch can do it")
         if config.tracking.scale_search == "box" and not network.gives_boxes:
             raise InputError("tracking.scale_search: the network has no box head; use pyramid")
+        if config.tracking.scale_search == "box" and config.tracking.crop != "stretch":
+            raise InputError("tracking.crop: the box head tells sides by windows of the target's aspect; use stretch")
         self.crops = 1 + config.filter.contexts
         """Crops that one target is learned from."""
         self._shares = config.tracking.shared_context and self.crops > 1

@@ -30,6 +30,8 @@ def check(config: TrainingConfig, world: int) -> None:
             "optimization.learns: a box head learns over a network that stays as it is; "
             "set model.network.box_channels=64, optimization.backbone_rate=0"
         )
+    if settings.learns == "box" and config.model.tracking.crop != "stretch":
+        raise InputError("model.tracking.crop: the box head tells sides by windows of the target's aspect; use stretch")
     for name, least, value in (
         ("optimization.steps", 0, settings.steps),
         ("data.exemplars", 1, config.data.exemplars),
