@@ -35,6 +35,13 @@ def test_threads_must_be_a_number_of_them(monkeypatch: pytest.MonkeyPatch, capsy
     assert "--threads 0: must be 1 or more" in capsys.readouterr().err
 
 
+def test_settings_are_those_of_the_model(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("trax")
+    monkeypatch.setenv("TRAX_SOCKET", "1")
+    assert main(["trax", "--set", "tracking.scalez=3"]) == 2
+    assert "did you mean 'tracking.scales'?" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_serves_a_model(model: Path) -> None:
     pytest.importorskip("trax")

@@ -1,4 +1,4 @@
-"""``--set KEY=VALUE``, which ``track`` and ``evaluate`` have in common."""
+"""``--set KEY=VALUE``, which ``track``, ``trax`` and ``evaluate`` have in common."""
 
 from __future__ import annotations
 

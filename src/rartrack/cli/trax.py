@@ -7,7 +7,8 @@ import os
 import sys
 
 from rartrack.backends import BACKENDS
-from rartrack.config import PRESETS
+from rartrack.cli.settings import add_set
+from rartrack.config import PRESETS, parse_settings
 from rartrack.errors import InputError
 
 _EXAMPLES = """
@@ -32,12 +33,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--backend", choices=BACKENDS, default="torch", help="what runs the network (default: torch; docs/export.md)"
     )
     parser.add_argument("--threads", type=int, metavar="N", help="processor threads (default: one a core, 4 at most)")
+    add_set(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Load the model, then answer the client until it quits."""
     if sys.stdin.isatty() and "TRAX_SOCKET" not in os.environ:
         raise InputError("trax is started by a TraX client, not by hand; see rartrack trax --help for trackers.ini")
+    settings = parse_settings(options.set)
     from rartrack.evaluation.trax import library
 
     library()  # says so early where it is missing
@@ -46,6 +49,6 @@ def run(options: argparse.Namespace) -> int:
     from rartrack.tracking.threads import use_threads
 
     use_threads(options.threads)
-    tracker = load(options.model, options.device, backend=options.backend, preset=options.preset)
+    tracker = load(options.model, options.device, settings, options.backend, options.preset)
     serve(tracker, name="rartrack", description=str(options.model))
     return 0
