@@ -162,3 +162,9 @@ def test_a_wrong_box_is_refused_in_one_line(value: Any, message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
         as_box(value, (100, 50))
     assert "\n" not in str(caught.value)
+
+
+def test_an_array_that_is_no_box_is_named_in_one_line() -> None:
+    with pytest.raises(InputError, match=r"^box array\(\[\[\[0\., .* \.\.\.: expected four numbers") as error:
+        as_box(np.zeros((2, 20, 20)))
+    assert "\n" not in str(error.value)

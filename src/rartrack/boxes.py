@@ -8,6 +8,7 @@ is 4.5. Sampling functions that count pixel *centres* subtract 0.5 themselves. A
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -43,14 +44,15 @@ def as_box(value: Any, frame_size: tuple[int, int] | None = None) -> Box:
         InputError: not four finite numbers, no area, wholly outside the frame, or far larger.
     """
     parts: Sequence[Any] = value.split(",") if isinstance(value, str) else value
+    given = textwrap.shorten(repr(value), 80, placeholder=" ...")  # of an array, several lines
     try:
         numbers = [float(part) for part in parts]
     except (TypeError, ValueError):
-        raise InputError(f"box {value!r}: expected four numbers x,y,w,h in pixels") from None
+        raise InputError(f"box {given}: expected four numbers x,y,w,h in pixels") from None
     if len(numbers) != 4:
-        raise InputError(f"box {value!r}: {len(numbers)} numbers, 4 expected (x,y,w,h)")
+        raise InputError(f"box {given}: {len(numbers)} numbers, 4 expected (x,y,w,h)")
     if not all(math.isfinite(number) for number in numbers):
-        raise InputError(f"box {value!r}: every number must be finite")
+        raise InputError(f"box {given}: every number must be finite")
     box = Box(*numbers)
     written = ",".join(f"{number:g}" for number in numbers)
     if box.w <= 0 or box.h <= 0:

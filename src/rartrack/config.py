@@ -107,7 +107,7 @@ class FilterConfig:
     """Solve Eq. 6 exactly over channels, or with one denominator shared by all (Eq. 7 as printed)."""
     contexts: Literal[0, 4] = 4
     """Context crops a template has: above, left, below and right by one target size (CACF)."""
-    regularization: NotNegative = 1e-4
+    regularization: Positive = 1e-4
     """lambda1, relative to the template's energy (paper, Sec. 3.4; SPEC Sec. 3.5)."""
     context_weight: NotNegative = 0.1
     """lambda2 (paper, Sec. 3.4)."""
@@ -123,13 +123,13 @@ class FilterConfig:
 class TrackingConfig:
     """The online loop (SPEC Sec. 6)."""
 
-    padding: NotNegative = 2.0
+    padding: Annotated[float, Within(0, 20)] = 2.0
     """Context around the target: the window is 1 + padding times the target a side (paper, Sec. 3.4)."""
     crop: Literal["stretch", "square"] = "stretch"
     """Window shape: the target's own aspect stretched to a square crop (DCFNet), or a square window."""
-    scales: Annotated[int, Within(1, odd=True)] = 3
+    scales: Annotated[int, Within(1, 101, odd=True)] = 3
     """Scales searched (paper, Sec. 3.4)."""
-    scale_step: Annotated[float, Within(1)] = 1.02
+    scale_step: Annotated[float, Within(1, 2)] = 1.02
     """Ratio between neighbouring scales (paper, Sec. 3.4)."""
     scale_penalty: Share = 0.9925
     """Factor on the peak of every scale but the current one (DCFNet)."""
@@ -146,7 +146,7 @@ class TrackingConfig:
     """How much of the box head's change of width and height is taken over in a frame, in logarithms."""
     box_centre: Share = 0.5
     """How much of the way from the filter's peak to the box head's centre is gone."""
-    classification: NotNegative = 0.0
+    classification: Annotated[float, Within(0, 10)] = 0.0
     """Where the box head searches sizes, power of its probability that the target is in a place, by which the filter's
     response there is multiplied when the peak is sought: 0 leaves it as it is. A probability of 0 counts as 0.05. The
     score is not multiplied."""

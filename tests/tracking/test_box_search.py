@@ -121,6 +121,8 @@ def test_a_state_with_and_one_without_a_template_are_not_each_others(small_track
     for one, other in ((plain, state), (boxed, plain.state), (boxed, wider)):
         with pytest.raises(InputError, match="another model's"):
             one.state = other
+    with pytest.raises(InputError, match="different models cannot be stacked"):
+        TrackerState.stack([state, plain.state])
 
 
 def test_a_network_without_a_box_head_cannot_be_asked_for_boxes(small_tracker: Make) -> None:

@@ -232,7 +232,12 @@ def test_states_stack_and_select(small_tracker: Make, scene) -> None:
     assert state.select([1, 0]).names == ("b", "a")
     assert state.select([1]).form == "mapping"
     one, listed = replace(state.select([0]), form="one"), replace(state.select([1]), form="list")
-    assert [TrackerState.stack(parts).form for parts in ([one], [listed], [one, listed])] == ["one", "list", "mapping"]
+    assert [TrackerState.stack(parts).form for parts in ([one], [listed], [one, listed])] == ["one", "list", "list"]
+    assert TrackerState.stack([one, one, listed]).names == ("1", "2", "3")
+    assert TrackerState.stack([one, state.select([1])]).form == "mapping"
+    for wrong in ([], [2], [-1], [0, 0], [True, False], ["a"]):
+        with pytest.raises(InputError, match="give different positions from 0 to 1"):
+            state.select(wrong)
     with pytest.raises(InputError, match="comes twice"):
         TrackerState.stack([state, state])
     larger = replace(state, names=("c", "d"), frame_size=(300, 200))

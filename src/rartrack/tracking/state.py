@@ -58,7 +58,7 @@ class Waiting:
         return Waiting(np.concatenate(crops), tuple(found for some in targets for found in some))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TrackerState:
     """Everything that changes from frame to frame, for N targets. Its parts are never changed in place.
 
@@ -109,8 +109,15 @@ class TrackerState:
         )
 
     def select(self, targets: Sequence[int]) -> TrackerState:
-        """The state of some of the targets, by position, in the given order; their results keep their form."""
+        """The state of some of the targets, by position, in the given order; their results keep their form.
+
+        Raises:
+            InputError: there is none, one is no position from 0, or one comes twice.
+        """
         index = list(targets)
+        wrong = [i for i in index if isinstance(i, bool) or i not in range(len(self))]
+        if wrong or not index or len(set(index)) != len(index):
+            raise InputError(f"targets {index}: give different positions from 0 to {len(self) - 1}, at least one")
         return TrackerState(
             form=self.form,
             frame_size=self.frame_size,
@@ -143,15 +150,20 @@ class TrackerState:
     def stack(states: Sequence[TrackerState]) -> TrackerState:
         """All targets of several states of one model as one.
 
-        Results come back as a list if they do in all states, else as a mapping of names.
+        Results come back as a list, in order, if no state's targets were given by name; else as a mapping of names.
 
         Raises:
-            InputError: there is none, they are at different frames or of frames of different sizes, or a name comes
-                twice.
+            InputError: there is none, they are of different models, at different frames or of frames of different
+                sizes, or a name comes twice.
         """
         if not states:
             raise InputError("no states to stack; at least one is needed")
-        names = tuple(name for state in states for name in state.names)
+        if any(state._kind() != states[0]._kind() for state in states):
+            raise InputError("states of different models cannot be stacked; track them apart")
+        form, names = states[0].form, tuple(name for state in states for name in state.names)
+        if len(states) > 1:
+            form = "mapping" if any(state.form == "mapping" for state in states) else "list"
+            names = names if form == "mapping" else tuple(str(number) for number in range(1, len(names) + 1))
         if len(set(names)) != len(names):
             raise InputError(f"targets {sorted(names)}: a name comes twice; names must differ to be tracked together")
         if len({state.frame for state in states}) != 1:
@@ -159,9 +171,8 @@ class TrackerState:
         sizes = {state.frame_size for state in states if state.frame_size is not None}
         if len(sizes) > 1:
             raise InputError(f"states of frames of different sizes cannot be stacked: {sorted(sizes)}")
-        forms = {state.form for state in states}
         return TrackerState(
-            form=states[0].form if len(states) == 1 or forms == {"list"} else "mapping",
+            form=form,
             frame_size=sizes.pop() if sizes else None,
             names=names,
             frame=states[0].frame,
@@ -215,6 +226,10 @@ class TrackerState:
         if self.waiting is not None:
             about["waiting"] = self.waiting.targets
         return about
+
+    def _kind(self) -> dict[str, torch.Size]:
+        """What differs from model to model: of each part the shape for one target."""
+        return {name: tensor.shape[1:] for name, tensor in self._tensors().items() if name != "waiting"}
 
     def _tensors(self) -> dict[str, Tensor]:
         """What the file holds, each on the processor and in storage of its own, as safetensors wants them."""
