@@ -53,6 +53,7 @@ Share = Annotated[float, Within(0, 1)]
 Positive = Annotated[float, Within(0, above=True)]
 NotNegative = Annotated[float, Within(0)]
 Count = Annotated[int, Within(1)]
+Whole = Annotated[int, Within(0)]
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class NetworkConfig:
 
     backbone: Literal["resnet50", "resnet18", "vggm"] = "resnet50"
     """Which trunk; ``resnet18`` ends after its third stage."""
-    width_divisor: int = 1
+    width_divisor: Count = 1
     """Divides every width of the backbone (8 gives the small profile that tests use)."""
     stage_stride: Literal["3x3", "1x1"] = "3x3"
     """Where a bottleneck stage's stride sits: the first block's 3x3 (torchvision) or its first 1x1 (Caffe)."""
@@ -83,17 +84,17 @@ class NetworkConfig:
     """Off is the variant NSA: Psi^s = 1."""
     channel_memory: Literal["previous", "current"] = "previous"
     """Which memory Eq. 2 reads: h^c of the previous frame (as printed) or of the current one."""
-    hidden_channels: int = 64
+    hidden_channels: Count = 64
     """Width of the ConvLSTM (SPEC Sec. 5: 1.98 GMAC for all heads)."""
-    reduction: int = 16
+    reduction: Count = 16
     """Bottleneck of the channel attention (CBAM)."""
-    spatial_channels: int = 8
+    spatial_channels: Count = 8
     """Hidden maps of the spatial attention (SPEC Sec. 7.3)."""
-    refinement_channels: int = 128
+    refinement_channels: Count = 128
     """Width of the refinement's laterals (SPEC Sec. 7.5)."""
-    feature_channels: int = 32
+    feature_channels: Count = 32
     """Channels the filter sees (DCFNet, CFNet)."""
-    box_channels: int = 0
+    box_channels: Whole = 0
     """Width of the box head (``rartrack.network.box``); 0: none, as in the paper."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT

@@ -82,3 +82,18 @@ def test_a_config_that_is_its_own_base_is_refused(tmp_path: Path) -> None:
     (tmp_path / "b.yaml").write_text("base: a.yaml\n")
     with pytest.raises(InputError, match="its own base"):
         load_yaml(TrainingConfig, tmp_path / "a.yaml")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "range_"),
+    [
+        ("optimization.batch", 0, "1 or more"),
+        ("data.exemplars", -1, "1 or more"),
+        ("data.shift", 1.5, "0 to 1"),
+        ("model.network.hidden_channels", 0, "1 or more"),
+        ("validation.clips", -1, "0 or more"),
+    ],
+)
+def test_a_value_out_of_its_range_is_refused_before_data_is_looked_for(key: str, value: float, range_: str) -> None:
+    with pytest.raises(InputError, match=f"{key}: must be {range_}, got {value}"):
+        load_yaml(TrainingConfig, FOLDER / "tiny.yaml", {key: value})

@@ -32,11 +32,3 @@ def check(config: TrainingConfig, world: int) -> None:
         )
     if settings.learns == "box" and config.model.tracking.crop != "stretch":
         raise InputError("model.tracking.crop: the box head tells sides by windows of the target's aspect; use stretch")
-    for name, least, value in (
-        ("optimization.steps", 0, settings.steps),
-        ("data.exemplars", 1, config.data.exemplars),
-        ("validation.interval", 1, config.validation.interval),
-        ("log_interval", 1, config.log_interval),
-    ):
-        if value < least:
-            raise InputError(f"{name}: must be at least {least}, got {value}")

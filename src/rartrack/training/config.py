@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from rartrack.config import ModelConfig
+from rartrack.config import Count, ModelConfig, NotNegative, Positive, Share, Whole, Within
 from rartrack.training.split import HELD_OUT
 
 _STRICT = {"extra": "forbid", "strict": False}
@@ -19,19 +19,19 @@ class SourceConfig:
     """A data set's folder or name (``kind: video``), or a COCO annotation file or its folder (``kind: stills``)."""
     kind: Literal["video", "stills"] = "video"
     """Annotated videos, or annotated photographs that are turned into pseudo-clips."""
-    weight: float = 1.0
+    weight: NotNegative = 1.0
     """Share of the clips, relative to the other sources."""
     include: tuple[str, ...] = ("*",)
     """Sequences used, as patterns such as ``uav_*``."""
     exclude: tuple[str, ...] = ()
     """Sequences left out, as patterns of their names or attributes."""
-    balance: float = 0.5
+    balance: NotNegative = 0.5
     """Exponent of a sequence's length (a collection's size) in its share: 0 treats all alike, 1 all their frames."""
     area_ratio: tuple[float, float] = (0.1, 0.75)
     """Limits of sqrt(box area / frame area) (DCFNet)."""
-    border: float = 0.05
+    border: NotNegative = 0.05
     """Least distance of a box from the frame's border, as a fraction of the box's size (DCFNet)."""
-    smallest: float = 8.0
+    smallest: NotNegative = 8.0
     """Least sqrt(box area) in pixels: below it there is nothing to see."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
@@ -41,21 +41,21 @@ class SourceConfig:
 class AugmentConfig:
     """Changes of a clip's look; all frames of a clip change alike (SPEC Sec. 9) unless said otherwise."""
 
-    flip: float = 0.5
+    flip: Share = 0.5
     """Probability of mirroring left and right."""
-    grey: float = 0.25
+    grey: Share = 0.25
     """Probability of a grey clip (DaSiamRPN; OTB has grey sequences)."""
-    brightness: float = 0.2
+    brightness: Share = 0.2
     """Largest relative change of brightness."""
-    contrast: float = 0.2
+    contrast: Share = 0.2
     """Largest relative change of contrast."""
-    saturation: float = 0.3
+    saturation: Share = 0.3
     """Largest relative change of saturation."""
-    tint: float = 0.06
+    tint: Share = 0.06
     """Largest relative change of a single channel."""
-    drift: float = 0.1
+    drift: Share = 0.1
     """Largest relative change of brightness between frames of one pseudo-clip."""
-    blur: float = 0.15
+    blur: Share = 0.15
     """Probability that one frame of a clip is blurred, as by defocus or by motion."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
@@ -65,28 +65,28 @@ class AugmentConfig:
 class PseudoConfig:
     """How photographs become small videos; rates are per step between neighbouring exemplars."""
 
-    compose: float = 0.5
+    compose: Share = 0.5
     """Probability that an object with a mask is cut out and moved over another photograph."""
-    part: float = 0.0
+    part: Share = 0.0
     """Probability that the target is a part of the object, on which the camera then stays: so that what a box was drawn
     around is told from the whole that it belongs to."""
-    zoom: float = 0.08
+    zoom: NotNegative = 0.08
     """Largest log change of size a step."""
-    aspect: float = 0.05
+    aspect: NotNegative = 0.05
     """Largest log change of aspect a step."""
-    turn: float = 8.0
+    turn: NotNegative = 8.0
     """Largest turn in degrees a step."""
-    speed: float = 0.5
+    speed: NotNegative = 0.5
     """Largest motion over the background a step, in target sizes."""
-    occlusion: float = 0.25
+    occlusion: Share = 0.25
     """Probability that a pasted object hides a part of the target in the search frame."""
-    covered: float = 0.4
+    covered: Share = 0.4
     """Largest share of the target's box that is hidden."""
-    distractor: float = 0.35
+    distractor: Share = 0.35
     """Probability that another object, of the same class where there is one, moves beside a composed target."""
     size: tuple[float, float] = (0.1, 0.33)
     """Limits of sqrt(box area / frame area) of a composed target."""
-    mirror_border: float = 0.5
+    mirror_border: Share = 0.5
     """Probability that beyond a photograph's border its mirror image continues (else the frame ends there)."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
@@ -100,23 +100,23 @@ class DataConfig:
     """Named sources, mixed by their weights."""
     held_out: tuple[str, ...] = HELD_OUT
     """Sequences kept for validation, as patterns; never trained on."""
-    exemplars: int = 1
+    exemplars: Count = 1
     """T, template frames of a clip (the paper's pair is 1)."""
     contexts: Literal[0, 4] | None = None
     """Context crops of a clip's exemplars; as many as the filter has by default. 0 trains on three times as many clips
     in the same time, for a filter that may have contexts all the same."""
-    gap: int = 10
+    gap: Count = 10
     """Frames between neighbouring frames of a clip, uniform from 1 (DCFNet)."""
-    shift: float = 48 / 255
+    shift: Share = 48 / 255
     """Largest shift of the search crop on each axis, as a fraction of its side (SPEC Sec. 9: 48 pixels of 255)."""
-    elsewhere: float = 0.0
+    elsewhere: Share = 0.0
     """Probability that the search window lies around another object of the frame, of the target's class where there is
     one, if the source knows others (photographs do): so that the box head sees look-alikes without the target."""
-    zoom: float = 0.05
+    zoom: NotNegative = 0.05
     """Largest log change of the search window's size (SPEC Sec. 9)."""
-    aspect: float = 0.0
+    aspect: NotNegative = 0.0
     """Largest log change of the search window's aspect."""
-    fit: float = 0.0
+    fit: NotNegative = 0.0
     """Log change of the search window's size at which the label's peak has fallen to exp(-1/2), so that the response is
     highest where the size is right; a change of one side counts half, squared. 0: it is 1 whatever the size, and the
     tracker must tell sizes by what ``zoom`` has left of the difference."""
@@ -124,7 +124,7 @@ class DataConfig:
     """Folder for decoded surroundings of targets; ``rartrack`` in the user's cache folder by default."""
     cache_images: bool = False
     """Keep the surroundings of targets of image folders too, not of video files alone: pays for large images."""
-    cache_quality: int = 92
+    cache_quality: Annotated[int, Within(1, 100)] = 92
     """JPEG quality of that cache."""
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     pseudo: PseudoConfig = field(default_factory=PseudoConfig)
@@ -143,30 +143,30 @@ class OptimizationConfig:
     """SGD with momentum as in the paper, or AdamW."""
     learning_rate: tuple[float, float] = (1e-3, 1e-4)
     """First and last rate, log-spaced over the steps (paper, Sec. 3.4; the spacing is DCFNet's)."""
-    momentum: float = 0.9
+    momentum: Share = 0.9
     """Of SGD (paper, Sec. 3.4)."""
-    weight_decay: float = 5e-4
+    weight_decay: NotNegative = 5e-4
     """On kernels; biases and norms have none (paper, Sec. 3.4)."""
-    backbone_rate: float = 0.1
+    backbone_rate: NotNegative = 0.1
     """Factor on the rate of conv3_x to conv5_x; 0 freezes them (SiamRPN++; 1 is the paper to the letter)."""
-    offset_rate: float = 0.1
+    offset_rate: NotNegative = 0.1
     """Factor on the rate of the deformable convolutions' offsets (SPEC Sec. 8)."""
     freeze_early: bool = True
     """Freeze conv1 and conv2_x with their statistics (paper, Sec. 3.4); pointless without pre-trained weights."""
-    steps: int = 50_000
+    steps: Whole = 50_000
     """Updates of the weights."""
-    batch: int = 16
+    batch: Count = 16
     """Clips an update, over all processes and accumulation (SPEC Sec. 8)."""
-    remembered: int = 0
+    remembered: Whole = 0
     """Clips whose backbone features are computed once, kept on disk and used again and again; 0: every clip is new. For
     a wholly frozen backbone on a CPU (ResNet-18 at 127 pixels: 0.5 MB a clip of one exemplar and four contexts)."""
-    accumulation: int = 1
+    accumulation: Count = 1
     """Parts in which a process computes its share of the batch; saves memory."""
-    warm_up: int = 500
+    warm_up: Whole = 500
     """Steps over which the rate rises from a tenth."""
-    clip_norm: float = 10.0
+    clip_norm: Positive = 10.0
     """Largest norm of the gradient (pysot)."""
-    average: float = 0.999
+    average: Share = 0.999
     """Decay of the exponential average of the weights, which is what is validated and shipped; 0 turns it off."""
     batch_statistics: Literal["auto", "running", "batch"] = "auto"
     """Batch norms of unfrozen stages: the running statistics if a batch has under 64 crops, else the batch's own."""
@@ -180,11 +180,11 @@ class OptimizationConfig:
 class ValidationConfig:
     """What is measured while training."""
 
-    interval: int = 1000
+    interval: Count = 1000
     """Steps between validations; also of checkpoints."""
-    clips: int = 64
+    clips: Whole = 64
     """Clips of held-out sequences whose loss is measured."""
-    frames: int = 60
+    frames: Whole = 60
     """Frames tracked of each held-out sequence; 0 turns tracking off."""
     sequences: tuple[str, ...] = ("*",)
     """Held-out sequences that are tracked, as patterns."""
@@ -206,15 +206,15 @@ class TrainingConfig:
     """A checkpoint or a built-in model to start from; what does not fit the network starts anew."""
     output: str = "runs/rar"
     """Folder of the run: checkpoints, curves, log."""
-    seed: int = 0
+    seed: Whole = 0
     """Of weights, clips and order."""
     device: str = "auto"
     """``auto``, ``cpu`` or ``cuda``."""
-    workers: int = 2
+    workers: Whole = 2
     """Processes that cut clips, for each training process; 0 cuts them in the training process."""
-    threads: int | None = None
+    threads: Count | None = None
     """Threads of the network on the CPU; all cores by default."""
-    log_interval: int = 20
+    log_interval: Count = 20
     """Steps between rows of the log."""
 
     @property
