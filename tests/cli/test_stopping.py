@@ -1,4 +1,4 @@
-"""What SIGTERM and SIGHUP do while a command may be stopped, and what they do afterwards."""
+"""What signals do while a command may be stopped, and what they do afterwards."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rartrack.cli.stopping import when_asked_to_stop
 @pytest.fixture(autouse=True)
 def handlers() -> Iterator[None]:
     """Signals answered as before, whatever a test makes of them."""
-    before = [(number, signal.getsignal(number)) for number in (signal.SIGTERM, signal.SIGHUP)]
+    before = [(number, signal.getsignal(number)) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
     yield
     for number, handler in before:
         signal.signal(number, handler)
@@ -22,12 +22,18 @@ def handlers() -> Iterator[None]:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_the_first_signal_stops_and_the_later_ones_let_it_finish(number: signal.Signals) -> None:
     asked = []
-    before = signal.getsignal(number)
     with when_asked_to_stop(lambda: asked.append(1)):
         for each in (number, signal.SIGTERM, signal.SIGHUP):
             signal.raise_signal(each)
+    signal.raise_signal(signal.SIGTERM)
     assert asked == [1]
-    assert signal.getsignal(number) == before
+
+
+def test_without_a_signal_all_is_as_before() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with when_asked_to_stop(lambda: None):
+        assert signal.getsignal(signal.SIGTERM) != before
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_a_hangup_that_is_ignored_stays_ignored() -> None:

@@ -335,12 +335,22 @@ def test_a_broken_image_in_a_folder_keeps_what_came_before(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_to_stop_keeps_what_is_done(model: Path, tmp_path: Path, stop: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("stops", "out"),
+    [
+        ([signal.SIGINT, signal.SIGINT, signal.SIGINT], "out.mp4"),
+        ([signal.SIGINT, signal.SIGTERM], "out.mkv"),
+        ([signal.SIGTERM, signal.SIGINT], "out.mp4"),
+        ([signal.SIGHUP], "out.mp4"),
+    ],
+)
+def test_the_first_signal_to_stop_keeps_what_is_done_and_the_later_ones_change_nothing(
+    model: Path, tmp_path: Path, stops: list[signal.Signals], out: str
+) -> None:
     with VideoWriter(tmp_path / "long.mp4", 24, (120, 90)) as writer:
         for index in range(2000):
             writer.write(picture(index % 30))
-    words = ["track", "long.mp4", "--box", BOX, "--model", str(model), "--results", "out.csv", "--video", "out.mp4"]
+    words = ["track", "long.mp4", "--box", BOX, "--model", str(model), "--results", "out.csv", "--video", out]
     command = [sys.executable, "-m", "rartrack.cli", *words]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, env=environment)
@@ -348,10 +358,12 @@ def test_a_signal_to_stop_keeps_what_is_done(model: Path, tmp_path: Path, stop: 
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and not (table.exists() and len(table.read_text().splitlines()) > 10):
         time.sleep(0.1)
-    process.send_signal(stop)
+    for stop in stops:
+        process.send_signal(stop)
+        time.sleep(0.03)
     assert "interrupted" in process.communicate(timeout=60)[1].splitlines()[-1]
     assert process.returncode == 130
     rows = len(table.read_text().splitlines()) - 1
-    with av.open(str(tmp_path / "out.mp4")) as kept:
+    with av.open(str(tmp_path / out)) as kept:
         assert abs(len(list(kept.decode(video=0))) - rows) <= 1
     assert rows >= 10

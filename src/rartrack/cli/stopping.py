@@ -1,30 +1,34 @@
-"""What stops a program from outside: SIGTERM, and SIGHUP when its terminal goes away."""
+"""What stops a program from outside: Ctrl-C, SIGTERM, and SIGHUP when its terminal goes away."""
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-_ASKING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+ENDING = ("SIGTERM", "SIGHUP")
 
 
 @contextmanager
-def when_asked_to_stop(stop: Callable[[], object]) -> Iterator[None]:
-    """Call ``stop`` at the first SIGTERM or SIGHUP within the block, and let no later one in; SIGHUP under ``nohup``
-    stays ignored."""
+def when_asked_to_stop(stop: Callable[[], object], names: Sequence[str] = ENDING) -> Iterator[None]:
+    """Call ``stop`` at the first of the named signals within the block, and let no later one in, neither there nor
+    afterwards, until the process ends; one that was ignored, as SIGHUP under ``nohup``, stays so."""
+    stopping = False
 
     def asked(*_: object) -> None:
-        for number in before:
-            signal.signal(number, signal.SIG_IGN)
-        stop()
+        nonlocal stopping
+        if not stopping:
+            stopping = True
+            stop()
 
-    before = {number: signal.getsignal(number) for number in _ASKING}
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
     before = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
     for number in before:
         signal.signal(number, asked)
     try:
         yield
     finally:
+        # Not earlier: Python complains of a signal that came in and is ignored when its turn comes.
         for number, handler in before.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_IGN if stopping else handler)

@@ -14,7 +14,7 @@ from rartrack.boxes import Box, as_boxes
 from rartrack.cli.numbers import positive
 from rartrack.cli.pace import Pace
 from rartrack.cli.settings import add_set
-from rartrack.cli.stopping import when_asked_to_stop
+from rartrack.cli.stopping import ENDING, when_asked_to_stop
 from rartrack.config import PRESETS, parse_settings
 from rartrack.errors import InputError
 from rartrack.outputs import check_output
@@ -76,13 +76,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Check what can be checked, then load the model, then track; SIGTERM and SIGHUP end it as Ctrl-C does."""
+    """Check what can be checked, then load the model, then track; the first of Ctrl-C, SIGTERM and SIGHUP ends it."""
     named = _parse_boxes(options.box or [])
     settings = parse_settings(options.set)
     if options.format and options.video and not options.results:
         raise InputError(f"--format {options.format}: no results are asked for; add --results FILE, or leave it out")
     _check_outputs(options, options.video, options.results)
-    with when_asked_to_stop(_interrupt), ExitStack() as stack:
+    with when_asked_to_stop(_interrupt, ("SIGINT", *ENDING)), ExitStack() as stack:
         frames = stack.enter_context(open_source(options.source, start=options.start))
         video, results = _outputs(options, frames)
         first = next(frames)
