@@ -125,6 +125,10 @@ def _parse_boxes(texts: list[str]) -> dict[str, Box]:
         name = name.strip() if equals else str(number)
         if not name:
             raise InputError(f"--box {text!r}: no name before '='")
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise InputError(f"--box {text!r}: the name is not UTF-8 text; give it another") from None
         if name in given:
             raise InputError(f"--box {text!r}: a target called {name!r} was given before; names must differ")
         given[name] = numbers
