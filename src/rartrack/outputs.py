@@ -14,7 +14,7 @@ def check_output(
     path: str | Path,
     overwrite: bool = False,
     suffixes: Collection[str] | None = None,
-    inputs: Collection[Path] = (),
+    inputs: Collection[Path | int] = (),
 ) -> Path:
     """Check that a file can be written; writes nothing.
 
@@ -22,7 +22,7 @@ def check_output(
         path: the file.
         overwrite: accept that it exists.
         suffixes: the known endings in lower case, with their dot; any where None.
-        inputs: files that are read, and are never overwritten, by whatever name or link.
+        inputs: files that are read, or descriptors open on them; never overwritten, by whatever name or link.
 
     Raises:
         InputError: its ending is unknown, its folder is missing or cannot be written to, it is a folder, it is one of
@@ -38,13 +38,20 @@ def check_output(
         raise InputError(f"{path}: {folder} {what}")
     if path.is_dir():
         raise InputError(f"{path}: is a folder; give the name of a file")
-    if path.exists() and any(one.exists() and path.samefile(one) for one in inputs):
+    if path.exists() and any(_same_file(path, one) for one in inputs):
         raise InputError(f"{path}: is the source itself, or a part of it; give the output another name")
     if path.exists() and not overwrite:
         raise InputError(f"{path}: exists already; pass --overwrite, or another name")
     if not os.access(folder, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
         raise InputError(f"{path}: no permission to write there")
     return path
+
+
+def _same_file(path: Path, other: Path | int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(other) if isinstance(other, int) else other.stat())
+    except OSError:  # the other one does not exist, or is a url too long for a name
+        return False
 
 
 def make_folder(folder: Path) -> Path:

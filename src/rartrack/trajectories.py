@@ -126,7 +126,7 @@ def check_trajectory_output(
     targets: int,
     format: FormatName | None = None,
     overwrite: bool = False,
-    inputs: Collection[Path] = (),
+    inputs: Collection[Path | int] = (),
 ) -> FormatName:
     """Check that trajectories can be written to a file, as ``check_output`` does; writes nothing.
 
@@ -136,7 +136,7 @@ def check_trajectory_output(
         targets: how many will be written.
         format: a format; an ending that says another is refused.
         overwrite: replace a file of that name.
-        inputs: files that are read.
+        inputs: what is read, as in ``check_output``.
 
     Returns:
         the format.

@@ -276,6 +276,8 @@ def test_a_mistake_is_one_line_and_status_2(
     [
         ("own.mp4", ["--video", "own.mp4"], "own.mp4: is the source itself"),
         ("own.mp4", ["--results", "./own.mp4", "--format", "csv"], "own.mp4: is the source itself"),
+        ("file:own.mp4", ["--video", "own.mp4"], "own.mp4: is the source itself"),
+        ("file://{}/own.mp4", ["--video", "own.mp4"], "own.mp4: is the source itself"),
         ("frames", ["--results", "frames/0.png", "--format", "csv"], "frames/0.png: is the source itself, or a part"),
         ("own.mp4", ["--video", "o.mp4", "--results", "../{}/o.mp4", "--format", "otb"], "are one file"),
     ],
@@ -293,10 +295,23 @@ def test_neither_the_source_nor_each_other_is_overwritten(
     (tmp_path / "frames").mkdir()
     cv2.imwrite(str(tmp_path / "frames" / "0.png"), picture(0))
     words = [word.format(tmp_path.name) for word in words]
-    assert run(source, "--box", BOX, "--overwrite", *words) == 2
+    assert run(source.format(tmp_path), "--box", BOX, "--overwrite", *words) == 2
     assert expected in said(capsys)
     assert (tmp_path / "own.mp4").read_bytes() == video.read_bytes()
     assert cv2.imread(str(tmp_path / "frames" / "0.png")) is not None
+
+
+def test_what_standard_input_reads_is_not_overwritten(video: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own.mp4"
+    own.write_bytes(video.read_bytes())
+    command = [sys.executable, "-m", "rartrack.cli", "track", "-", "--box", BOX, "--video", str(own), "--overwrite"]
+    with own.open("rb") as stdin:
+        ended = subprocess.run(command, stdin=stdin, capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr.splitlines()) == (
+        2,
+        [f"rartrack: {own}: is the source itself, or a part of it; give the output another name"],
+    )
+    assert own.read_bytes() == video.read_bytes()
 
 
 def test_models_that_are_unknown_or_damaged(

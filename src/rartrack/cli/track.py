@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
@@ -149,14 +149,22 @@ def _outputs(options: argparse.Namespace, frames: FrameSource) -> tuple[Path | N
 
 def _check_outputs(options: argparse.Namespace, video: Path | None, results: Path | None) -> None:
     """Refuse outputs that cannot be written, or that would overwrite the source or each other."""
-    source = [Path(options.source)] if "://" not in options.source else []
-    inputs = image_paths(source[0]) if source and source[0].is_dir() else source
+    inputs = _inputs(options.source)
     if video is not None:
         check_output(video, options.overwrite, VIDEO_SUFFIXES, inputs)
     if results is not None:
         check_trajectory_output(results, len(options.box or "1"), options.format, options.overwrite, inputs)
     if video is not None and results is not None and video.resolve() == results.resolve():
         raise InputError(f"--video {video} and --results {results} are one file; give two names")
+
+
+def _inputs(source: str) -> Sequence[Path | int]:
+    """The files a source may be read from: standard input's, a folder's images, or what FFmpeg makes of ``file:``."""
+    if source == "-":
+        return [0]
+    if "://" not in source and Path(source).is_dir():
+        return image_paths(Path(source))
+    return [Path(source), Path(source.removeprefix("file:"))]
 
 
 def _draw_box(image: Image) -> dict[str, Box]:
