@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import functools
 import http.server
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Iterator
 from fractions import Fraction
@@ -270,6 +273,36 @@ class TestElsewhere:
         )
         found = subprocess.run([sys.executable, "-c", code], input=content, capture_output=True, check=True)
         assert found.stdout.decode().startswith(said)
+
+    @pytest.mark.parametrize("fifo", [False, True])
+    @pytest.mark.parametrize("written", [0, 100])
+    def test_ctrl_c_ends_the_wait_for_a_pipe_that_is_silent(
+        self, make_video: MakeVideo, tmp_path: Path, fifo: bool, written: int
+    ) -> None:
+        begin, pipe = make_video(count=6).read_bytes()[:written], tmp_path / "pipe"
+        os.mkfifo(pipe)
+        code = (
+            "import sys; from rartrack.video import open_source\n"
+            "print(flush=True)\n"
+            "try: open_source(sys.argv[1])\n"
+            "except KeyboardInterrupt: print('interrupted')"
+        )
+        command = [sys.executable, "-c", code, str(pipe) if fifo else "-"]
+        with (
+            pipe.open("r+b", buffering=0) as end,
+            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as process,
+        ):
+            assert process.stdin is not None
+            assert process.stdout is not None
+            (end if fifo else process.stdin).write(begin)
+            process.stdout.readline()
+            time.sleep(0.3)
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(60)
+            finally:
+                process.kill()
+            assert process.stdout.read() == b"interrupted\n"
 
     def test_a_url(self, make_video: MakeVideo) -> None:
         video = make_video(count=6)

@@ -1,10 +1,10 @@
-"""Run an iterator ahead of its reader in a thread of its own."""
+"""Run an iterator ahead of its reader, or one call beside it, in a thread of its own."""
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -66,3 +66,8 @@ class ReadAhead(Generic[T]):
                 continue
             return True
         return False
+
+
+def in_thread(call: Callable[[], T]) -> T:
+    """What ``call`` returns or raises; it runs in a thread, so that Ctrl-C ends the wait where a read does not end."""
+    return next(ReadAhead((call() for _ in range(1)), 1))

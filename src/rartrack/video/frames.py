@@ -16,7 +16,7 @@ from typing import Any, Self
 import cv2
 
 from rartrack.errors import InputError
-from rartrack.video.ahead import ReadAhead
+from rartrack.video.ahead import ReadAhead, in_thread
 from rartrack.video.decode import DEFAULT_RATE, Decoder, frame_rate, open_video, upright
 from rartrack.video.images import Image, ImageFrames, image_paths
 
@@ -76,8 +76,8 @@ class FrameSource:
         self._ahead: ReadAhead[tuple[float, Image]] | None = None
         self._next = start
         try:
-            self._first = next(opened.images, None)
-        except BaseException:
+            self._first = next(opened.images, None) if opened.live else in_thread(lambda: next(opened.images, None))
+        except Exception:  # not at Ctrl-C, when the thread still reads
             self.close()
             raise
         if self._first is None:
@@ -169,7 +169,7 @@ def _folder(folder: Path, start: int) -> _Opened:
 
 
 def _video(location: str, path: Path | None, start: int) -> _Opened:
-    container, stream = open_video(location, threads=True)
+    container, stream = in_thread(lambda: open_video(location, threads=True))
     decoder, rate = Decoder(container, stream), frame_rate(stream)
     return _Opened(
         _timed(location, decoder, rate, start),
