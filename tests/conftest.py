@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -16,3 +17,10 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"needs the test data folder (RARTRACK_TEST_DATA, looked in {SHARED})")
     return SHARED
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ctrl_c() -> None:
+    """What tests start hears Ctrl-C, also where a shell started them in the background, which ignores it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
