@@ -170,13 +170,14 @@ def test_another_library_may_run_the_network(tune, tmp_path, monkeypatch) -> Non
 
 @pytest.mark.usefixtures("in_this_process")
 def test_settings_that_fail_are_left_out_and_say_why(tune, tmp_path) -> None:
-    assert tune("--sequences", "mine", space="filter.regularization=0,0.01") == 0
+    assert tune("--sequences", "mine", space="tracking.scale_search=pyramid,box") == 0
     trials = rows(tmp_path / "out/trials.csv")
-    failed = next(row for row in trials if row["filter.regularization"] == "0")
-    assert "mine: filter.regularization: must be above 0" in failed["standing"]
+    failed = next(row for row in trials if row["tracking.scale_search"] == "box")
+    assert failed["standing"].startswith("failed: mine: ")
+    assert "the network has no box head" in failed["standing"]
     run = next(row for row in rows(tmp_path / "out/results.csv") if row["trial"] == failed["trial"])
     assert run["overlap"] == ""
-    assert "must be above 0" in run["failure"]
+    assert "the network has no box head" in run["failure"]
 
 
 @pytest.mark.usefixtures("in_this_process")

@@ -88,7 +88,7 @@ def test_an_exhausted_space_gives_fewer_trials() -> None:
         ("filter.learning_rate=0.1:0.1", "0.1 is not below 0.1"),
         ("filter.learning_rate=0:0.1:log", "starts above 0"),
         ("tracking.scales=1.5:3", "whole numbers"),
-        ("tracking.scales=1:3", "tracking.scales: must be odd, 1 or more, got 2"),
+        ("tracking.scales=1:3", "tracking.scales: must be odd, 1 to 101, got 2"),
         ("filter.learning_rate=0.5:2", "filter.learning_rate: must be 0 to 1, got 2"),
         ("filter.form=0:1", "not a number; list its values"),
         ("filter.form=exact,nonsense", "nonsense"),
