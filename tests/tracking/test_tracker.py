@@ -2,42 +2,23 @@
 
 from __future__ import annotations
 
-import copy
 import gc
-import json
-import pickle
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
-from safetensors.torch import save_file
 
 from rartrack.boxes import iou
 from rartrack.errors import InputError
-from rartrack.network.memory import Memory
 from rartrack.results import Status
-from rartrack.tracking.state import TrackerState
 from rartrack.tracking.tracker import Tracker
 
 Make = Callable[..., Tracker]
-BOX, OTHER = (40.0, 60.0, 30.0, 30.0), (120.0, 40.0, 40.0, 30.0)
-
-
-def tensors(state: TrackerState) -> list[torch.Tensor]:
-    return [
-        state.filter,
-        state.statistics.gram,
-        state.statistics.cross,
-        state.statistics.energy,
-        *state.memory.tensors().values(),
-        *map(torch.from_numpy, (state.centre, state.size, state.unseen)),
-    ]
 
 
 def test_it_follows_a_moving_square(small_tracker: Make, scene) -> None:
@@ -165,89 +146,6 @@ def test_a_batch_of_targets_equals_single_targets(small_tracker: Make, scene) ->
             assert_allclose(results[name].score, single.score, atol=1e-4)
 
 
-def test_saved_and_restored_in_the_middle_equals_uninterrupted(small_tracker: Make, scene, tmp_path: Path) -> None:
-    one = small_tracker()
-    one.init(scene.frame(0), {"a": scene.box(0), "b": (120, 40, 40, 30)})
-    for index in range(1, 4):
-        one.update(scene.frame(index))
-    one.state.save(tmp_path / "state.safetensors")
-    other = small_tracker()
-    other.state = TrackerState.load(tmp_path / "state.safetensors")
-    for index in range(4, 8):
-        assert one.update(scene.frame(index)) == other.update(scene.frame(index))
-    assert one.state == other.state
-
-
-@pytest.mark.parametrize("delayed", [False, True])
-def test_a_state_may_be_saved_at_once_and_comes_back_equal(
-    small_tracker: Make, scene, tmp_path: Path, delayed: bool
-) -> None:
-    tracker = small_tracker(delayed_update=delayed)
-    tracker.init(scene.frame(0), scene.box(0))
-    first = tracker.state
-    tracker.update(scene.frame(1))
-    for state in (first, tracker.state):
-        state.save(tmp_path / "state")
-        assert TrackerState.load(tmp_path / "state") == state
-    assert first != tracker.state
-    assert first != replace(first, hint=first.hint + 1)
-    assert first != "state"
-
-
-def test_a_kept_state_is_not_changed_by_tracking_on(small_tracker: Make, scene) -> None:
-    tracker = small_tracker()
-    tracker.init(scene.frame(0), scene.box(0))
-    kept = tracker.state
-    before = [tensor.clone() for tensor in tensors(kept)]
-    first = tracker.update(scene.frame(1))
-    assert all(torch.equal(x, y) for x, y in zip(before, tensors(kept), strict=True))
-    tracker.state = kept
-    assert tracker.update(scene.frame(1)) == first
-
-
-def test_a_state_goes_to_a_network_of_another_precision(small_tracker: Make, scene) -> None:
-    tracker, other = (small_tracker(scale_search="box") for _ in range(2))
-    other.model.network.double()
-    tracker.init(scene.frame(0), scene.box(0))
-    other.state = tracker.state
-    assert_allclose(other.update(scene.frame(1)).box, tracker.update(scene.frame(1)).box, atol=1e-3)
-
-
-@pytest.mark.parametrize("copied", [copy.deepcopy, lambda tracker: pickle.loads(pickle.dumps(tracker))])
-def test_a_copied_tracker_goes_on_as_the_first_does(small_tracker: Make, scene, copied) -> None:
-    tracker = small_tracker()
-    tracker.init(scene.frame(0), {"a": scene.box(0)})
-    tracker.update(scene.frame(1))
-    other = copied(tracker)
-    assert other.state == tracker.state
-    assert other.update(scene.frame(2)) == tracker.update(scene.frame(2))
-
-
-def test_states_stack_and_select(small_tracker: Make, scene) -> None:
-    tracker = small_tracker()
-    tracker.init(scene.frame(0), {"a": scene.box(0), "b": (120, 40, 40, 30)})
-    state = tracker.state
-    assert TrackerState.stack([state.select([0]), state.select([1])]) == state
-    assert state.select([0]) != state
-    assert state.select([1, 0]).names == ("b", "a")
-    assert state.select([1]).form == "mapping"
-    one, listed = replace(state.select([0]), form="one"), replace(state.select([1]), form="list")
-    assert [TrackerState.stack(parts).form for parts in ([one], [listed], [one, listed])] == ["one", "list", "list"]
-    assert TrackerState.stack([one, one, listed]).names == ("1", "2", "3")
-    assert TrackerState.stack([one, state.select([1])]).form == "mapping"
-    for wrong in ([], [2], [-1], [0, 0], [True, False], ["a"]):
-        with pytest.raises(InputError, match="give different positions from 0 to 1"):
-            state.select(wrong)
-    with pytest.raises(InputError, match="comes twice"):
-        TrackerState.stack([state, state])
-    larger = replace(state, names=("c", "d"), frame_size=(300, 200))
-    assert TrackerState.stack([replace(state, frame_size=None), larger]).frame_size == (300, 200)
-    with pytest.raises(InputError, match="different sizes"):
-        TrackerState.stack([state, larger])
-    with pytest.raises(InputError, match="no states"):
-        TrackerState.stack([])
-
-
 def test_searching_leaves_no_trace(small_tracker: Make, scene) -> None:
     """Scales and contexts read the memory and never commit (SPEC Sec. 7): only the template step changes it."""
     tracker = small_tracker(update_interval=10)
@@ -304,16 +202,6 @@ def test_dssts_scale_filter_follows_a_target_that_grows(small_tracker: Make, sce
     assert len(tracker.state.scale) == 1
 
 
-def test_dssts_statistics_are_part_of_the_state(small_tracker: Make, scene, tmp_path: Path) -> None:
-    tracker = small_tracker(scale_search="dsst")
-    tracker.init(scene.frame(0), {"a": scene.box(0), "b": (120, 40, 40, 30)})
-    tracker.update(scene.frame(1))
-    tracker.state.save(tmp_path / "state")
-    other = small_tracker(scale_search="dsst")
-    other.state = TrackerState.stack([TrackerState.load(tmp_path / "state").select([index]) for index in (0, 1)])
-    assert tracker.update(scene.frame(2))["b"].box == pytest.approx(other.update(scene.frame(2))["b"].box, abs=1e-3)
-
-
 def test_nothing_is_learned_while_uncertain(small_tracker: Make, scene) -> None:
     tracker = small_tracker(uncertain_below=1.1)
     tracker.init(scene.frame(0), scene.box(0))
@@ -360,14 +248,14 @@ def test_memory_is_constant_over_two_thousand_frames(small_tracker: Make, scene)
         tracker.update(frame)
     gc.collect()  # Python keeps some thousand freed tuples for later, which a full collection gives back
     start = tracemalloc.get_traced_memory()[0]
-    bytes_of_state = sum(tensor.nbytes for tensor in tensors(tracker.state))
+    bytes_of_state = sum(tensor.nbytes for tensor in tracker.state._parts().values())
     for _ in range(2000):
         tracker.update(frame)
     gc.collect()
     grown = tracemalloc.get_traced_memory()[0] - start
     tracemalloc.stop()
     assert grown < 50_000
-    assert sum(tensor.nbytes for tensor in tensors(tracker.state)) == bytes_of_state
+    assert sum(tensor.nbytes for tensor in tracker.state._parts().values()) == bytes_of_state
 
 
 def test_a_target_that_leaves_the_picture(small_tracker: Make, scene) -> None:
@@ -450,73 +338,3 @@ def test_frames_of_another_size_than_the_first_are_refused(small_tracker: Make, 
 def test_update_before_init_is_refused(small_tracker: Make, scene) -> None:
     with pytest.raises(InputError, match="call init"):
         small_tracker().update(scene.frame(0))
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda state: replace(state, filter=state.filter[:, :-1]),
-        lambda state: replace(state, statistics=replace(state.statistics, gram=state.statistics.gram[..., 0, 0])),
-        lambda state: replace(state, memory=Memory()),
-        lambda state: replace(state, memory=state.memory._map(lambda maps: maps[:, :-1])),
-        lambda state: replace(state, memory=state.memory._map(lambda maps: maps[..., :-1])),
-        lambda state: replace(state, scale=state.statistics),
-    ],
-    ids=["filter", "form of the filter", "no memory", "memory's channels", "memory's cells", "scale filter"],
-)
-def test_another_models_state_is_refused(
-    small_tracker: Make, scene, change: Callable[[TrackerState], TrackerState]
-) -> None:
-    tracker = small_tracker()
-    tracker.init(scene.frame(0), scene.box(0))
-    kept = tracker.state
-    with pytest.raises(InputError, match="another model's"):
-        tracker.state = change(kept)
-    assert tracker.state is kept
-
-
-def test_what_is_no_state_is_refused(small_tracker: Make) -> None:
-    with pytest.raises(InputError, match="expected a TrackerState, got NoneType"):
-        small_tracker().state = None
-
-
-def test_a_damaged_state_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "state").write_bytes(b"nonsense")
-    with pytest.raises(InputError, match="cannot read"):
-        TrackerState.load(tmp_path / "state")
-
-
-@pytest.mark.parametrize("boxes", [BOX, [BOX], {"cup": BOX}, [BOX, OTHER], {"cup": BOX, "spoon": OTHER}])
-def test_a_state_keeps_how_the_boxes_were_given(small_tracker: Make, scene, tmp_path: Path, boxes) -> None:
-    tracker = small_tracker(scales=1)
-    tracker.init(scene.frame(0), boxes)
-    tracker.state.save(tmp_path / "state")
-    expected = tracker.update(scene.frame(1))
-    other = small_tracker(scales=1)
-    other.init(scene.frame(0), OTHER)
-    other.state = TrackerState.load(tmp_path / "state")
-    assert other.update(scene.frame(1)) == expected
-
-
-@pytest.mark.parametrize(
-    ("form", "names", "expected"),
-    [(None, ["1"], "one"), (None, ["a"], "one"), (None, ["1", "2"], "mapping"), ("list", ["1"], "list")],
-)
-def test_files_without_a_form(small_tracker: Make, scene, tmp_path: Path, form, names, expected: str) -> None:
-    tracker = small_tracker(scales=1)
-    tracker.init(scene.frame(0), [scene.box(0)] * len(names))
-    state = replace(tracker.state, names=tuple(names))
-    about = {**state._about(), "form": form}
-    about = {key: value for key, value in about.items() if value is not None and key != "frame_size"}
-    save_file(state._tensors(), tmp_path / "state", {"state": json.dumps(about)})
-    assert TrackerState.load(tmp_path / "state") == replace(state, form=expected, frame_size=None)
-
-
-@pytest.mark.parametrize(
-    "about", [None, "nonsense", "[]", "{}", "3", '{"names": ["1"], "frame": 0, "status": ["tracked"]}']
-)
-def test_another_programs_file_is_refused(tmp_path: Path, about: str | None) -> None:
-    metadata = None if about is None else {"state": about}
-    save_file({"centre": torch.zeros(1, 2)}, tmp_path / "state", metadata)
-    with pytest.raises(InputError, match="state: not a tracker state"):
-        TrackerState.load(tmp_path / "state")

@@ -153,7 +153,7 @@ def _check_outputs(options: argparse.Namespace, video: Path | None, results: Pat
     if video is not None:
         check_output(video, options.overwrite, VIDEO_SUFFIXES, inputs)
     if results is not None:
-        check_trajectory_output(results, len(options.box or "1"), options.format, options.overwrite, inputs)
+        check_trajectory_output(results, max(1, len(options.box or [])), options.format, options.overwrite, inputs)
     if video is not None and results is not None and video.resolve() == results.resolve():
         raise InputError(f"--video {video} and --results {results} are one file; give two names")
 

@@ -145,8 +145,8 @@ def pick_device(name: str | None, backend: str = "torch") -> torch.device:
     try:
         device = torch.device(name)
     except (RuntimeError, TypeError):
-        device = torch.device("meta")
-    if device.type not in ("cpu", "cuda"):
+        device = None
+    if device is None or device.type not in ("cpu", "cuda"):
         raise InputError(f"device {name!r}: expected auto, cpu, cuda or cuda:NUMBER")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise InputError(f"device {name!r}: not on this machine, which has {torch.cuda.device_count()} CUDA devices")

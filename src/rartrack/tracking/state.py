@@ -158,7 +158,8 @@ class TrackerState:
         """
         if not states:
             raise InputError("no states to stack; at least one is needed")
-        if any(state._kind() != states[0]._kind() for state in states):
+        kind = states[0]._kind()
+        if any(state._kind() != kind for state in states):
             raise InputError("states of different models cannot be stacked; track them apart")
         form, names = states[0].form, tuple(name for state in states for name in state.names)
         if len(states) > 1:
@@ -229,10 +230,10 @@ class TrackerState:
 
     def _kind(self) -> dict[str, torch.Size]:
         """What differs from model to model: of each part the shape for one target."""
-        return {name: tensor.shape[1:] for name, tensor in self._tensors().items() if name != "waiting"}
+        return {name: tensor.shape[1:] for name, tensor in self._parts().items() if name != "waiting"}
 
-    def _tensors(self) -> dict[str, Tensor]:
-        """What the file holds, each on the processor and in storage of its own, as safetensors wants them."""
+    def _parts(self) -> dict[str, Tensor]:
+        """All that is remembered in numbers, where it is."""
         tensors = {
             "centre": torch.from_numpy(self.centre),
             "size": torch.from_numpy(self.size),
@@ -249,6 +250,10 @@ class TrackerState:
             tensors |= {f"scale.{name}": getattr(self.scale, name) for name in _STATISTICS}
         if self.waiting is not None:
             tensors["waiting"] = torch.from_numpy(self.waiting.crops)
+        return tensors
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """What the file holds, each on the processor and in storage of its own, as safetensors wants them."""
         # safetensors knows no complex128: complex tensors travel as pairs of reals.
         return {
             name + ("#complex" if tensor.is_complex() else ""): (
@@ -256,7 +261,7 @@ class TrackerState:
             )
             .cpu()
             .clone(memory_format=torch.contiguous_format)
-            for name, tensor in tensors.items()
+            for name, tensor in self._parts().items()
         }
 
 

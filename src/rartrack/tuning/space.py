@@ -155,13 +155,10 @@ def _dimension(where: str, key: str, text: str) -> Dimension:
         hint = f"; did you mean {same[0]!r}?" if same else nearest(key, known)
         raise InputError(f"{where}: unknown key {key!r}{hint}")
     dimension = _range(where, key, text, known[key]) if ":" in text else _choice(where, key, text)
-    values: Iterable[Any]
     if isinstance(dimension, Choice):
         values = dimension.values
-    elif dimension.integer:
-        values = range(int(dimension.low), int(dimension.high) + 1)
-    else:
-        values = (dimension.low, dimension.high)
+    else:  # of whole numbers two neighbours, too: a setting may take odd ones alone
+        values = (dimension.low, *([dimension.low + 1] if dimension.integer else []), dimension.high)
     for value in values:
         override(ModelConfig(), {key: value}, where)
     return dimension
