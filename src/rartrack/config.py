@@ -168,6 +168,9 @@ class TrackingConfig:
     look_again_below: Share = 0.0
     """Score under which a second look is taken in the same frame, where the target seems to be, and where that is
     below ``uncertain_below``, around its last place: for targets that move by about their size. 0 never does."""
+    camera_below: Share = 0.0
+    """Score under which a target that the camera's motion carried by half its size or more is looked for there too, in
+    the same frame (``rartrack.tracking.camera``). 0 never does."""
     uncertain_below: Share = 0.2
     """Score under which nothing is learned from a frame; this and the next were chosen on the held-out videos: 98 % of
     the frames with overlap above 0.6 score higher (of models before the present ones)."""

@@ -23,14 +23,18 @@ Make = Callable[..., Tracker]
 BOX, OTHER = (40.0, 60.0, 30.0, 30.0), (120.0, 40.0, 40.0, 30.0)
 
 
-def test_saved_and_restored_in_the_middle_equals_uninterrupted(small_tracker: Make, scene, tmp_path: Path) -> None:
-    one = small_tracker()
+@pytest.mark.parametrize("camera", [0.0, 1.0])
+def test_saved_and_restored_in_the_middle_equals_uninterrupted(
+    small_tracker: Make, scene, tmp_path: Path, camera: float
+) -> None:
+    one = small_tracker(camera_below=camera)
     one.init(scene.frame(0), {"a": scene.box(0), "b": (120, 40, 40, 30)})
     for index in range(1, 4):
         one.update(scene.frame(index))
     one.state.save(tmp_path / "state.safetensors")
-    other = small_tracker()
+    other = small_tracker(camera_below=camera)
     other.state = TrackerState.load(tmp_path / "state.safetensors")
+    assert (other.state.thumbnail is not None) == bool(camera)
     for index in range(4, 8):
         assert one.update(scene.frame(index)) == other.update(scene.frame(index))
     assert one.state == other.state

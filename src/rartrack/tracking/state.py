@@ -20,6 +20,7 @@ from rartrack.errors import InputError
 from rartrack.filter.context import Statistics
 from rartrack.network.memory import Memory
 from rartrack.results import Status
+from rartrack.tracking.camera import Thumbnail
 
 Form = Literal["one", "list", "mapping"]
 """How the boxes of targets are given, and how their results come back."""
@@ -78,6 +79,8 @@ class TrackerState:
         memory: the ConvLSTM's memory per level (Eq. 1).
         scale: DSST's running statistics; None with the scale pyramid.
         waiting: crops not learned yet; None where there are none.
+        thumbnail: (h, w) of the last frame, see ``rartrack.tracking.camera``; None where the camera's motion does not
+            matter.
     """
 
     form: Form
@@ -95,6 +98,7 @@ class TrackerState:
     memory: Memory
     scale: Statistics | None = None
     waiting: Waiting | None = None
+    thumbnail: Thumbnail | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -134,6 +138,7 @@ class TrackerState:
             memory=self.memory[index],
             scale=None if self.scale is None else self.scale[index],
             waiting=None if self.waiting is None else self.waiting.select(index),
+            thumbnail=self.thumbnail,
         )
 
     def to(self, device: torch.device | str, precision: torch.dtype) -> TrackerState:
@@ -188,6 +193,7 @@ class TrackerState:
             memory=Memory.stack([state.memory for state in states]),
             scale=_stacked([state.scale for state in states]),
             waiting=Waiting.stack([state.waiting for state in states], [len(state) for state in states]),
+            thumbnail=next((state.thumbnail for state in states if state.thumbnail is not None), None),
         )
 
     def save(self, path: str | Path) -> None:
@@ -230,7 +236,7 @@ class TrackerState:
 
     def _kind(self) -> dict[str, torch.Size]:
         """What differs from model to model: of each part the shape for one target."""
-        return {name: tensor.shape[1:] for name, tensor in self._parts().items() if name != "waiting"}
+        return {name: tensor.shape[1:] for name, tensor in self._parts().items() if name not in _NOT_OF_THE_MODEL}
 
     def _parts(self) -> dict[str, Tensor]:
         """All that is remembered in numbers, where it is."""
@@ -250,6 +256,8 @@ class TrackerState:
             tensors |= {f"scale.{name}": getattr(self.scale, name) for name in _STATISTICS}
         if self.waiting is not None:
             tensors["waiting"] = torch.from_numpy(self.waiting.crops)
+        if self.thumbnail is not None:
+            tensors["thumbnail"] = torch.from_numpy(self.thumbnail)
         return tensors
 
     def _tensors(self) -> dict[str, Tensor]:
@@ -266,6 +274,7 @@ class TrackerState:
 
 
 _STATISTICS = ("gram", "cross", "energy")
+_NOT_OF_THE_MODEL = ("waiting", "thumbnail")
 
 
 def _restored(about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> TrackerState:
@@ -294,6 +303,7 @@ def _restored(about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Tracke
         memory=Memory.from_tensors(memory),
         scale=Statistics(*(found[f"scale.{name}"] for name in _STATISTICS)) if "scale.gram" in found else None,
         waiting=Waiting(found["waiting"].cpu().numpy(), tuple(about["waiting"])) if "waiting" in found else None,
+        thumbnail=found["thumbnail"].cpu().numpy() if "thumbnail" in found else None,
     )
 
 

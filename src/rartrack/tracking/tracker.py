@@ -17,6 +17,7 @@ from rartrack.filter.context import Statistics, blend, solve
 from rartrack.filter.scale import best_scale, learn_scale, respond_scale
 from rartrack.network.interface import Network
 from rartrack.results import Result, Status
+from rartrack.tracking.camera import Thumbnail, camera_motion, thumbnail
 from rartrack.tracking.crops import Image
 from rartrack.tracking.localize import (
     Candidates,
@@ -38,6 +39,9 @@ from rartrack.tracking.template import learn_waiting, learned, wait
 
 Boxes = Any
 """One box, a sequence or array of boxes, or a mapping of names to boxes; a box is four numbers x, y, w, h."""
+
+_CARRIED = 0.5
+"""Sizes of a target by which the camera must have carried it for a look there: nearer ones are seen well enough."""
 
 
 class Tracker:
@@ -129,6 +133,7 @@ class Tracker:
             filter=solve(statistics, self.config.filter),
             memory=memory,
             scale=self._learn_scale(frame, centre, size),
+            thumbnail=self._thumbnail(frame),
         )
 
     @torch.inference_mode()
@@ -190,7 +195,8 @@ class Tracker:
             template, search = model.passes(state.waiting.crops, crops)
             state = learned(model, state, template)
         found = self._best(search, candidates, state)
-        found = self._looked_again(frame, found, state)
+        now = self._thumbnail(frame)
+        found = self._looked_again(frame, found, state, now)
         size = (1 - tracking.scale_rate) * state.size + tracking.scale_rate * found.size
         centre, size = limited(found.centre, size, state.centre, state.first_size, frame_size, tracking)
         scores = [score_of(peak) for peak in found.peak]
@@ -209,15 +215,16 @@ class Tracker:
             status=tuple(status for status, _ in judged),
             unseen=np.array([unseen for _, unseen in judged]),
             hint=centre,
+            thumbnail=now,
         )
         return after, scores
 
-    def _looked_again(self, frame: Image, found: Found, state: TrackerState) -> Found:
+    def _looked_again(self, frame: Image, found: Found, state: TrackerState, now: Thumbnail | None) -> Found:
         """After second looks at targets whose scores are poor.
 
-        What lies far off the middle of a window is faded by the window on the features: first each is seen in full
-        where it seems to be. Only where that is not enough to learn from it is sought around its last place, and what
-        is found there must be enough.
+        A camera that turned may have carried a target with it. What lies far off the middle of a window is faded by
+        the window on the features: so each is seen in full where it seems to be. Only where that is not enough to learn
+        from it is sought around its last place, and what is found there must be enough.
         """
         model, tracking = self.model, self.config.tracking
 
@@ -225,6 +232,13 @@ class Tracker:
             return [target for target in targets if score_of(found.peak[target]) < score]
 
         sought = [target for target, status in enumerate(state.status) if status is not Status.LOST]
+        if state.thumbnail is not None and now is not None and (again := below(tracking.camera_below, sought)):
+            motion = camera_motion(state.thumbnail, now, _frame_size(frame))
+            again = [target for target in again if (np.abs(motion) >= _CARRIED * state.size[target]).any()]
+            there = one_each(again, state.centre[again] + motion, state.size[again])
+            if again:
+                (search,) = model.passes(model.search_crops(frame, there.centre, there.size))
+                found = found.improved(again, self._best(search, there, state))
         if again := below(tracking.look_again_below, sought):
             there = one_each(again, found.centre[again], state.size[again])
             (search,) = model.passes(model.search_crops(frame, there.centre, there.size))
@@ -235,6 +249,10 @@ class Tracker:
             (search,) = model.passes(model.search_crops(frame, around.centre, around.size))
             found = found.improved(again, self._best(search, around, state), tracking.uncertain_below)
         return found
+
+    def _thumbnail(self, frame: Image) -> Thumbnail | None:
+        """What the next frame needs of this one to tell how the camera moved; None where it is not asked."""
+        return thumbnail(frame) if self.config.tracking.camera_below else None
 
     def _best(self, search: Pass, candidates: Candidates, state: TrackerState) -> Found:
         """Of each target that is sought, in order: its highest peak, and the place and the size found there."""
