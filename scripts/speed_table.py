@@ -105,12 +105,21 @@ def held_out(folder: Path) -> list[Video]:
     Raises:
         InputError: it holds a benchmark for testing, or none that is held out.
     """
-    dataset = load_dataset(folder)
-    refuse_tests(dataset, "choosing settings", "give the folder of training videos")
-    found = [video for video in dataset.sequences if matches(video.name, HELD_OUT) and video.visible[1:].any()]
+    found = [video for video in annotated(folder) if matches(video.name, HELD_OUT)]
     if not found:
         raise InputError(f"{folder}: none of its sequences is held out from training ({', '.join(HELD_OUT)})")
     return found
+
+
+def annotated(folder: Path) -> list[Video]:
+    """All of the folder's sequences that show their target after the first frame.
+
+    Raises:
+        InputError: it holds a benchmark for testing.
+    """
+    dataset = load_dataset(folder)
+    refuse_tests(dataset, "choosing settings", "give the folder of training videos")
+    return [video for video in dataset.sequences if video.visible[1:].any()]
 
 
 def _trackers(options: argparse.Namespace) -> dict[str, Tracker]:

@@ -8,9 +8,10 @@ each at the next frame that shows the target, none in its last 15. Printed for e
 annotation (mean over runs of the mean over frames), its paired difference from the first model with its standard error
 over runs, the share of frames whose overlap is below 0.05: lost; and how many frames hide the target, with the share
 of them in which it was said to be tracked all the same. ``fod_*``, runs of objects that lie still on plain ground, are
-left out unless ``--all``. With ``--pixels`` each video is made smaller first, until its target has no more of them a
-side (the median over its frames), and coded as JPEG, as the videos of small cameras are. A model is a name or path,
-followed by settings.
+left out unless ``--all``. ``--trained`` adds the videos that were trained on: many more for what is not learned, such
+as where to look for a target; of no use for what is. With ``--pixels`` each video is made smaller first, until its
+target has no more of them a side (the median over its frames), and coded as JPEG, as the videos of small cameras are. A
+model is a name or path, followed by settings.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from speed_table import followed, held_out
+from speed_table import annotated, followed, held_out
 
 from rartrack.config import parse_settings
 from rartrack.datasets.sequence import Frames, Image
@@ -49,12 +50,17 @@ def main() -> None:
     parser.add_argument("--starts", type=int, default=6, metavar="N", help="in each video, at most")
     parser.add_argument("--first", type=int, default=100, metavar="N", help="frames from each start, itself among them")
     parser.add_argument("--all", action="store_true", help="the runs of still objects too")
+    parser.add_argument("--trained", action="store_true", help="the videos that were trained on too")
     parser.add_argument("--pixels", type=float, metavar="N", help="make videos smaller until targets have N a side")
     parser.add_argument("--threads", type=int)
     options = parser.parse_args()
     try:
         use_threads(options.threads)
-        videos = [video for video in held_out(options.videos) if options.all or not video.name.startswith("fod_")]
+        videos = [
+            video
+            for video in (annotated if options.trained else held_out)(options.videos)
+            if options.all or not video.name.startswith("fod_")
+        ]
         if options.pixels is not None:
             if not options.pixels > 0:
                 raise InputError(f"--pixels: expected more than 0, got {options.pixels:g}")

@@ -41,6 +41,9 @@ def test_a_model_equals_itself_and_runs_begin_where_the_target_is_seen(tmp_path:
     assert "  hidden 6, tracked " in first
     both = run(folder, "--model", model, "--starts", 3, "--all")
     assert "runs 2 " in both.stdout
+    video(folder, "davis_camel", boxes)
+    assert "runs 1 " in run(folder, "--model", model, "--starts", 3).stdout
+    assert "runs 2 " in run(folder, "--model", model, "--starts", 3, "--trained").stdout
     # Targets have 22 pixels: 30 leave the video as it is, 11 halve it.
     lines = [run(folder, "--model", model, "--starts", 3, "--pixels", pixels).stdout for pixels in (30, 11)]
     assert lines[0].strip() == first
