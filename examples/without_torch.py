@@ -6,7 +6,7 @@
 
 All of the tracker but its network is here, for one target, to be copied and to be put into other languages: crops,
 the filter (learned, blended, solved, applied), the peak, the box, the second look and the score. What it leaves to
-rartrack: several targets, the search for a lost target, limits of size, and reading difficult video.
+rartrack: several targets, the camera's motion, the search for a lost target, limits of size, reading difficult video.
 """
 
 from __future__ import annotations
