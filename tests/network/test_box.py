@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from rartrack.config import NetworkConfig
-from rartrack.network.box import BoxHead, read_boxes
+from rartrack.network.box import BoxHead, read_boxes, resampled
 from rartrack.network.inference import prepare_for_inference
 from rartrack.network.memory import Memory
 from rartrack.network.packed import packed
@@ -45,6 +45,17 @@ def test_the_template_is_the_middle_of_the_features() -> None:
     assert head.side == 15
     features = head.features(taps)
     torch.testing.assert_close(head.middle(features), features[:, :, 8:23, 8:23])
+
+
+def test_a_comparison_is_resampled_to_more_cells() -> None:
+    weight = torch.randn(WIDTH, WIDTH + 49, 3, 3)
+    torch.testing.assert_close(resampled(weight, 15), weight)
+    more = resampled(weight, 31)
+    assert more.shape == (WIDTH, WIDTH + 225, 3, 3)
+    torch.testing.assert_close(more[:, :WIDTH], weight[:, :WIDTH])
+    # At the corners and in the middle of both templates are the same places, one of 4.6 each.
+    before, after = weight[:, WIDTH:].unflatten(1, (7, 7)), more[:, WIDTH:].unflatten(1, (15, 15))
+    torch.testing.assert_close(after[:, ::7, ::7], before[:, ::3, ::3] * 49 / 225)
 
 
 def test_what_is_said_follows_a_shift_of_the_crop(network: RAR) -> None:

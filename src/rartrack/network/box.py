@@ -122,6 +122,25 @@ class BoxHead(nn.Module):
         return cast(Tensor, self.output(running)).float()
 
 
+def resampled(weight: Tensor, cells: int) -> Tensor:
+    """``blocks.0``'s weight for crops of another number of cells: what it makes of a similarity, place by place.
+
+    Args:
+        weight: (W, W + s^2, 3, 3), of a head that compares s x s cells of the template.
+        cells: n of the crops to come.
+
+    Returns:
+        (W, W + m^2, 3, 3): bilinear between the places that were compared, and less in proportion as they are more.
+    """
+    width, side = len(weight), cells // 2 | 1
+    own, places = weight[:, :width], weight[:, width:]
+    before = round(places.shape[1] ** 0.5)
+    maps = places.permute(0, 2, 3, 1).reshape(-1, 1, before, before)
+    maps = F.interpolate(maps, size=(side, side), mode="bilinear", align_corners=True) * (before / side) ** 2
+    places = maps.reshape(width, *weight.shape[2:], side**2).permute(0, 3, 1, 2)
+    return torch.cat([own, places], 1).contiguous()
+
+
 def own_box(maps: Tensor) -> Tensor:
     """What the maps (B, 5, n, n) of the crop that the target was given in say of its box, (B, 4, 1, 1).
 

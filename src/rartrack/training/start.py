@@ -7,10 +7,15 @@ from pathlib import Path
 
 from rartrack import checkpoints
 from rartrack.errors import InputError
+from rartrack.network.backbone import cells
+from rartrack.network.box import resampled
 from rartrack.network.rar import RAR
 from rartrack.network.weights import load_backbone_weights
 from rartrack.training.config import TrainingConfig
 from rartrack.training.files import find
+
+_COMPARISON = "box.blocks.0.weight"
+"""The one weight of a network that depends on the number of a crop's cells."""
 
 
 def starting_network(config: TrainingConfig, say: Callable[[str], None] | None = None) -> RAR:
@@ -30,8 +35,9 @@ def starting_network(config: TrainingConfig, say: Callable[[str], None] | None =
         load_backbone_weights(network.backbone, find(config.backbone))
         say(f"backbone: {config.backbone}")
     if config.start is not None:
-        found = checkpoints.load(_start(config.start)).weights
-        expected = network.state_dict()
+        found, expected = dict(checkpoints.load(_start(config.start)).weights), network.state_dict()
+        if _COMPARISON in found and _COMPARISON in expected and len(found[_COMPARISON]) == len(expected[_COMPARISON]):
+            found[_COMPARISON] = resampled(found[_COMPARISON], cells(config.model.network.input_size))
         fitting = {k: v for k, v in found.items() if k in expected and expected[k].shape == v.shape}
         if not fitting:
             raise InputError(f"start: {config.start}: none of its weights fits this network; compare model.network")
