@@ -29,8 +29,8 @@ FORMAT = "1"
 _MANTISSA, _EXPONENT = ".int8", ".exponent"
 
 BUILT_IN = {
-    "rar-fast": "a454b0d75e55641d8b4b75c39b80f0e764acc98bf21513c86cb0dc2f6526e0c1",
-    "rar-resnet50": "6285924b0e3fb448e2c9ba13926750d3a4275fb1d8206583f43ec182230641aa",
+    "rar-fast": "7f8a1bbc8413a877ef5bba620f8f67182be19b54bfaea12ee1e960288c4c9594",
+    "rar-resnet50": "d720ee5f135ca3bee483b8e37b3fb8c1aaf6db2f267bb812890090ca1b3ab8ff",
 }
 """Name of a built-in model -> SHA-256 of its file in ``rartrack/models``."""
 
