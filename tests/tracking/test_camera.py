@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from rartrack.boxes import iou
 from rartrack.tracking.camera import camera_motion, thumbnail
+from rartrack.tracking.state import TrackerState
 from rartrack.tracking.tracker import Tracker
 
 Make = Callable[..., Tracker]
@@ -66,3 +67,13 @@ def test_where_the_camera_rests_no_window_is_looked_at_for_it(small_tracker: Mak
     monkeypatch.setattr(tracker.model, "search_crops", lambda *a: counts.append(len(a[1])) or cut(*a))
     assert tracker.update(scene.frame(3)).score < 1
     assert counts == [1]
+
+
+def test_targets_apart_and_together_know_the_frame_that_the_camera_moved_from(small_tracker: Make, scene) -> None:
+    tracker = small_tracker(camera_below=1.0)
+    tracker.init(scene.frame(0), [scene.box(0), (120, 40, 40, 30)])
+    kept = tracker.state
+    parts = [kept.select([0]), kept.select([1])]
+    for state in (*parts, TrackerState.stack(parts)):
+        assert state.thumbnail is not None
+        np.testing.assert_array_equal(state.thumbnail, thumbnail(scene.frame(0)))
