@@ -30,7 +30,6 @@ from rartrack.training.log import TRAINING, VALIDATION, read_curve
 from rartrack.training.loop import BEST, LAST, train
 from rartrack.training.objective import ClipLoss
 from rartrack.training.remember import Memorised, RememberedBatch
-from rartrack.training.start import starting_network
 from rartrack.training.state import FILE
 
 Changed = Callable[..., TrainingConfig]
@@ -223,18 +222,6 @@ def test_frozen_weights_and_statistics_stay(config: TrainingConfig, changed: Cha
             assert same, name
         elif name.endswith(("running_mean", "weight")) and "attention" not in name:
             assert not same, name
-
-
-def test_a_box_head_goes_on_with_crops_of_another_size(config: TrainingConfig, tmp_path: Path) -> None:
-    small = replace(config.model, network=replace(config.model.network, box_channels=8, input_size=127))
-    path = tmp_path / "start.safetensors"
-    checkpoints.save(path, checkpoints.Checkpoint(small, RAR(small.network).state_dict()))
-    large = replace(small, network=replace(small.network, input_size=255))
-    said: list[str] = []
-    network = starting_network(replace(config, model=large, start=str(path)), said.append)
-    assert network.box is not None
-    assert network.box.side == 15
-    assert said[-1].endswith(" 0 not; 0 start anew")
 
 
 def test_nothing_can_be_frozen_without_weights_to_freeze(config: TrainingConfig, changed: Changed) -> None:

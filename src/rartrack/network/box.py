@@ -122,17 +122,17 @@ class BoxHead(nn.Module):
         return cast(Tensor, self.output(running)).float()
 
 
-def resampled(weight: Tensor, cells: int) -> Tensor:
+def resampled(weight: Tensor, side: int) -> Tensor:
     """``blocks.0``'s weight for crops of another number of cells: what it makes of a similarity, place by place.
 
     Args:
         weight: (W, W + s^2, 3, 3), of a head that compares s x s cells of the template.
-        cells: n of the crops to come.
+        side: m of the head to come.
 
     Returns:
         (W, W + m^2, 3, 3): bilinear between the places that were compared, and less in proportion as they are more.
     """
-    width, side = len(weight), cells // 2 | 1
+    width = len(weight)
     own, places = weight[:, :width], weight[:, width:]
     before = round(places.shape[1] ** 0.5)
     maps = places.permute(0, 2, 3, 1).reshape(-1, 1, before, before)

@@ -231,23 +231,22 @@ class Tracker:
         def below(score: float, targets: Sequence[int]) -> list[int]:
             return [target for target in targets if score_of(found.peak[target]) < score]
 
+        def seen(candidates: Candidates) -> Found:
+            (search,) = model.passes(model.search_crops(frame, candidates.centre, candidates.size))
+            return self._best(search, candidates, state)
+
         sought = [target for target, status in enumerate(state.status) if status is not Status.LOST]
         if state.thumbnail is not None and now is not None and (again := below(tracking.camera_below, sought)):
             motion = camera_motion(state.thumbnail, now, _frame_size(frame))
             again = [target for target in again if (np.abs(motion) >= _CARRIED * state.size[target]).any()]
-            there = one_each(again, state.centre[again] + motion, state.size[again])
             if again:
-                (search,) = model.passes(model.search_crops(frame, there.centre, there.size))
-                found = found.improved(again, self._best(search, there, state))
+                found = found.improved(again, seen(one_each(again, state.centre[again] + motion, state.size[again])))
         if again := below(tracking.look_again_below, sought):
-            there = one_each(again, found.centre[again], state.size[again])
-            (search,) = model.passes(model.search_crops(frame, there.centre, there.size))
-            found = found.improved(again, self._best(search, there, state))
+            found = found.improved(again, seen(one_each(again, found.centre[again], state.size[again])))
         if again := below(tracking.uncertain_below, again):
             size = state.size[again]
             around = look_around(again, state.centre[again], size, model.windows(size))
-            (search,) = model.passes(model.search_crops(frame, around.centre, around.size))
-            found = found.improved(again, self._best(search, around, state), tracking.uncertain_below)
+            found = found.improved(again, seen(around), tracking.uncertain_below)
         return found
 
     def _thumbnail(self, frame: Image) -> Thumbnail | None:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from rartrack import checkpoints
 from rartrack.errors import InputError
-from rartrack.network.backbone import cells
 from rartrack.network.box import resampled
 from rartrack.network.rar import RAR
 from rartrack.network.weights import load_backbone_weights
@@ -36,8 +35,9 @@ def starting_network(config: TrainingConfig, say: Callable[[str], None] | None =
         say(f"backbone: {config.backbone}")
     if config.start is not None:
         found, expected = dict(checkpoints.load(_start(config.start)).weights), network.state_dict()
-        if _COMPARISON in found and _COMPARISON in expected and len(found[_COMPARISON]) == len(expected[_COMPARISON]):
-            found[_COMPARISON] = resampled(found[_COMPARISON], cells(config.model.network.input_size))
+        head = network.box
+        if head is not None and _COMPARISON in found and len(found[_COMPARISON]) == head.width:
+            found[_COMPARISON] = resampled(found[_COMPARISON], head.side)
         fitting = {k: v for k, v in found.items() if k in expected and expected[k].shape == v.shape}
         if not fitting:
             raise InputError(f"start: {config.start}: none of its weights fits this network; compare model.network")

@@ -1,0 +1,23 @@
+"""The weights a run starts from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from rartrack import checkpoints
+from rartrack.network.rar import RAR
+from rartrack.training.config import TrainingConfig
+from rartrack.training.start import starting_network
+
+
+def test_a_box_head_goes_on_with_crops_of_another_size(config: TrainingConfig, tmp_path: Path) -> None:
+    small = replace(config.model, network=replace(config.model.network, box_channels=8, input_size=127))
+    path = tmp_path / "start.safetensors"
+    checkpoints.save(path, checkpoints.Checkpoint(small, RAR(small.network).state_dict()))
+    large = replace(small, network=replace(small.network, input_size=255))
+    said: list[str] = []
+    network = starting_network(replace(config, model=large, start=str(path)), said.append)
+    assert network.box is not None
+    assert network.box.side == 15
+    assert said[-1].endswith(" 0 not; 0 start anew")
