@@ -81,14 +81,16 @@ def test_workers_end_with_a_killed_run(tmp_path):
     if not Path("/proc/self/stat").exists():
         pytest.skip("needs /proc")
     data = fake_trackers.make_sequences(tmp_path / "data", "a", frames=3000)
-    environment = os.environ | {"FAKE_TRACKER_PIDS": str(tmp_path / "pids")}
+    pids = tmp_path / "pids"
+    environment = os.environ | {"FAKE_TRACKER_PIDS": str(pids)}
     process = subprocess.Popen(command(data, tmp_path / "out"), env=environment, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
-    while not (tmp_path / "pids").exists() and time.monotonic() < deadline:
+    # A file is there before what is written to it.
+    while not (pids.exists() and pids.read_text().endswith("\n")) and time.monotonic() < deadline:
         time.sleep(0.02)
     process.kill()
     process.wait()
-    [pid] = map(int, (tmp_path / "pids").read_text().split())
+    [pid] = map(int, pids.read_text().split())
     while alive(pid) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not alive(pid)
