@@ -158,6 +158,9 @@ class TrackingConfig:
     """Cut template and contexts out of one larger crop's features: cheaper; train the network that way too."""
     update_interval: Count = 1
     """Update filter and memory every so many frames (paper: incrementally, every frame)."""
+    context_turns: Literal[1, 2, 4] = 1
+    """Learn the contexts in so many turns, an update each: by 2 those above and below, then those left and right, at
+    twice the weight. The first frame is learned with all. Fewer crops an update, the same in the mean over updates."""
     delayed_update: bool = False
     """Run the crops that a frame is learned from through the backbone together with the next frame's search: one pass a
     frame instead of two. Nothing else changes (SPEC Sec. 5.1)."""

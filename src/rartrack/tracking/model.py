@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
 
@@ -60,11 +60,11 @@ class Model:
             raise InputError("tracking.scale_search: the network has no box head; use pyramid")
         if config.tracking.scale_search == "box" and config.tracking.crop != "stretch":
             raise InputError("tracking.crop: the box head tells sides by windows of the target's aspect; use stretch")
-        self.crops = 1 + config.filter.contexts
-        """Crops that one target is learned from."""
-        self._shares = config.tracking.shared_context and self.crops > 1
+        self._shares = config.tracking.shared_context and config.filter.contexts > 0
         if self._shares and config.tracking.delayed_update:
             raise InputError("tracking.delayed_update, tracking.shared_context: crops of two sizes are not one batch")
+        if self._shares and config.tracking.context_turns > 1:
+            raise InputError("tracking.context_turns, tracking.shared_context: one crop holds all contexts")
         self._apart = round(config.network.input_size / (1 + config.tracking.padding) / STRIDE)
         self.network = network
         self.config = config
@@ -86,16 +86,27 @@ class Model:
         """Crops (B, S, S, 3) of the windows around B places, (B, 2) centres and sizes of targets in pixels."""
         return cut(image, centre, self.windows(size), self.side)
 
-    def template_crops(self, image: Image, centre: Boxes, size: Boxes) -> Image:
+    def template_crops(self, image: Image, centre: Boxes, size: Boxes, turn: int | None = None) -> Image:
         """What a frame is learned from, (N c, S, S, 3): the template and contexts of each of N targets in turn.
 
         With ``shared_context`` one larger crop a target, which holds them all (SPEC Sec. 5.1): 431 pixels for 255.
+
+        Args:
+            image: RGB uint8 (H, W, 3).
+            centre: (N, 2) in pixels.
+            size: (N, 2) in pixels.
+            turn: number of the update, of whose contexts the crops are (``context_turns``); None takes all.
         """
         if self._shares:
             side = self.side + 2 * self._apart * STRIDE
             return cut(image, centre, self.windows(size) * side / self.side, side)
-        centres = centre[:, None] + AROUND[: self.crops] * size[:, None]
-        return self.search_crops(image, centres.reshape(-1, 2), np.repeat(size, self.crops, axis=0))
+        contexts = AROUND[1 : 1 + self.config.filter.contexts]
+        if turn is not None:  # above and below, or left and right, are two apart
+            turns = self.config.tracking.context_turns
+            contexts = contexts[turn % turns :: turns]
+        offsets = np.concatenate([AROUND[:1], contexts])
+        centres = centre[:, None] + offsets * size[:, None]
+        return self.search_crops(image, centres.reshape(-1, 2), np.repeat(size, len(offsets), axis=0))
 
     def passes(self, *batches: Image) -> list[Pass]:
         """Run batches of crops through the backbone together; each then meets a memory of its own.
@@ -124,7 +135,7 @@ class Model:
             for number in range(len(batches))
         ]
 
-    def learn(self, template: Pass, memory: Memory) -> tuple[Statistics, Memory]:
+    def learn(self, template: Pass, memory: Memory, in_turn: bool = False) -> tuple[Statistics, Memory]:
         """Statistics of a frame for N targets, and the memory that the templates alone leave.
 
         Template and contexts read the same memory (SPEC Sec. 7, state rules i and ii).
@@ -132,14 +143,18 @@ class Model:
         Args:
             template: of ``template_crops``.
             memory: of the N targets.
+            in_turn: whether the crops are of one turn's contexts, which weigh as much as all (``context_turns``).
         """
         if self._shares:
             template = self._parted(template)
-        features, after = template(memory.repeat(self.crops))
-        per_target = features.reshape(-1, self.crops, *features.shape[1:])
-        statistics = learn(per_target[:, 0], per_target[:, 1:], self.label, self.config.filter)
-        if self.crops > 1:
-            after = after[torch.arange(0, len(features), self.crops, device=self.device)]
+        turns = self.config.tracking.context_turns if in_turn else 1
+        crops = 1 + self.config.filter.contexts // turns
+        features, after = template(memory.repeat(crops))
+        per_target = features.reshape(-1, crops, *features.shape[1:])
+        config = replace(self.config.filter, context_weight=turns * self.config.filter.context_weight)
+        statistics = learn(per_target[:, 0], per_target[:, 1:], self.label, config)
+        if crops > 1:
+            after = after[torch.arange(0, len(features), crops, device=self.device)]
         return statistics, after
 
     def _parted(self, whole: Pass) -> Pass:

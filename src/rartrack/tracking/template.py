@@ -17,10 +17,11 @@ from rartrack.tracking.state import TrackerState, Waiting
 def wait(model: Model, state: TrackerState, image: Image) -> TrackerState:
     """Cut what is to be learned of a frame, where it is time to learn: of the targets that are tracked."""
     tracked = tuple(status is Status.TRACKED for status in state.status)
-    if state.frame % model.config.tracking.update_interval or not any(tracked):
+    turn, early = divmod(state.frame, model.config.tracking.update_interval)
+    if early or not any(tracked):
         return state
     chosen = [number for number, found in enumerate(tracked) if found]
-    crops = model.template_crops(image, state.centre[chosen], state.size[chosen])
+    crops = model.template_crops(image, state.centre[chosen], state.size[chosen], turn)
     return replace(state, waiting=Waiting(crops, tracked))
 
 
@@ -38,7 +39,7 @@ def learned(model: Model, state: TrackerState, template: Pass) -> TrackerState:
     targets = [number for number, found in enumerate(state.waiting.targets) if found]
     state = replace(state, waiting=None)
     part = state if len(targets) == len(state) else state.select(targets)
-    new, memory = model.learn(template, part.memory)
+    new, memory = model.learn(template, part.memory, in_turn=True)
     statistics = blend(part.statistics, new, model.config.filter.learning_rate)
     part = replace(part, statistics=statistics, filter=solve(statistics, model.config.filter), memory=memory)
     return part if len(part) == len(state) else _put(state, part, targets)
