@@ -116,6 +116,9 @@ class FilterConfig:
     """Standard deviation of the label as a fraction of the target's size (KCF, DCFNet)."""
     learning_rate: Share = 0.01
     """eta of the running update (DCFNet)."""
+    first_share: Share = 0.0
+    """Share of the first frame in what the filter is solved from, however much was learned since: what was learned of
+    something that hid the target does not make it unfindable. 0: by age alone, as in the paper."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 

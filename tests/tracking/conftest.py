@@ -17,7 +17,7 @@ from rartrack.tracking.tracker import Tracker
 from small_network import SMALL
 
 
-def _small_tracker(**tracking: object) -> Tracker:
+def _small_tracker(filter: FilterConfig | None = None, **tracking: object) -> Tracker:
     torch.manual_seed(0)
     own = replace(SMALL, box_channels=8) if tracking.get("scale_search") == "box" else SMALL
     network = RAR(own)
@@ -28,12 +28,12 @@ def _small_tracker(**tracking: object) -> Tracker:
             if isinstance(module, torch.nn.Conv2d):
                 torch.nn.init.normal_(module.weight, std=0.1)
     settings = TrackingConfig(**tracking)  # type: ignore[arg-type]
-    return Tracker(network.eval(), ModelConfig(own, FilterConfig(), settings))
+    return Tracker(network.eval(), ModelConfig(own, filter or FilterConfig(), settings))
 
 
 @pytest.fixture
 def small_tracker() -> Callable[..., Tracker]:
-    """Build a tracker with random weights; keyword arguments are settings of the loop."""
+    """Build a tracker with random weights; keyword arguments are settings of the filter, and of the loop."""
     return _small_tracker
 
 

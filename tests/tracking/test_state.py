@@ -129,8 +129,9 @@ def test_dssts_statistics_are_part_of_the_state(small_tracker: Make, scene, tmp_
         lambda state: replace(state, memory=state.memory._map(lambda maps: maps[:, :-1])),
         lambda state: replace(state, memory=state.memory._map(lambda maps: maps[..., :-1])),
         lambda state: replace(state, scale=state.statistics),
+        lambda state: replace(state, first=state.statistics),
     ],
-    ids=["filter", "form of the filter", "no memory", "memory's channels", "memory's cells", "scale filter"],
+    ids=["filter", "form of the filter", "no memory", "memory's channels", "memory's cells", "scale filter", "first"],
 )
 def test_another_models_state_is_refused(
     small_tracker: Make, scene, change: Callable[[TrackerState], TrackerState]

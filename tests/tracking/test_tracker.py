@@ -238,6 +238,28 @@ def test_a_target_that_disappears_is_lost_and_found_where_it_reappears(small_tra
     assert iou(result.box, scene.box(50)) > 0.7
 
 
+def test_a_lost_target_is_sought_at_its_last_size_and_as_it_was_given(
+    small_tracker: Make, scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracker = small_tracker(lost_below=1.1, lost_after=1, found_above=1.1, search_windows=4)
+    tracker.init(scene.frame(0), scene.box(0))
+    tracker.state = replace(tracker.state, size=tracker.state.size * 0.5)
+    cut, sought = tracker.model.search_crops, []
+    monkeypatch.setattr(
+        tracker.model,
+        "search_crops",
+        lambda frame, centre, size: sought.append((centre, size)) or cut(frame, centre, size),
+    )
+    for _ in range(5):
+        tracker.update(scene.frame(0))
+    places, sizes = zip(*sought[1:], strict=True)  # in the first frame it is not lost yet
+    assert [tuple(np.unique(size)) for size in sizes] == [(15.0,), (30.0,)] * 2
+    for place, size in zip(places, sizes, strict=True):  # a window is three sizes, so neighbours lie half of that apart
+        steps = np.abs(place[2:] - place[1]) / (1.5 * size[0])
+        assert_allclose(steps, steps.round(), atol=1e-9)
+    assert not np.isin(places[0][2:].sum(1), places[2][2:].sum(1)).all(), "the next turn looks elsewhere"
+
+
 @pytest.mark.slow
 def test_memory_is_constant_over_two_thousand_frames(small_tracker: Make, scene) -> None:
     tracker = small_tracker(scales=1, update_interval=5)

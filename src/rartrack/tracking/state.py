@@ -75,8 +75,9 @@ class TrackerState:
         unseen: (N,) frames in a row that did not see each target.
         hint: (N, 2) where the last frame resembled each target most; looked at again while it is lost.
         statistics: the filter's running statistics (Eq. 7 online).
-        filter: (N, D, n, n // 2 + 1) complex64, the filter solved from them.
+        filter: (N, D, n, n // 2 + 1) complex64, the filter solved from them, and from ``first``.
         memory: the ConvLSTM's memory per level (Eq. 1).
+        first: statistics of the first frame; None where they have no share of their own (``filter.first_share``).
         scale: DSST's running statistics; None with the scale pyramid.
         waiting: crops not learned yet; None where there are none.
         thumbnail: (h, w) of the last frame, see ``rartrack.tracking.camera``; None where the camera's motion does not
@@ -96,6 +97,7 @@ class TrackerState:
     statistics: Statistics
     filter: Tensor
     memory: Memory
+    first: Statistics | None = None
     scale: Statistics | None = None
     waiting: Waiting | None = None
     thumbnail: Thumbnail | None = None
@@ -136,6 +138,7 @@ class TrackerState:
             statistics=self.statistics[index],
             filter=self.filter[index],
             memory=self.memory[index],
+            first=None if self.first is None else self.first[index],
             scale=None if self.scale is None else self.scale[index],
             waiting=None if self.waiting is None else self.waiting.select(index),
             thumbnail=self.thumbnail,
@@ -148,6 +151,7 @@ class TrackerState:
             statistics=self.statistics.to(device),
             filter=self.filter.to(device),
             memory=self.memory.to(device, precision),
+            first=None if self.first is None else self.first.to(device),
             scale=None if self.scale is None else self.scale.to("cpu"),
         )
 
@@ -191,6 +195,7 @@ class TrackerState:
             statistics=Statistics.stack([state.statistics for state in states]),
             filter=torch.cat([state.filter for state in states]),
             memory=Memory.stack([state.memory for state in states]),
+            first=_stacked([state.first for state in states]),
             scale=_stacked([state.scale for state in states]),
             waiting=Waiting.stack([state.waiting for state in states], [len(state) for state in states]),
             thumbnail=next((state.thumbnail for state in states if state.thumbnail is not None), None),
@@ -252,8 +257,9 @@ class TrackerState:
             "filter": self.filter,
             **{f"memory.{name}": tensor for name, tensor in self.memory.tensors().items()},
         }
-        if self.scale is not None:
-            tensors |= {f"scale.{name}": getattr(self.scale, name) for name in _STATISTICS}
+        for part, statistics in (("first", self.first), ("scale", self.scale)):
+            if statistics is not None:
+                tensors |= {f"{part}.{name}": getattr(statistics, name) for name in _STATISTICS}
         if self.waiting is not None:
             tensors["waiting"] = torch.from_numpy(self.waiting.crops)
         if self.thumbnail is not None:
@@ -298,13 +304,21 @@ def _restored(about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Tracke
         status=tuple(Status(status) for status in about["status"]),
         unseen=found["unseen"].cpu().numpy(),
         hint=found["hint"].cpu().numpy(),
-        statistics=Statistics(found["gram"], found["cross"], found["energy"]),
+        statistics=Statistics(*(found[name] for name in _STATISTICS)),
         filter=found["filter"],
         memory=Memory.from_tensors(memory),
-        scale=Statistics(*(found[f"scale.{name}"] for name in _STATISTICS)) if "scale.gram" in found else None,
+        first=_statistics(found, "first."),
+        scale=_statistics(found, "scale."),
         waiting=Waiting(found["waiting"].cpu().numpy(), tuple(about["waiting"])) if "waiting" in found else None,
         thumbnail=found["thumbnail"].cpu().numpy() if "thumbnail" in found else None,
     )
+
+
+def _statistics(tensors: Mapping[str, Tensor], prefix: str) -> Statistics | None:
+    """Those of which a file has the first part."""
+    if prefix + _STATISTICS[0] not in tensors:
+        return None
+    return Statistics(*(tensors[prefix + name] for name in _STATISTICS))
 
 
 def _types(tensors: Mapping[str, Tensor]) -> dict[str, torch.dtype]:

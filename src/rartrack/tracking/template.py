@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
+from torch import Tensor
 
+from rartrack.config import FilterConfig
 from rartrack.filter.context import Statistics, blend, solve
 from rartrack.network.memory import Memory
 from rartrack.results import Status
@@ -41,8 +43,14 @@ def learned(model: Model, state: TrackerState, template: Pass) -> TrackerState:
     part = state if len(targets) == len(state) else state.select(targets)
     new, memory = model.learn(template, part.memory, in_turn=True)
     statistics = blend(part.statistics, new, model.config.filter.learning_rate)
-    part = replace(part, statistics=statistics, filter=solve(statistics, model.config.filter), memory=memory)
+    filter = solved(statistics, part.first, model.config.filter)
+    part = replace(part, statistics=statistics, filter=filter, memory=memory)
     return part if len(part) == len(state) else _put(state, part, targets)
+
+
+def solved(statistics: Statistics, first: Statistics | None, config: FilterConfig) -> Tensor:
+    """The filter of running statistics and of the first frame's, with its share (``filter.first_share``)."""
+    return solve(statistics if first is None else blend(statistics, first, config.first_share), config)
 
 
 def _put(state: TrackerState, part: TrackerState, targets: list[int]) -> TrackerState:

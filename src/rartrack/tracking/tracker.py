@@ -81,7 +81,8 @@ class Tracker:
             raise InputError(f"the tracker's state: expected a TrackerState, got {type(state).__name__}")
         if not self._fits(state):
             raise InputError(
-                "the tracker's state is another model's, or of other settings (filter.form, tracking.scale_search); "
+                "the tracker's state is another model's, or of other settings "
+                "(filter.form, filter.first_share, tracking.scale_search); "
                 "load the model that it was saved with"
             )
         self._state = state.to(self.model.device, self.model.network.dtype)
@@ -96,6 +97,7 @@ class Tracker:
             tuple(state.filter.shape[1:]) == (channels, *frequencies)
             and tuple(state.statistics.gram.shape[1:]) == gram
             and memory == self.model.network.memory_shapes()
+            and (state.first is not None) == (self.config.filter.first_share > 0)
             and (state.scale is not None) == (self.config.tracking.scale_search == "dsst")
         )
 
@@ -132,6 +134,7 @@ class Tracker:
             statistics=statistics,
             filter=solve(statistics, self.config.filter),
             memory=memory,
+            first=statistics if self.config.filter.first_share else None,
             scale=self._learn_scale(frame, centre, size),
             thumbnail=self._thumbnail(frame),
         )
@@ -270,16 +273,18 @@ class Tracker:
     def _candidates(self, state: TrackerState, frame_size: tuple[int, int]) -> Candidates:
         tracking = self.config.tracking
         exponents = exponents_searched(state.frame + 1, tracking)
-        windows = self.model.windows(state.size)
         parts = []
         for target, status in enumerate(state.status):
             centre, size = state.centre[target], state.size[target]
             if status is not Status.LOST:
                 parts.append(at_scales(target, centre, size, tracking, exponents))
                 continue
+            # What was seen last of a target that was hidden bit by bit was small: so as it was given, too, in turn.
+            turn, as_given = divmod(int(state.unseen[target]) - tracking.lost_after, 2)
+            size = state.first_size[target] if as_given else size
+            window = self.model.windows(size)
             # The hint first: a target seen off-centre, faded by the window, is looked at again in full.
-            step = int(state.unseen[target]) - tracking.lost_after
-            around = search_places(centre, windows[target], step, tracking.search_windows, frame_size)
+            around = search_places(centre, window, turn, tracking.search_windows, frame_size)
             places = np.concatenate([state.hint[target][None], centre[None], around])
             count = len(places)
             sizes = np.tile(size, (count, 1))
