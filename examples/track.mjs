@@ -44,7 +44,7 @@ class Tracker {
         this.memory[name] = { shape: shape.slice(1), data };
       }
     }
-    this.statistics = await this.learn(frame);
+    this.first = this.statistics = await this.learn(frame);
     this.solve();
     // What the box head sees of the given box is taken off what it sees later.
     const { after } = await this.spectra(frame, [this.centre]);
@@ -75,9 +75,7 @@ class Tracker {
     const score = clamp(found.value, 0, 1);
     // Of a frame that is not sure nothing is learned.
     if (this.frame % t.update_interval === 0 && score >= t.uncertain_below) {
-      const rate = this.filter.learning_rate, fresh = await this.learn(frame);
-      const blend = (a, b) => a.map((value, i) => (1 - rate) * value + rate * b[i]);
-      this.statistics = this.statistics.map((part, i) => part.map((array, j) => blend(array, fresh[i][j])));
+      this.statistics = blend(this.statistics, await this.learn(frame), this.filter.learning_rate);
       this.solve();
     }
     return [...this.centre.map((at, k) => at - this.size[k] / 2), ...this.size, score];
@@ -118,7 +116,12 @@ class Tracker {
   // The network's memory of the target alone goes on, not that of its contexts.
   async learn(frame) {
     const { D } = this;
-    const offsets = AROUND.slice(0, 1 + this.filter.contexts);
+    let offsets = AROUND.slice(0, 1 + this.filter.contexts), contextWeight = this.filter.context_weight;
+    if (this.frame) { // later than the first frame some of the contexts at a time, which weigh as much as all
+      const { context_turns: turns = 1, update_interval } = this.tracking, turn = Math.floor(this.frame / update_interval);
+      offsets = offsets.filter((_, k) => k === 0 || (k - 1) % turns === turn % turns);
+      contextWeight *= turns;
+    }
     const centres = offsets.map((offset) => this.centre.map((at, k) => at + offset[k] * this.size[k]));
     const { spectra, after, energy } = await this.spectra(frame, centres);
     for (const [name, value] of Object.entries(this.memory))
@@ -133,7 +136,7 @@ class Tracker {
         cross[0][f * D + i] = P[f] * re[f] + Q[f] * im[f];
         cross[1][f * D + i] = Q[f] * re[f] - P[f] * im[f];
         spectra.forEach((one, crop) => {
-          const weight = crop === 0 ? 1 : this.filter.context_weight;
+          const weight = crop === 0 ? 1 : contextWeight;
           const a = weight * one[i][0][f], b = weight * one[i][1][f];
           for (let j = 0; j < D; j++) {
             const c = one[j][0][f], d = one[j][1][f];
@@ -145,9 +148,11 @@ class Tracker {
     return [gram, cross, [Float64Array.of(energy)]];
   }
 
-  // The filter: (A + lambda e I)^-1 r in every frequency, by elimination; A is positive definite, so without pivots.
+  // The filter: (A + lambda e I)^-1 r in every frequency, of what was learned and the first frame's share, by
+  // elimination; A is positive definite, so without pivots.
   solve() {
-    const { D } = this, [gram, cross, [[energy]]] = this.statistics, [X, Y] = cross.map((part) => part.slice());
+    const { D } = this, statistics = blend(this.statistics, this.first, this.filter.first_share ?? 0);
+    const [gram, cross, [[energy]]] = statistics, [X, Y] = cross.map((part) => part.slice());
     for (let at = 0; at < X.length; at += D) {
       const [A, B] = gram.map((part) => part.slice(at * D, (at + D) * D));
       for (let i = 0; i < D; i++) A[i * D + i] += this.filter.regularization * energy;
@@ -315,6 +320,9 @@ function between(maps, n, shift) {
   });
 }
 
+// Statistics: lists of lists of arrays.
+const blend = (old, fresh, rate) => old.map((part, i) => part.map((array, j) =>
+  array.map((value, k) => (1 - rate) * value + rate * fresh[i][j][k])));
 const complex = (length) => [new Float64Array(length), new Float64Array(length)];
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 const range = (n) => Array.from({ length: n }, (_, i) => i);

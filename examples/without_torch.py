@@ -53,7 +53,7 @@ class Tracker:
         self.frame = 0
         inputs = {entry.name: entry.shape for entry in self.session.get_inputs() if entry.name != "crops"}
         self.memory = {name: np.zeros((1, *shape[1:]), np.float32) for name, shape in inputs.items()}
-        self.statistics = self.learn(frame)
+        self.first = self.statistics = self.learn(frame)
         self.solve()
         # What the box head sees of the given box is taken off what it sees later.
         _, outputs = self.spectra(frame, self.centre[None])
@@ -78,10 +78,7 @@ class Tracker:
         score = float(np.clip(found[3], 0, 1))
         # Of a frame that is not sure nothing is learned.
         if self.frame % self.tracking["update_interval"] == 0 and score >= enough:
-            rate = self.filter["learning_rate"]
-            self.statistics = [
-                (1 - rate) * a + rate * b for a, b in zip(self.statistics, self.learn(frame), strict=True)
-            ]
+            self.statistics = blend(self.statistics, self.learn(frame), self.filter["learning_rate"])
             self.solve()
         return (*(self.centre - self.size / 2), *self.size), score
 
@@ -113,8 +110,12 @@ class Tracker:
 
         The network's memory of the target alone goes on, not that of its contexts.
         """
-        count = 1 + self.filter["contexts"]
-        centres = self.centre + AROUND[:count] * self.size
+        offsets, weight = AROUND[: 1 + self.filter["contexts"]], self.filter["context_weight"]
+        if self.frame:  # later than the first frame some of the contexts at a time, which weigh as much as all
+            turns = self.tracking.get("context_turns", 1)
+            turn = self.frame // self.tracking["update_interval"] % turns
+            offsets, weight = np.concatenate([AROUND[:1], offsets[1 + turn :: turns]]), weight * turns
+        centres = self.centre + offsets * self.size
         spectra, after = self.spectra(frame, centres)
         for name in self.memory:
             if name != "memory.template":
@@ -122,14 +123,14 @@ class Tracker:
             elif self.frame == 0:  # what the box head saw of the given box stays
                 self.memory[name] = after["next.recent"][:1]
         vectors = spectra.astype(complex).transpose(2, 3, 1, 0)  # rows, columns, D, crops
-        weights = np.full(count, self.filter["context_weight"])
+        weights = np.full(len(offsets), weight)
         weights[0] = 1
         gram = (vectors.conj() * weights) @ vectors.swapaxes(-1, -2)
         return gram, self.label[..., None] * vectors[..., 0].conj(), self.energy
 
     def solve(self):
-        """The filter: (A + lambda e I)^-1 r in every frequency."""
-        gram, cross, energy = self.statistics
+        """The filter: (A + lambda e I)^-1 r in every frequency, of what was learned and the first frame's share."""
+        gram, cross, energy = blend(self.statistics, self.first, self.filter.get("first_share", 0))
         ridge = self.filter["regularization"] * energy * np.eye(gram.shape[-1])
         self.solution = np.linalg.solve(gram + ridge, cross[..., None])[..., 0].transpose(2, 0, 1)
 
@@ -168,6 +169,10 @@ class Tracker:
         matrix = np.array([[scale[0], 0, corner[0]], [0, scale[1], corner[1]]])
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         return cv2.warpAffine(source, matrix, (self.side, self.side), None, flags, cv2.BORDER_CONSTANT, colour)
+
+
+def blend(old, new, rate):
+    return [(1 - rate) * a + rate * b for a, b in zip(old, new, strict=True)]
 
 
 def peak(response):
