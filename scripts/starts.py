@@ -6,12 +6,12 @@
 More starts say more of how often a target is lost than more frames after one. Starts are spread evenly over a video,
 each at the next frame that shows the target, none in its last 15. Printed for each model: mean overlap with the
 annotation (mean over runs of the mean over frames), its paired difference from the first model with its standard error
-over runs, the share of frames whose overlap is below 0.05: lost; and how many frames hide the target, with the share
-of them in which it was said to be tracked all the same. ``fod_*``, runs of objects that lie still on plain ground, are
+over runs, the share of frames whose overlap is below 0.05: lost; and how many frames hide the target, with the share of
+them in which it was said to be tracked all the same. ``fod_*``, runs of objects that lie still on plain ground, are
 left out unless ``--all``. ``--trained`` adds the videos that were trained on: many more for what is not learned, such
-as where to look for a target; of no use for what is. With ``--pixels`` each video is made smaller first, until its
-target has no more of them a side (the median over its frames), and coded as JPEG, as the videos of small cameras are. A
-model is a name or path, followed by settings.
+as where to look for a target; of no use for what is. ``--sequences`` takes those named alone. With ``--pixels`` each
+video is made smaller first, until its target has no more of them a side (the median over its frames), and coded as
+JPEG, as the videos of small cameras are. A model is a name or path, followed by settings.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=100, metavar="N", help="frames from each start, itself among them")
     parser.add_argument("--all", action="store_true", help="the runs of still objects too")
     parser.add_argument("--trained", action="store_true", help="the videos that were trained on too")
+    parser.add_argument("--sequences", metavar="A,B", help="of these videos alone")
     parser.add_argument("--pixels", type=float, metavar="N", help="make videos smaller until targets have N a side")
     parser.add_argument("--threads", type=int)
     options = parser.parse_args()
@@ -61,6 +62,8 @@ def main() -> None:
             for video in (annotated if options.trained else held_out)(options.videos)
             if options.all or not video.name.startswith("fod_")
         ]
+        if options.sequences is not None:
+            videos = chosen(videos, options.sequences.split(","))
         if options.pixels is not None:
             if not options.pixels > 0:
                 raise InputError(f"--pixels: expected more than 0, got {options.pixels:g}")
@@ -90,6 +93,14 @@ def main() -> None:
             )
     except InputError as error:
         sys.exit(str(error))
+
+
+def chosen(videos: list[Video], names: list[str]) -> list[Video]:
+    """Those of the videos that are named."""
+    known = {video.name: video for video in videos}
+    if unknown := [name for name in names if name not in known]:
+        raise InputError(f"--sequences: unknown {', '.join(unknown)}; known are {', '.join(known)}")
+    return [known[name] for name in names]
 
 
 @dataclass(frozen=True)

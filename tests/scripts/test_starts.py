@@ -44,6 +44,8 @@ def test_a_model_equals_itself_and_runs_begin_where_the_target_is_seen(tmp_path:
     video(folder, "davis_camel", boxes)
     assert "runs 1 " in run(folder, "--model", model, "--starts", 3).stdout
     assert "runs 2 " in run(folder, "--model", model, "--starts", 3, "--trained").stdout
+    named = run(folder, "--model", model, "--starts", 3, "--trained", "--sequences", "davis_dog").stdout.strip()
+    assert named == first
     # Targets have 22 pixels: 30 leave the video as it is, 11 halve it.
     lines = [run(folder, "--model", model, "--starts", 3, "--pixels", pixels).stdout for pixels in (30, 11)]
     assert lines[0].strip() == first
@@ -56,6 +58,8 @@ def test_refusals_say_why(tmp_path: Path, model: Path) -> None:
     assert "no held-out video has 15 frames after a start" in run(short, "--model", model).stderr
     long = video(tmp_path / "long", "davis_dog", ["20,15,24,20"] * 20)
     assert "--pixels: expected more than 0" in run(long, "--model", model, "--pixels", 0).stderr
+    unknown = run(long, "--model", model, "--sequences", "davis_cat")
+    assert "--sequences: unknown davis_cat; known are davis_dog" in unknown.stderr
     wrong = run(long, "--model", f"{model},tracking.scalse=1")
     assert wrong.returncode == 1
     assert "did you mean 'tracking.scales'" in wrong.stderr
