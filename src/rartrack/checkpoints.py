@@ -29,8 +29,8 @@ FORMAT = "1"
 _MANTISSA, _EXPONENT = ".int8", ".exponent"
 
 BUILT_IN = {
-    "rar-fast": "7f8a1bbc8413a877ef5bba620f8f67182be19b54bfaea12ee1e960288c4c9594",
-    "rar-resnet50": "d720ee5f135ca3bee483b8e37b3fb8c1aaf6db2f267bb812890090ca1b3ab8ff",
+    "rar-fast": "9ee0b5cbe6237c7fe5d9b352470536860857bd14933361cd3ec8b030333514d6",
+    "rar-resnet50": "e7181b8b7443231134e3a851f2f8ba23dae80f81ae07e1cadc849af7093d3f9d",
 }
 """Name of a built-in model -> SHA-256 of its file in ``rartrack/models``."""
 

@@ -186,8 +186,8 @@ class TrackingConfig:
     """Frames in a row that do not see the target until it counts as lost."""
     found_above: Share = 0.4
     """Score at which a lost target counts as found again."""
-    search_windows: Whole = 4
-    """Windows searched around in each frame, besides the last place, for a lost target."""
+    search_windows: Whole = 10
+    """Windows searched around in each frame, besides the last place, for a lost target (chosen on training videos)."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Of the network; the filter has single or double precision always. ``auto``: bfloat16 where the device computes in
     it, float16 on older GPUs, else float32; the backend onnx has float32 alone, openvino that and bfloat16."""
