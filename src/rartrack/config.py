@@ -163,7 +163,8 @@ class TrackingConfig:
     """Update filter and memory every so many frames (paper: incrementally, every frame)."""
     context_turns: Literal[1, 2, 4] = 1
     """Learn the contexts in so many turns, an update each: by 2 those above and below, then those left and right, at
-    twice the weight. The first frame is learned with all. Fewer crops an update, the same in the mean over updates."""
+    twice the weight. The first frame is learned with all. Fewer crops an update, the same in the mean over updates.
+    With ``shared_context``, whose one crop holds them all, there are no turns."""
     delayed_update: bool = False
     """Run the crops that a frame is learned from through the backbone together with the next frame's search: one pass a
     frame instead of two. Nothing else changes (SPEC Sec. 5.1)."""

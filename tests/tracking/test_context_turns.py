@@ -9,7 +9,6 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from rartrack.errors import InputError
 from rartrack.tracking.tracker import Tracker
 
 Make = Callable[..., Tracker]
@@ -59,6 +58,10 @@ def test_each_update_takes_its_turn(small_tracker: Make, scene, delayed: bool, m
         assert len(tracker.state.waiting.crops) == 2 * 2
 
 
-def test_one_crop_that_holds_all_contexts_has_no_turns(small_tracker: Make) -> None:
-    with pytest.raises(InputError, match="one crop holds all contexts"):
-        small_tracker(context_turns=2, shared_context=True)
+def test_one_crop_that_holds_all_contexts_has_no_turns(small_tracker: Make, scene) -> None:
+    results = []
+    for turns in (1, 4):
+        tracker = small_tracker(context_turns=turns, shared_context=True)
+        tracker.init(scene.frame(0), scene.box(0))
+        results.append([tracker.update(scene.frame(index)) for index in range(1, 4)])
+    assert results[0] == results[1]

@@ -63,8 +63,7 @@ class Model:
         self._shares = config.tracking.shared_context and config.filter.contexts > 0
         if self._shares and config.tracking.delayed_update:
             raise InputError("tracking.delayed_update, tracking.shared_context: crops of two sizes are not one batch")
-        if self._shares and config.tracking.context_turns > 1:
-            raise InputError("tracking.context_turns, tracking.shared_context: one crop holds all contexts")
+        self._turns = 1 if self._shares else config.tracking.context_turns
         self._apart = round(config.network.input_size / (1 + config.tracking.padding) / STRIDE)
         self.network = network
         self.config = config
@@ -102,8 +101,7 @@ class Model:
             return cut(image, centre, self.windows(size) * side / self.side, side)
         contexts = AROUND[1 : 1 + self.config.filter.contexts]
         if turn is not None:  # above and below, or left and right, are two apart
-            turns = self.config.tracking.context_turns
-            contexts = contexts[turn % turns :: turns]
+            contexts = contexts[turn % self._turns :: self._turns]
         offsets = np.concatenate([AROUND[:1], contexts])
         centres = centre[:, None] + offsets * size[:, None]
         return self.search_crops(image, centres.reshape(-1, 2), np.repeat(size, len(offsets), axis=0))
@@ -147,7 +145,7 @@ class Model:
         """
         if self._shares:
             template = self._parted(template)
-        turns = self.config.tracking.context_turns if in_turn else 1
+        turns = self._turns if in_turn else 1
         crops = 1 + self.config.filter.contexts // turns
         features, after = template(memory.repeat(crops))
         per_target = features.reshape(-1, crops, *features.shape[1:])
