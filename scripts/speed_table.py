@@ -66,8 +66,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
 _ARGUMENTS = ("model", "backend", "preset")
 """What a setting may name besides settings: arguments of ``load``."""
 
-_NEAR = 0.05
-"""Points nearer than this share of both axes have their names on two sides."""
+_NEAR = {"ms": 0.16, "overlap": 0.05}
+"""Points nearer than these shares of the axes have their names on two sides: names are wider than high."""
 
 COLUMNS = ("setting", "overlap", "low", "high", "difference", "from", "to", "ms", "slow ms", "frames/s")
 
@@ -208,7 +208,7 @@ def accuracy_against_time(rows: Sequence[Mapping[str, Any]], title: str) -> Any:
     best = np.maximum.accumulate([0.0, *(row["overlap"] for row in ranked)])
     front = [row for row, before in zip(ranked, best, strict=False) if row["overlap"] > before]
     axis.plot([row["ms"] for row in front], [row["overlap"] for row in front], color=MUTED, linewidth=1.2, zorder=1)
-    near = [_NEAR * np.ptp([row[key] for row in rows]) for key in ("ms", "overlap")]
+    near = [share * np.ptp([row[key] for row in rows]) for key, share in _NEAR.items()]
     named: list[tuple[float, float]] = []
     for row in rows:
         colour = COLOURS[1] if row["setting"] in PRESETS else COLOURS[0]
