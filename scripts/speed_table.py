@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 import torch
 import yaml
+from numpy.typing import NDArray
 
 from rartrack.boxes import iou
 from rartrack.config import PRESETS
@@ -66,8 +67,10 @@ SETTINGS: dict[str, dict[str, Any]] = {
 _ARGUMENTS = ("model", "backend", "preset")
 """What a setting may name besides settings: arguments of ``load``."""
 
-_NEAR = {"ms": 0.16, "overlap": 0.05}
-"""Points nearer than these shares of the axes have their names on two sides: names are wider than high."""
+_LETTER = (0.0105, 0.036)
+"""Width and height of a letter of a point's name, in shares of the axes."""
+_GAP = 0.01
+"""Between a point and its name."""
 
 COLUMNS = ("setting", "overlap", "low", "high", "difference", "from", "to", "ms", "slow ms", "frames/s")
 
@@ -208,18 +211,35 @@ def accuracy_against_time(rows: Sequence[Mapping[str, Any]], title: str) -> Any:
     best = np.maximum.accumulate([0.0, *(row["overlap"] for row in ranked)])
     front = [row for row, before in zip(ranked, best, strict=False) if row["overlap"] > before]
     axis.plot([row["ms"] for row in front], [row["overlap"] for row in front], color=MUTED, linewidth=1.2, zorder=1)
-    near = [share * np.ptp([row[key] for row in rows]) for key, share in _NEAR.items()]
-    named: list[tuple[float, float]] = []
-    for row in rows:
+    axis.margins(x=0.15, y=0.12)
+    span = [1.3 * np.ptp([row["ms"] for row in rows]) or 1, 1.24 * np.ptp([row["overlap"] for row in rows]) or 1]
+    points = [np.array([row["ms"], row["overlap"]]) / span for row in rows]
+    taken: list[NDArray[np.float64]] = []
+    for row, point in zip(rows, points, strict=True):
         colour = COLOURS[1] if row["setting"] in PRESETS else COLOURS[0]
         axis.plot(row["ms"], row["overlap"], "o", color=colour, markersize=7, zorder=2)
-        place = (row["ms"], row["overlap"])
-        crowded = any((np.abs(np.subtract(place, other)) < near).all() for other in named)
-        below = (row in front) != crowded  # the line through it rises
-        offset = (6, -9) if below else (6, 3)
-        axis.annotate(row["setting"], place, offset, textcoords="offset points", fontsize=7.5, color=INK)
-        named.append(place)
-    axis.margins(x=0.15, y=0.12)
+        size = np.array([len(row["setting"]), 1]) * _LETTER
+        # The first corner where the name meets no point and no other name; the line through a point in front rises.
+        corners = [(1, -1), (1, 1), (-1, -1), (-1, 1)] if row in front else [(1, 1), (1, -1), (-1, 1), (-1, -1)]
+        middles = [point + corner * (size / 2 + _GAP) for corner in np.array(corners)]
+        free = [
+            all((np.abs(middle - other) > size / 2 + _GAP / 2).any() for other in points)
+            and all((np.abs(middle - other[:2]) > (size + other[2:]) / 2).any() for other in taken)
+            for middle in middles
+        ]
+        chosen = free.index(True) if any(free) else 0
+        taken.append(np.concatenate([middles[chosen], size]))
+        across, up = corners[chosen]
+        axis.annotate(
+            row["setting"],
+            (row["ms"], row["overlap"]),
+            (5 * across, 4 * up),
+            textcoords="offset points",
+            ha="left" if across > 0 else "right",
+            va="bottom" if up > 0 else "top",
+            fontsize=7.5,
+            color=INK,
+        )
     axis.set(xlabel="ms a frame (mean, the tracker alone)", ylabel="mean overlap", title=title)
     return figure
 
