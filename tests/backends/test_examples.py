@@ -197,7 +197,7 @@ def test_the_built_in_model_in_python_and_javascript(node_project: Path, tmp_pat
     frames = real({"second look": 5, "eight bits": 8, "averaged blocks": 12}[variant])
     expected = followed(exported, frames, box, "onnx")
     # In half a dozen frames what is rounded otherwise moves a box of 360 pixels by up to two.
-    tolerance = {"second look": 0.15, "eight bits": 0.5, "averaged blocks": 2.0}[variant]
+    tolerance = {"second look": 0.15, "eight bits": 1.0, "averaged blocks": 2.0}[variant]
     assert_allclose(in_python(exported, frames, box, tmp_path), expected, atol=tolerance)
     assert_allclose(in_javascript(node_project, exported, frames, box, tmp_path), expected, atol=tolerance)
 
