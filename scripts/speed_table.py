@@ -71,6 +71,8 @@ _LETTER = (0.0105, 0.036)
 """Width and height of a letter of a point's name, in shares of the axes."""
 _GAP = 0.01
 """Between a point and its name."""
+_SPREAD = np.array([1.3, 1.24])
+"""What the axes are longer than the points are apart."""
 
 COLUMNS = ("setting", "overlap", "low", "high", "difference", "from", "to", "ms", "slow ms", "frames/s")
 
@@ -202,6 +204,28 @@ def _is_time(column: str) -> bool:
     return column in ("ms", "slow ms", "frames/s")
 
 
+def corners(rows: Sequence[Mapping[str, Any]], front: Sequence[Mapping[str, Any]]) -> list[tuple[int, int]]:
+    """On which side of each point its name stands, across and up: the first that meets no point and no other name."""
+    points = np.array([(row["ms"], row["overlap"]) for row in rows])
+    points = points / np.maximum(np.ptp(points, axis=0), 1e-9) / _SPREAD
+    names: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
+    found = []
+    for row, point in zip(rows, points, strict=True):
+        first = -1 if row in front else 1  # the line through it rises
+        sides = [(1, first), (1, -first), (-1, first), (-1, -first)]
+        size = np.array([len(row["setting"]), 1]) * _LETTER
+        middles = [point + np.array(side) * (size / 2 + _GAP) for side in sides]
+        free = [
+            all((np.abs(middle - other) > size / 2 + _GAP / 2).any() for other in points)
+            and all((np.abs(middle - other) > (size + its) / 2).any() for other, its in names)
+            for middle in middles
+        ]
+        best = free.index(True) if any(free) else 0
+        names.append((middles[best], size))
+        found.append(sides[best])
+    return found
+
+
 @styled
 def accuracy_against_time(rows: Sequence[Mapping[str, Any]], title: str) -> Any:
     """Overlap against ms a frame; the line joins those that none beats in both."""
@@ -212,34 +236,13 @@ def accuracy_against_time(rows: Sequence[Mapping[str, Any]], title: str) -> Any:
     front = [row for row, before in zip(ranked, best, strict=False) if row["overlap"] > before]
     axis.plot([row["ms"] for row in front], [row["overlap"] for row in front], color=MUTED, linewidth=1.2, zorder=1)
     axis.margins(x=0.15, y=0.12)
-    span = [1.3 * np.ptp([row["ms"] for row in rows]) or 1, 1.24 * np.ptp([row["overlap"] for row in rows]) or 1]
-    points = [np.array([row["ms"], row["overlap"]]) / span for row in rows]
-    taken: list[NDArray[np.float64]] = []
-    for row, point in zip(rows, points, strict=True):
+    for row, (across, up) in zip(rows, corners(rows, front), strict=True):
         colour = COLOURS[1] if row["setting"] in PRESETS else COLOURS[0]
-        axis.plot(row["ms"], row["overlap"], "o", color=colour, markersize=7, zorder=2)
-        size = np.array([len(row["setting"]), 1]) * _LETTER
-        # The first corner where the name meets no point and no other name; the line through a point in front rises.
-        corners = [(1, -1), (1, 1), (-1, -1), (-1, 1)] if row in front else [(1, 1), (1, -1), (-1, 1), (-1, -1)]
-        middles = [point + corner * (size / 2 + _GAP) for corner in np.array(corners)]
-        free = [
-            all((np.abs(middle - other) > size / 2 + _GAP / 2).any() for other in points)
-            and all((np.abs(middle - other[:2]) > (size + other[2:]) / 2).any() for other in taken)
-            for middle in middles
-        ]
-        chosen = free.index(True) if any(free) else 0
-        taken.append(np.concatenate([middles[chosen], size]))
-        across, up = corners[chosen]
-        axis.annotate(
-            row["setting"],
-            (row["ms"], row["overlap"]),
-            (5 * across, 4 * up),
-            textcoords="offset points",
-            ha="left" if across > 0 else "right",
-            va="bottom" if up > 0 else "top",
-            fontsize=7.5,
-            color=INK,
-        )
+        place = (row["ms"], row["overlap"])
+        axis.plot(*place, "o", color=colour, markersize=7, zorder=2)
+        sides: dict[str, Any] = {"ha": "left" if across > 0 else "right", "va": "bottom" if up > 0 else "top"}
+        offset = (5 * across, 4 * up)
+        axis.annotate(row["setting"], place, offset, textcoords="offset points", fontsize=7.5, color=INK, **sides)
     axis.set(xlabel="ms a frame (mean, the tracker alone)", ylabel="mean overlap", title=title)
     return figure
 

@@ -43,13 +43,13 @@ def next_status(status: Status, unseen: int, score: float, config: TrackingConfi
     return (Status.TRACKED if score >= config.uncertain_below else Status.UNCERTAIN), unseen
 
 
-def search_places(centre: Boxes, window: Boxes, step: int, count: int, frame_size: tuple[int, int]) -> Boxes:
+def search_places(centre: Boxes, window: Boxes, turn: int, count: int, frame_size: tuple[int, int]) -> Boxes:
     """Where to look for a lost target: on a grid around its last place, nearest first, until it fills the frame.
 
     Args:
         centre: (2,) x, y of the last place.
         window: (2,) width and height of the search window.
-        step: frames since the target was lost; each takes the next ``count`` places, then they start over.
+        turn: looks at the target's size since it was lost; each takes the next ``count`` places, then they start over.
         count: places wanted.
         frame_size: (width, height).
 
@@ -66,5 +66,5 @@ def search_places(centre: Boxes, window: Boxes, step: int, count: int, frame_siz
     offsets = offsets[np.abs(offsets).any(axis=1)]
     if not len(offsets):
         return np.empty((0, 2))
-    chosen = (step * count + np.arange(min(count, len(offsets)))) % len(offsets)
+    chosen = (turn * count + np.arange(min(count, len(offsets)))) % len(offsets)
     return np.asarray(centre + offsets[chosen] * spacing)
