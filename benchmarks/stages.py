@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from rartrack.boxes import Box, as_box
 from rartrack.evaluation.trackers import Tracker
@@ -17,12 +18,13 @@ from rartrack.results import Record, Result, Status
 from rartrack.tracking import model, template
 from rartrack.tracking.tracker import Tracker as OurTracker
 from rartrack.trajectories import open_trajectory_writer
-from rartrack.video import VideoWriter, draw, open_source
+from rartrack.video import VideoWriter, open_source, writing
 
 STAGES = ("decode", "crop", "network", "filter", "rest", "draw", "write")
 """``rest`` is what remains of the tracker; of a tracker that is not ours it is all of it. Decoding and encoding have
-threads of their own: ``decode`` is the time the loop waits for a frame, ``write`` the time it waits for a place in the
-encoder's queue, and for the encoder at the end."""
+threads of their own: ``decode`` is the time the loop waits for a frame, ``write`` the time it takes to copy one and
+waits for a place in the encoder's queue, and for the encoder at the end. ``draw`` is in the encoder's thread: no part
+of the loop."""
 
 
 class Stopwatch:
@@ -70,11 +72,12 @@ def end_to_end(tracker: Tracker, path: Path, text: str, count: int) -> dict[str,
     target, drawing, writing video and table. The loop is that of ``rartrack track``.
     """
     watch = Stopwatch()
-    with tempfile.TemporaryDirectory() as folder, watch.inside(tracker), open_source(path) as source:
+    drawn = mock.patch.object(writing, "draw_on", watch.around("draw", writing.draw_on))
+    with tempfile.TemporaryDirectory() as folder, watch.inside(tracker), open_source(path) as source, drawn:
         film = VideoWriter(Path(folder) / "out.mp4", source.rate, source.size)
         following = watch.around("decode", lambda: next(source, None))
         update = watch.around("track", tracker.update)
-        drawing, write = watch.around("draw", draw), watch.around("write", film.write)
+        write = watch.around("write", film.write)
         with open_trajectory_writer(Path(folder) / "out.csv", ["1"]) as table:
             tracker.init(next(source).image, as_box(text, source.size))
             watch.seconds.clear()
@@ -83,7 +86,7 @@ def end_to_end(tracker: Tracker, path: Path, text: str, count: int) -> dict[str,
                 found = update(frame.image)
                 result = found if isinstance(found, Result) else Result(Box(*found), 1.0, Status.TRACKED)
                 table.write(Record(frame.index, frame.time, "1", result))
-                write(drawing(frame.image, {"1": result}), frame.time)
+                write(frame.image, frame.time, {"1": result})
                 done += 1
             watch.around("write", film.close)()
             whole = time.perf_counter() - begin

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 from made_videos import number_of, picture
 
+from rartrack.boxes import Box
 from rartrack.errors import InputError
-from rartrack.video import VideoWriter, open_source
+from rartrack.results import Result, Status
+from rartrack.video import VideoWriter, draw, open_source
 
 SIZE = (96, 64)
 
@@ -39,6 +41,27 @@ def test_frames_come_back_in_order_at_the_rate(tmp_path: Path, name: str) -> Non
         frames = list(source)
     assert [number_of(frame.image) for frame in frames] == list(range(12))
     assert [frame.time for frame in frames] == pytest.approx([i * 1001 / 30000 for i in range(12)], abs=1e-3)
+
+
+def test_results_are_drawn_as_the_frame_was_when_it_was_handed_over(tmp_path: Path) -> None:
+    results = {"cup": Result(Box(30, 20, 24, 24), 0.9, Status.TRACKED)}
+    image = np.full((SIZE[1], SIZE[0], 3), 90, np.uint8)
+    with VideoWriter(tmp_path / "by-writer.mkv", 25, SIZE) as writer:
+        for number in range(4):
+            image[:] = 60 + 20 * number
+            given = dict(results)
+            writer.write(image, results=given)
+            image[:] = 0
+            given.clear()
+    with VideoWriter(tmp_path / "before.mkv", 25, SIZE) as writer:
+        for number in range(4):
+            writer.write(draw(np.full_like(image, 60 + 20 * number), results))
+    assert not image.any(), "the caller's frame is not drawn on"
+    with open_source(tmp_path / "by-writer.mkv") as one, open_source(tmp_path / "before.mkv") as other:
+        pairs = list(zip(one, other, strict=True))
+    assert len(pairs) == 4
+    for found, wanted in pairs:  # x264 may code the same frames a level or two apart
+        np.testing.assert_allclose(found.image.astype(int), wanted.image.astype(int), atol=16)
 
 
 def test_a_colon_in_a_name_makes_no_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

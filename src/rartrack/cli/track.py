@@ -27,7 +27,7 @@ from rartrack.trajectories import (
     open_trajectory_writer,
 )
 from rartrack.trajectory_formats import FORMATS
-from rartrack.video import VIDEO_SUFFIXES, Frame, FrameSource, VideoWriter, draw, open_source
+from rartrack.video import VIDEO_SUFFIXES, Frame, FrameSource, VideoWriter, open_source
 from rartrack.video.images import Image, image_paths
 
 _EXAMPLES = """
@@ -202,4 +202,4 @@ def _write(
         for name, result in results.items():
             table.write(Record(frame.index, frame.time, name, result))
     if film is not None:
-        film.write(draw(frame.image, results), frame.time)
+        film.write(frame.image, frame.time, results)

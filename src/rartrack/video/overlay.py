@@ -52,7 +52,13 @@ def draw(image: Image, results: Mapping[str, Result]) -> Image:
     Returns:
         RGB, uint8, (height, width, 3).
     """
-    canvas = np.ascontiguousarray(image).copy()
+    canvas = np.array(image, order="C")
+    draw_on(canvas, results)
+    return canvas
+
+
+def draw_on(canvas: Image, results: Mapping[str, Result]) -> None:
+    """What ``draw`` does, in place, on a frame whose rows follow each other in memory."""
     unit = _unit(canvas)
     drawn = [
         (name, result, _GREY if result.status is Status.LOST else PALETTE[number % len(PALETTE)])
@@ -64,7 +70,6 @@ def draw(image: Image, results: Mapping[str, Result]) -> Image:
     plates: list[_Plate] = []
     for name, result, colour in drawn:  # last, so that no box crosses a text
         _draw_label(canvas, result.box, _text(name, result), colour, unit, plates)
-    return canvas
 
 
 def _unit(image: Image) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from fractions import Fraction
 from math import ceil
@@ -15,8 +16,10 @@ import numpy as np
 
 from rartrack.errors import InputError
 from rartrack.outputs import check_output
+from rartrack.results import Result
 from rartrack.video.behind import WorkBehind
 from rartrack.video.images import Image
+from rartrack.video.overlay import draw_on
 from rartrack.video.parts import AS_IT_COMES, FRAGMENTS, is_playable, join_fragments
 
 VIDEO_SUFFIXES = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
@@ -74,13 +77,14 @@ class VideoWriter:
         depth = max(1, min(_BEHIND_FRAMES, _BEHIND_BYTES // (3 * size[0] * size[1])))
         self._behind: WorkBehind[Any] = WorkBehind(self._encode, depth)
 
-    def write(self, image: Image, time: float | None = None) -> None:
+    def write(self, image: Image, time: float | None = None, results: Mapping[str, Result] | None = None) -> None:
         """Append a frame.
 
         Args:
             image: RGB, uint8, (height, width, 3) of the writer's size; free to be changed afterwards.
             time: seconds on any clock that rises from frame to frame, kept relative to the first frame; without it
                 the frames follow each other at ``rate``.
+            results: drawn on the frame as by ``draw``, in the writer's thread; free to be changed too.
 
         Raises:
             InputError: another size, or the disk is full: then for a frame written before.
@@ -88,12 +92,9 @@ class VideoWriter:
         width, height = self.size
         if image.shape != (height, width, 3):
             raise InputError(f"{self.path}: a frame of shape {image.shape} in a video of {width}x{height} pixels")
-        if width % 2 or height % 2:
-            image = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-        frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-        frame.pts, frame.time_base = self._place(time), self._tick
+        kept = None if results is None else dict(results)
         try:
-            self._behind.put(frame)
+            self._behind.put((np.array(image, order="C"), self._place(time), kept))
         except (av.error.FFmpegError, OSError) as error:
             raise self._failure(error) from None
         self.count += 1
@@ -171,7 +172,15 @@ class VideoWriter:
         self._last = max(self._last + 1, round(seconds / self._tick))
         return self._last
 
-    def _encode(self, frame: Any) -> None:
+    def _encode(self, item: tuple[Image, int, Mapping[str, Result] | None]) -> None:
+        image, place, results = item
+        if results is not None:
+            draw_on(image, results)
+        height, width = image.shape[:2]
+        if width % 2 or height % 2:
+            image = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+        frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+        frame.pts, frame.time_base = place, self._tick
         self._mux(frame.reformat(format="yuv420p", dst_colorspace="ITU709"))
 
     def _mux(self, frame: Any) -> None:
