@@ -273,3 +273,11 @@ class TestRefused:
             pytest.raises(InputError, match=r"\(10, 10, 3\) in a video of 96x64"),
         ):
             writer.write(np.zeros((10, 10, 3), np.uint8))
+
+    def test_a_frame_of_another_dtype(self, tmp_path: Path) -> None:
+        with VideoWriter(tmp_path / "a.mp4", 25, SIZE) as writer:
+            writer.write(picture(0, SIZE))
+            with pytest.raises(InputError, match="float64"):
+                writer.write(picture(1, SIZE).astype(float))
+        with open_source(tmp_path / "a.mp4") as source:
+            assert len(list(source)) == 1, "what was written before is kept"

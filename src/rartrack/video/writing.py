@@ -87,11 +87,12 @@ class VideoWriter:
             results: drawn on the frame as by ``draw``, in the writer's thread; free to be changed too.
 
         Raises:
-            InputError: another size, or the disk is full: then for a frame written before.
+            InputError: another size or dtype, or the disk is full: then for a frame written before.
         """
         width, height = self.size
-        if image.shape != (height, width, 3):
-            raise InputError(f"{self.path}: a frame of shape {image.shape} in a video of {width}x{height} pixels")
+        if image.shape != (height, width, 3) or image.dtype != np.uint8:
+            found = f"{image.dtype} {image.shape}"
+            raise InputError(f"{self.path}: a frame of {found} in a video of {width}x{height} pixels in uint8")
         kept = None if results is None else dict(results)
         try:
             self._behind.put((np.array(image, order="C"), self._place(time), kept))
