@@ -15,7 +15,7 @@ from rartrack.datasets import load_dataset
 from rartrack.errors import InputError
 from rartrack.training.cache import surroundings
 from rartrack.training.clips import Clip
-from rartrack.training.config import SourceConfig, TrainingConfig
+from rartrack.training.config import AugmentConfig, SourceConfig, TrainingConfig
 from rartrack.training.dataset import Batch, ClipDataset, Share, batches
 from rartrack.training.split import HELD_OUT, matches
 from rartrack.video.writing import VideoWriter
@@ -46,6 +46,15 @@ def test_a_clip_has_the_shapes_it_says(mixed: TrainingConfig) -> None:
     assert clip.search.shape == (63, 63, 3)
     assert clip.search.dtype == np.uint8
     assert np.abs(clip.label[:2]).max() <= 48 / 255 * 63 / 8
+
+
+def test_search_crops_are_turned_in_training_alone(mixed: TrainingConfig, changed: Changed) -> None:
+    plain = AugmentConfig(flip=0, grey=0, brightness=0, contrast=0, saturation=0, tint=0, drift=0, blur=0)
+    upright, turned = (changed(mixed, data={"augment": plain, "turned": share}) for share in (0.0, 1.0))
+    for index in range(4):
+        before, after = ClipDataset(upright)[index], ClipDataset(turned)[index]
+        assert any(same(after, before.turned(quarters)) for quarters in (1, 2, 3))
+        assert same(ClipDataset(upright, "validation")[index], ClipDataset(turned, "validation")[index])
 
 
 def test_a_clip_depends_on_seed_and_index_alone(mixed: TrainingConfig) -> None:

@@ -99,6 +99,18 @@ def test_the_mirror_image_moves_the_label_along() -> None:
     np.testing.assert_array_equal(again.label, drawn.label)
 
 
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_a_turned_search_crop_moves_the_label_along(quarters: int) -> None:
+    drawn = clip((31.0, -12.0))
+    turned = drawn.turned(quarters)
+    np.testing.assert_allclose(centroid(turned.search), 8 * turned.label[:2], atol=0.1)
+    np.testing.assert_array_equal(turned.label[3:], drawn.label[3:] if quarters == 2 else drawn.label[:2:-1])
+    np.testing.assert_array_equal(turned.exemplars, drawn.exemplars)
+    back = turned.turned(-quarters)
+    np.testing.assert_array_equal(back.search, drawn.search)
+    np.testing.assert_array_equal(back.label, drawn.label)
+
+
 def test_exemplars_are_centred() -> None:
     np.testing.assert_allclose(centroid(clip((40, 40)).exemplars[0]), 0, atol=0.1)
 

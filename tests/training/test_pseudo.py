@@ -9,7 +9,17 @@ import pytest
 from rartrack.boxes import iou
 from rartrack.training.clips import Shot
 from rartrack.training.config import PseudoConfig
-from rartrack.training.pseudo import CutOut, Pose, camera_shots, composed_shots, cut_out, draw, occlude, part_of
+from rartrack.training.pseudo import (
+    CutOut,
+    Pose,
+    another_view,
+    camera_shots,
+    composed_shots,
+    cut_out,
+    draw,
+    occlude,
+    part_of,
+)
 
 BOX = np.array([70.0, 50.0, 40.0, 28.0])
 MOVING = PseudoConfig(zoom=0.15, aspect=0.1, speed=1.0, turn=0.0)
@@ -59,6 +69,38 @@ def test_the_box_follows_an_object_moved_over_another_background(seed: int) -> N
         if (inside < shot.box[2:]).any():
             continue  # partly out of the frame
         assert iou(red_box(shot.image), shot.box) > 0.8  # its outermost pixel is given up with the old background
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_box_lies_around_another_view(seed: int) -> None:
+    image, mask = photograph()
+    background = np.full((200, 260, 3), 140, np.uint8)
+    config = PseudoConfig(
+        zoom=0, aspect=0, turn=0, speed=0, size=(0.2, 0.3), mirror_border=0, view=1, view_turn=180, view_bend=0.15
+    )
+    first, last = composed_shots(cut_out(image, mask, BOX), background, None, 2, config, np.random.default_rng(seed))
+    for shot in (first, last):
+        inside = np.clip(shot.box[:2] + shot.box[2:], 0, (260, 200)) - np.maximum(shot.box[:2], 0)
+        if (inside >= shot.box[2:]).all():
+            assert iou(red_box(shot.image), shot.box) > 0.8
+    assert np.isclose(first.box[2] / first.box[3], BOX[2] / BOX[3])
+    assert not np.allclose(last.box[2:], first.box[2:], rtol=0.02)
+
+
+def test_another_view_by_nothing_is_the_same_view() -> None:
+    image, mask = photograph()
+    before, after = np.zeros((2, 120, 120, 3), np.uint8)
+    cutout = cut_out(image, mask, BOX)
+    same = another_view(cutout, PseudoConfig(view_turn=0, view_bend=0), np.random.default_rng(0))
+    np.testing.assert_array_equal(same.box[2:], BOX[2:])
+    draw(before, cutout, Pose(np.array([60.0, 60.0]), cutout.box[2:], 0.0))
+    draw(after, same, Pose(np.array([60.0, 60.0]), same.box[2:], 0.0))
+    np.testing.assert_array_equal(before, after)
+
+
+def test_another_view_of_what_cannot_be_seen_changes_nothing() -> None:
+    nothing = CutOut(np.zeros((9, 9, 3), np.uint8), np.zeros((9, 9), np.float32), np.array([0, 0, 9.0, 9.0]))
+    assert another_view(nothing, PseudoConfig(), np.random.default_rng(0)) is nothing
 
 
 def test_the_path_is_smooth_and_starts_with_the_object_as_it_is() -> None:

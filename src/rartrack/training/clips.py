@@ -82,6 +82,14 @@ class Clip:
             label=self.label * (-1, 1, 1, 1, 1),
         )
 
+    def turned(self, quarters: int) -> Clip:
+        """The search crop turned against the clock by quarters of a turn, as if target and camera had turned."""
+        x, y, height, *size = self.label
+        for _ in range(quarters % 4):
+            x, y, size = y, -x, size[::-1]
+        label = np.array([x, y, height, *size])
+        return replace(self, search=np.ascontiguousarray(np.rot90(self.search, quarters)), label=label)
+
     def crops(self) -> Image:
         """All crops in one new array (T + T k + 1, S, S, 3): exemplars, contexts, search."""
         side = self.search.shape[0]

@@ -76,6 +76,13 @@ class PseudoConfig:
     """Largest log change of aspect a step."""
     turn: NotNegative = 8.0
     """Largest turn in degrees a step."""
+    view: Share = 0.0
+    """Probability that a composed target is seen in another view in the last frame: turned and bent, in the box around
+    its mask then."""
+    view_turn: NotNegative = 90.0
+    """Largest turn in degrees of another view, beside ``turn``."""
+    view_bend: NotNegative = 0.12
+    """Largest displacement of another view's parts, in target sizes."""
     speed: NotNegative = 0.5
     """Largest motion over the background a step, in target sizes."""
     occlusion: Share = 0.25
@@ -112,6 +119,9 @@ class DataConfig:
     elsewhere: Share = 0.0
     """Probability that the search window lies around another object of the frame, of the target's class where there is
     one, if the source knows others (photographs do): so that the box head sees look-alikes without the target."""
+    turned: Share = 0.0
+    """Probability that the search crop is turned by a quarter, a half or three quarters: whose boxes are exact without
+    a mask."""
     zoom: NotNegative = 0.05
     """Largest log change of the search window's size (SPEC Sec. 9)."""
     aspect: NotNegative = 0.0

@@ -17,11 +17,20 @@ from rartrack.training.config import PseudoConfig
 Alpha = NDArray[np.float32]
 """(height, width) in [0, 1]."""
 
+_ERODED = 1
+"""Pixels given up along a cut-out's edge, which show the old background; its box is the whole object's."""
+
 _FEATHER = 1.0
 """Standard deviation in pixels of the blur of a cut-out's edge, so that the edge itself is not what is learned."""
 
 _MARGIN = 0.08
 """Room around a cut-out, as a fraction of its box, so that feathering and turning are not cut off."""
+
+_KNOTS = 4
+"""Knots along each axis of the grid whose displacements bend a cut-out."""
+
+_INSIDE = 0.5
+"""Least opacity of what is in a cut-out's box."""
 
 _PART = (0.3, 0.8)
 """Sides of a part of an object relative to the object's: a head, a wheel, an upper body."""
@@ -59,8 +68,7 @@ def cut_out(image: Image, mask: NDArray[np.bool_], box: Boxes) -> CutOut:
     high = np.clip(np.ceil(box[:2] + box[2:] + margin), low + 1, (width, height)).astype(int)
     part = np.s_[low[1] : high[1], low[0] : high[0]]
     hard = mask[part].astype(np.float32)
-    # Eroded by one pixel first: the outermost pixels of a mask show the old background.
-    alpha = cv2.GaussianBlur(cv2.erode(hard, np.ones((3, 3))), (0, 0), _FEATHER)
+    alpha = cv2.GaussianBlur(cv2.erode(hard, np.ones((2 * _ERODED + 1,) * 2)), (0, 0), _FEATHER)
     return CutOut(image[part], np.asarray(alpha, dtype=np.float32), np.concatenate([box[:2] - low, box[2:]]))
 
 
@@ -127,6 +135,10 @@ def composed_shots(
     size = size * min(1.0, float((0.8 * frame / size).min()))
     start = offset + random.uniform(0.5 * size, frame - 0.5 * size)
     poses = _poses(start, size, count, config, random, (offset, offset + frame))
+    views = [target] * count
+    if config.view and random.random() < config.view:
+        views[-1] = another_view(target, config, random)
+        poses[-1] = replace(poses[-1], size=poses[-1].size * views[-1].box[2:] / target.box[2:])
     beside = None
     if distractor is not None:
         angle, distance = random.uniform(0, 2 * np.pi), random.uniform(1.1, 2.2)
@@ -143,7 +155,7 @@ def composed_shots(
         canvas = np.asarray(canvas, dtype=np.uint8)
         if beside is not None and distractor is not None:
             draw(canvas, distractor, beside[index])
-        draw(canvas, target, pose)
+        draw(canvas, views[index], pose)
         others = np.empty((0, 2)) if beside is None else beside[index].centre[None]
         shots.append(Shot(canvas, from_centre_size(pose.centre, pose.size), others=others))
     return shots
@@ -161,6 +173,33 @@ def occlude(shot: Shot, occluder: CutOut, config: PseudoConfig, random: np.rando
     canvas = shot.image.copy()
     draw(canvas, occluder, Pose(centre + offset, pasted, random.uniform(-30, 30)))
     return replace(shot, image=canvas)
+
+
+def another_view(cutout: CutOut, config: PseudoConfig, random: np.random.Generator) -> CutOut:
+    """A cut-out turned by up to ``view_turn`` degrees and bent by up to ``view_bend`` of its size, and its box then."""
+    centre, size = centre_size(cutout.box)
+    half = float(np.hypot(*cutout.alpha.shape)) * (0.5 + config.view_bend)
+    side = 2 * int(np.ceil(half)) + 1
+    line = np.arange(side, dtype=np.float64) - side // 2
+    angle = np.deg2rad(random.uniform(-config.view_turn, config.view_turn))
+    # Around the pixel in the middle, so that what is neither turned nor bent is not resampled.
+    x = np.cos(angle) * line + np.sin(angle) * line[:, None] + np.floor(centre[0])
+    y = -np.sin(angle) * line + np.cos(angle) * line[:, None] + np.floor(centre[1])
+    bends = random.uniform(-config.view_bend, config.view_bend, (2, _KNOTS, _KNOTS)) * np.sqrt(size.prod())
+    x, y = (
+        np.asarray(place + cv2.resize(bend, (side, side), interpolation=cv2.INTER_CUBIC), dtype=np.float32)
+        for place, bend in zip((x, y), bends, strict=True)
+    )
+    alpha = cv2.remap(cutout.alpha, x, y, cv2.INTER_LINEAR, None, cv2.BORDER_CONSTANT)
+    left, top, width, height = cv2.boundingRect((alpha > _INSIDE).astype(np.uint8))
+    if not (width and height):
+        return cutout
+    image = cv2.remap(cutout.image, x, y, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
+    return CutOut(
+        np.asarray(image, dtype=np.uint8),
+        np.asarray(alpha, dtype=np.float32),
+        np.array([left, top, width, height], dtype=np.float64) + _ERODED * np.array([-1, -1, 2, 2]),
+    )
 
 
 def draw(canvas: Image, cutout: CutOut, pose: Pose) -> None:
