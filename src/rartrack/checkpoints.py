@@ -29,7 +29,7 @@ FORMAT = "1"
 _MANTISSA, _EXPONENT = ".int8", ".exponent"
 
 BUILT_IN = {
-    "rar-fast": "195ccfc9443c346cff9cb308e14b93428c2bc1115c0b72c4e68310bbec545b27",
+    "rar-fast": "c57ee46c5e2f3e7546d95c5bcef76bfc29edf7235eddc08790869323fa845cf6",
     "rar-resnet50": "e7181b8b7443231134e3a851f2f8ba23dae80f81ae07e1cadc849af7093d3f9d",
 }
 """Name of a built-in model -> SHA-256 of its file in ``rartrack/models``."""

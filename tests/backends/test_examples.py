@@ -193,7 +193,7 @@ def test_the_built_in_model_in_python_and_javascript(node_project: Path, tmp_pat
     settings = {"update_interval": 2, "look_again_below": 1.0 if variant == "second look" else 0.3}
     share = 0.25
     if variant == "eight bits":  # what is rounded to integers parts soon: without what carries it on
-        share, settings = 0.0, {**settings, "context_turns": 1, "classification": 0.25}
+        share, settings = 0.0, {**settings, "context_turns": 1, "classification": 0.25, "box_rate": 0.15}
     model = saved(checkpoints.load("rar-fast"), tmp_path / "fast.safetensors", contexts, share, **settings)
     exported = write(model, tmp_path / "fast.onnx", int8=variant == "eight bits")
     frames = real(5 if variant == "second look" else 12)  # nine windows a frame part sooner by rounding than one
@@ -230,5 +230,5 @@ def test_python_in_an_environment_that_has_no_torch(tmp_path: Path) -> None:
     expected = np.array([one.box for one in track(EXAMPLES / "coffee.mp4", MUG, "rar-fast", backend="onnx")])
     assert len(found) == 200
     # The example decodes and cuts by OpenCV: hundredths of a pixel apart at first, then each goes its own way.
-    assert_allclose(found[:12, :4], expected[:12], atol=0.1)
-    assert iou(found[:, :4], expected).min() > 0.95
+    assert_allclose(found[:6, :4], expected[:6], atol=0.1)
+    assert iou(found[:, :4], expected).min() > 0.97
