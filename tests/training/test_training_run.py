@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from rartrack.config import to_dict
 from rartrack.errors import InputError
 from rartrack.network.rar import RAR
 from rartrack.tracking.load import load as load_tracker
+from rartrack.training import remember
 from rartrack.training.config import AugmentConfig, SourceConfig, TrainingConfig
 from rartrack.training.dataset import Batch, ClipDataset
 from rartrack.training.log import TRAINING, VALIDATION, read_curve
@@ -171,6 +173,15 @@ def test_runs_share_remembered_features_if_their_backbones_are_the_same(
     assert Memorised(deeper, network).folder != own
     with torch.no_grad():
         next(network.backbone.parameters()).add_(1e-3)
+    assert Memorised(config, network).folder != own
+
+
+def test_features_of_other_code_are_not_taken(config: TrainingConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = start(config)
+    own = Memorised(config, network).folder
+    package = files("rartrack")
+    assert all((package / name).is_file() for name in remember._CODE)
+    monkeypatch.setattr(remember, "source_digest", lambda *_: "other")
     assert Memorised(config, network).folder != own
 
 

@@ -19,6 +19,7 @@ from rartrack.config import to_dict
 from rartrack.errors import InputError
 from rartrack.network.inference import frozen_taps, pick_precision
 from rartrack.network.rar import RAR
+from rartrack.sources import source_digest
 from rartrack.training.cache import CacheError, default_folder
 from rartrack.training.config import TrainingConfig
 from rartrack.training.dataset import Batch, ClipDataset, batches
@@ -28,6 +29,15 @@ _PART = 4
 
 _OF_BACKBONE = ("backbone", "width_divisor", "stage_stride", "dilate", "deformable", "levels", "input_size")
 """What of the network's settings the features depend on; variants of the attention share them."""
+
+_CODE = (
+    *(f"training/{name}.py" for name in ("augment", "clips", "dataset", "pseudo", "stills", "videos")),
+    "tracking/crops.py",
+    "network/backbone.py",
+    "network/resnet.py",
+    "network/vggm.py",
+)
+"""Code that says what is in a clip and what the backbone makes of it; features of other code are not taken."""
 
 _FORM = "labels of 5 numbers, taps in 8 bits"
 """Part of the folder's name, so that files of another form are not taken for these."""
@@ -179,6 +189,7 @@ def _digest(config: TrainingConfig, network: RAR) -> str:
         weights.update(name.encode() + values.cpu().numpy().tobytes())
     content = {
         "form": _FORM,
+        "code": source_digest(*_CODE),
         "data": {key: value for key, value in to_dict(config.data).items() if key not in ("cache", "contexts")},
         "network": {key: value for key, value in to_dict(config.model.network).items() if key in _OF_BACKBONE},
         "contexts": config.clip_model.filter.contexts,
