@@ -11,45 +11,27 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import yaml
-from safetensors.torch import load_file
+from runs import assert_equal, silent, weights
 
 from rartrack import checkpoints
 from rartrack.config import to_dict
 from rartrack.errors import InputError
 from rartrack.network.rar import RAR
 from rartrack.tracking.load import load as load_tracker
-from rartrack.training import remember
 from rartrack.training.config import AugmentConfig, SourceConfig, TrainingConfig
-from rartrack.training.dataset import Batch, ClipDataset
+from rartrack.training.dataset import ClipDataset
 from rartrack.training.log import TRAINING, VALIDATION, read_curve
 from rartrack.training.loop import BEST, LAST, train
 from rartrack.training.objective import ClipLoss
-from rartrack.training.remember import Memorised, RememberedBatch
 from rartrack.training.state import FILE
 
 Changed = Callable[..., TrainingConfig]
-
-
-def silent(line: str) -> None:
-    """No news."""
-
-
-def weights(folder: str | Path) -> dict[str, torch.Tensor]:
-    """Everything a run's state holds."""
-    return load_file(Path(folder) / FILE)
-
-
-def assert_equal(one: dict[str, torch.Tensor], two: dict[str, torch.Tensor]) -> None:
-    assert one.keys() == two.keys()
-    different = [name for name in one if not torch.equal(one[name], two[name])]
-    assert different == []
 
 
 def test_a_run_leaves_curves_and_checkpoints(config: TrainingConfig) -> None:
@@ -97,104 +79,11 @@ def test_a_run_stopped_after_every_step_equals_one_that_never_stopped(
         assert [(row["step"], row["loss"]) for row in one] == [(row["step"], row["loss"]) for row in two]
 
 
-def test_a_box_head_trains_on_remembered_features_and_tracks(
-    config: TrainingConfig, changed: Changed, tmp_path: Path
-) -> None:
-    network, tracking = config.model.network, config.model.tracking
-    network, tracking = replace(network, box_channels=8), replace(tracking, scale_search="box")
-    config = changed(
-        config,
-        model=replace(config.model, network=network, tracking=tracking),
-        data={"contexts": 0, "zoom": 0.2, "aspect": 0.2},
-        optimization={"learns": "box", "backbone_rate": 0.0, "remembered": 8},
-    )
-    outcome = train(config, say=silent)
-    assert {"loss", "hits", "overlap"} <= read_curve(outcome.folder / VALIDATION)[-1].keys()
-    found, begun = checkpoints.load(outcome.folder / LAST).weights, start(config).state_dict()
-    moved = {name for name, value in found.items() if not torch.allclose(value, begun[name], atol=1e-3)}
-    assert moved
-    assert all(name.startswith("box.") for name in moved)
-    load_tracker(outcome.folder / LAST, "cpu")
-    pieces = replace(config, output=str(tmp_path / "pieces"))
-    for _ in range(6):
-        train(pieces, minutes=0, say=silent)
-    assert_equal(weights(outcome.folder), weights(pieces.output))
-
-
-def start(config: TrainingConfig) -> RAR:
-    """The network that a run of this seed starts from."""
-    torch.manual_seed(config.seed)
-    return RAR(config.model.network).eval()
-
-
-def test_remembered_features_train_as_new_crops_do_and_survive_stops(
-    config: TrainingConfig, changed: Changed, tmp_path: Path
-) -> None:
-    config = changed(config, optimization={"backbone_rate": 0.0, "remembered": 8})
-    whole = train(config, say=silent)
-    losses = [row["loss"] for row in read_curve(whole.folder / TRAINING)]
-    # A round of eight clips in updates of four: the mean loss of the first round is that of the clips as crops.
-    clips = ClipDataset(config)
-    batch = Batch.stack([clips[index] for index in range(8)])
-    network = start(config)
-    store = Memorised(config, network)
-    measure = ClipLoss(network, config.model)
-    with torch.no_grad():
-        assert float(measure(batch.crops, batch.label).mean()) == pytest.approx(sum(losses[:2]) / 2, rel=0.3)
-        features = RememberedBatch.stack([store[index] for index in range(8)])
-        order = [batch.names.index(name) for name in features.names]
-        crops, peak = batch.crops[order], batch.label[order]
-        remembered = measure(features.inputs, features.label)
-        torch.testing.assert_close(remembered, measure(crops, peak), rtol=0.02, atol=0.02)
-    pieces = replace(config, output=str(tmp_path / "pieces"))
-    for _ in range(6):
-        train(pieces, minutes=0, say=silent)
-    assert_equal(weights(whole.folder), weights(pieces.output))
-
-
-def test_every_round_has_every_remembered_clip_once_in_a_new_order(config: TrainingConfig, changed: Changed) -> None:
-    config = changed(config, optimization={"backbone_rate": 0.0, "remembered": 8, "steps": 0})
-    train(config, say=silent)
-    store = Memorised(config, start(config))
-    rounds = [[store[8 * turn + position].name for position in range(8)] for turn in range(3)]
-    assert sorted(rounds[0]) == sorted(rounds[1]) == sorted(rounds[2])
-    assert rounds[0] != rounds[1]
-
-
-def test_runs_share_remembered_features_if_their_backbones_are_the_same(
-    config: TrainingConfig, changed: Changed
-) -> None:
-    network = start(config)
-    own = Memorised(config, network).folder
-    shape = config.model.network
-    without = changed(config, model=replace(config.model, network=replace(shape, attention=False)))
-    assert Memorised(without, network).folder == own
-    deeper = changed(config, model=replace(config.model, network=replace(shape, levels=(3,))))
-    assert Memorised(deeper, network).folder != own
-    with torch.no_grad():
-        next(network.backbone.parameters()).add_(1e-3)
-    assert Memorised(config, network).folder != own
-
-
-def test_features_of_other_code_are_not_taken(config: TrainingConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    network = start(config)
-    own = Memorised(config, network).folder
-    package = files("rartrack")
-    assert all((package / name).is_file() for name in remember._CODE)
-    monkeypatch.setattr(remember, "source_digest", lambda *_: "other")
-    assert Memorised(config, network).folder != own
-
-
 def test_clips_without_contexts_train_a_filter_that_has_them(config: TrainingConfig, changed: Changed) -> None:
     config = changed(config, data={"contexts": 0})
     assert ClipDataset(config)[0].contexts.shape[1] == 0
     outcome = train(config, say=silent)
     assert checkpoints.load(outcome.folder / LAST).config.filter.contexts == config.model.filter.contexts == 4
-
-
-def test_features_of_a_backbone_that_learns_cannot_be_remembered(config: TrainingConfig, changed: Changed) -> None:
-    with pytest.raises(InputError, match="features can be kept of a frozen backbone only"):
-        train(changed(config, optimization={"remembered": 8}), say=silent)
 
 
 def test_a_finished_run_stays_as_it_is(config: TrainingConfig) -> None:

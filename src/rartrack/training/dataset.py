@@ -97,9 +97,11 @@ class ClipDataset:
         if data.elsewhere and len(others) and random.random() < data.elsewhere:
             place = others[int(random.integers(len(others)))]
         clip = cut_clip(shots, jitter, model, name, place)
-        if self.split == "train" and data.turned and random.random() < data.turned:
+        if self.split == "validation":
+            return clip
+        if data.turned and random.random() < data.turned:
             clip = clip.turned(int(random.integers(1, 4)))
-        return augment(clip, data.augment, random, drift=still) if self.split == "train" else clip
+        return augment(clip, data.augment, random, drift=still)
 
 
 @dataclass(frozen=True)

@@ -31,16 +31,14 @@ _OF_BACKBONE = ("backbone", "width_divisor", "stage_stride", "dilate", "deformab
 """What of the network's settings the features depend on; variants of the attention share them."""
 
 _CODE = (
-    *(f"training/{name}.py" for name in ("augment", "clips", "dataset", "pseudo", "stills", "videos")),
+    *(f"training/{name}.py" for name in ("augment", "clips", "dataset", "pseudo", "remember", "stills", "videos")),
     "tracking/crops.py",
     "network/backbone.py",
     "network/resnet.py",
     "network/vggm.py",
 )
-"""Code that says what is in a clip and what the backbone makes of it; features of other code are not taken."""
-
-_FORM = "labels of 5 numbers, taps in 8 bits"
-"""Part of the folder's name, so that files of another form are not taken for these."""
+"""Code that says what is in a clip, what the backbone makes of it, and in what form it is kept: features of other code
+are not taken."""
 
 _NEWS = 30.0
 """Seconds between two lines about how far the filling is."""
@@ -188,7 +186,6 @@ def _digest(config: TrainingConfig, network: RAR) -> str:
     for name, values in network.backbone.state_dict().items():
         weights.update(name.encode() + values.cpu().numpy().tobytes())
     content = {
-        "form": _FORM,
         "code": source_digest(*_CODE),
         "data": {key: value for key, value in to_dict(config.data).items() if key not in ("cache", "contexts")},
         "network": {key: value for key, value in to_dict(config.model.network).items() if key in _OF_BACKBONE},
