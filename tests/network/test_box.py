@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from rartrack.config import NetworkConfig
-from rartrack.network.box import BoxHead, read_boxes, resampled
+from rartrack.network.box import BoxHead, read_boxes, resampled, widened
 from rartrack.network.inference import prepare_for_inference
 from rartrack.network.memory import Memory
 from rartrack.network.packed import packed
@@ -56,6 +56,23 @@ def test_a_comparison_is_resampled_to_more_cells() -> None:
     # At the corners and in the middle of both templates are the same places, one of 4.6 each.
     before, after = weight[:, WIDTH:].unflatten(1, (7, 7)), more[:, WIDTH:].unflatten(1, (15, 15))
     torch.testing.assert_close(after[:, ::7, ::7], before[:, ::3, ::3] * 49 / 225)
+
+
+def test_a_widened_head_says_the_same_and_can_learn_more() -> None:
+    taps = {3: torch.randn(2, 8, 15, 15), 4: torch.randn(2, 6, 15, 15)}
+    small, wide = BoxHead({3: 8, 4: 6}, WIDTH, 15).eval(), BoxHead({3: 8, 4: 6}, 2 * WIDTH, 15).eval()
+    for values in small.parameters():
+        nn.init.normal_(values, std=0.1)
+    wide.load_state_dict(widened(small.state_dict(), wide))
+    before, after = (head.compared(head.features(taps), head.middle(head.features(taps))) for head in (small, wide))
+    torch.testing.assert_close(after, before)
+    # What reads the new channels learns first, and what makes them once they are read.
+    learn = torch.optim.SGD(wide.parameters(), lr=1e-4)
+    for _ in range(3):
+        learn.zero_grad()
+        wide.compared(wide.features(taps), wide.middle(wide.features(taps))).square().sum().backward()
+        learn.step()
+    assert all(values.grad is not None and values.grad[WIDTH:].any() for values in wide.neck.parameters())
 
 
 def test_what_is_said_follows_a_shift_of_the_crop(network: RAR) -> None:

@@ -21,3 +21,18 @@ def test_a_box_head_goes_on_with_crops_of_another_size(config: TrainingConfig, t
     assert network.box is not None
     assert network.box.side == 15
     assert said[-1].endswith(" 0 not; 0 start anew")
+
+
+def test_a_box_head_goes_on_with_more_channels(config: TrainingConfig, tmp_path: Path) -> None:
+    small = replace(config.model, network=replace(config.model.network, box_channels=8))
+    path = tmp_path / "start.safetensors"
+    stored = RAR(small.network)
+    checkpoints.save(path, checkpoints.Checkpoint(small, stored.state_dict()))
+    assert stored.box is not None
+    for channels, anew in ((12, 0), (4, len(stored.box.state_dict()) - 1)):  # the output's biases fit any
+        other = replace(small, network=replace(small.network, box_channels=channels))
+        said: list[str] = []
+        network = starting_network(replace(config, model=other, start=str(path)), said.append)
+        assert network.box is not None
+        assert network.box.width == channels
+        assert said[-1].endswith(f" {anew} not; {anew} start anew")

@@ -143,6 +143,30 @@ def resampled(weight: Tensor, side: int) -> Tensor:
     return torch.cat([own, places], 1).contiguous()
 
 
+def widened(weights: Mapping[str, Tensor], head: BoxHead) -> dict[str, Tensor]:
+    """A head of fewer channels as one of more, which says the same: what is new is not asked for until it has learned
+    (Chen et al., Net2Net, 2016).
+
+    Args:
+        weights: of a head that compares as many cells of the template and has w channels, W or fewer.
+        head: as it is before training, of W channels; not changed.
+    """
+    fewer, more = len(weights["neck.bias"]), head.width
+    wide = {name: value.clone() for name, value in head.state_dict().items()}
+    for name, value in weights.items():
+        here, known = wide[name], slice(0, len(value))
+        if name.startswith("neck."):  # nothing new is compared at first
+            here.zero_()
+        if value.dim() == 1 or name.startswith("laterals."):
+            here[known] = value
+            continue
+        here[known] = 0
+        here[known, :fewer] = value[:, :fewer]
+        # Similarities come after the features, divided by the channels.
+        here[known, more:] = value[:, fewer:] * (more / fewer)
+    return wide
+
+
 def own_box(maps: Tensor) -> Tensor:
     """What the maps (B, 5, n, n) of the crop that the target was given in say of its box, (B, 4, 1, 1).
 

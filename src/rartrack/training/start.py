@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+
+from torch import Tensor
 
 from rartrack import checkpoints
 from rartrack.errors import InputError
-from rartrack.network.box import resampled
+from rartrack.network.box import BoxHead, resampled, widened
 from rartrack.network.rar import RAR
 from rartrack.network.weights import load_backbone_weights
 from rartrack.training.config import TrainingConfig
 from rartrack.training.files import find
 
-_COMPARISON = "box.blocks.0.weight"
-"""The one weight of a network that depends on the number of a crop's cells."""
+_HEAD = "box."
+_COMPARISON = "blocks.0.weight"
+"""The one weight of the box head, and of the network, that depends on the number of a crop's cells."""
 
 
 def starting_network(config: TrainingConfig, say: Callable[[str], None] | None = None) -> RAR:
@@ -35,9 +38,8 @@ def starting_network(config: TrainingConfig, say: Callable[[str], None] | None =
         say(f"backbone: {config.backbone}")
     if config.start is not None:
         found, expected = dict(checkpoints.load(_start(config.start)).weights), network.state_dict()
-        head = network.box
-        if head is not None and _COMPARISON in found and len(found[_COMPARISON]) == head.width:
-            found[_COMPARISON] = resampled(found[_COMPARISON], head.side)
+        if network.box is not None:
+            found |= _fitted_head(found, network.box)
         fitting = {k: v for k, v in found.items() if k in expected and expected[k].shape == v.shape}
         if not fitting:
             raise InputError(f"start: {config.start}: none of its weights fits this network; compare model.network")
@@ -50,6 +52,18 @@ def starting_network(config: TrainingConfig, say: Callable[[str], None] | None =
             "name them by 'backbone' or 'start', or set optimization.freeze_early=false"
         )
     return network
+
+
+def _fitted_head(found: Mapping[str, Tensor], head: BoxHead) -> dict[str, Tensor]:
+    """The box head's weights among those found, for the cells and the channels of this one; empty where it has fewer
+    channels."""
+    weights = {name.removeprefix(_HEAD): value for name, value in found.items() if name.startswith(_HEAD)}
+    if _COMPARISON not in weights or len(weights[_COMPARISON]) > head.width:
+        return {}
+    weights[_COMPARISON] = resampled(weights[_COMPARISON], head.side)
+    if len(weights[_COMPARISON]) < head.width:
+        weights = widened(weights, head)
+    return {_HEAD + name: value for name, value in weights.items()}
 
 
 def _start(name: str) -> str | Path:
