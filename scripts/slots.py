@@ -79,7 +79,7 @@ def run(bundle: Path, out: Path, minutes: float, changes: list[str], part: int, 
     }
     cache = (bundle / "cache" / "surroundings").resolve()
     fixed = [f"output={(bundle / 'run').resolve()}", f"data.cache={cache}"]
-    command = [sys.executable, "-m", "rartrack.cli", "train", str(bundle / "config.yaml"), *fixed, *changes]
+    command = [sys.executable, "-m", "rartrack", "train", str(bundle / "config.yaml"), *fixed, *changes]
     status = subprocess.run([*command, "--minutes", str(minutes)], env=environment, check=False).returncode
     made = bundle / "run"
     wanted = [made / name for name in ("training.csv", "validation.csv", "best.safetensors", "last.safetensors")]

@@ -304,7 +304,7 @@ def test_neither_the_source_nor_each_other_is_overwritten(
 def test_what_standard_input_reads_is_not_overwritten(video: Path, tmp_path: Path) -> None:
     own = tmp_path / "own.mp4"
     own.write_bytes(video.read_bytes())
-    command = [sys.executable, "-m", "rartrack.cli", "track", "-", "--box", BOX, "--video", str(own), "--overwrite"]
+    command = [sys.executable, "-m", "rartrack", "track", "-", "--box", BOX, "--video", str(own), "--overwrite"]
     with own.open("rb") as stdin:
         ended = subprocess.run(command, stdin=stdin, capture_output=True, text=True)
     assert (ended.returncode, ended.stderr.splitlines()) == (
@@ -370,7 +370,7 @@ def test_the_first_signal_to_stop_keeps_what_is_done_and_the_later_ones_change_n
         for index in range(2000):
             writer.write(picture(index % 30))
     words = ["track", "long.mp4", "--box", BOX, "--model", str(model), "--results", "out.csv", "--video", out]
-    command = [sys.executable, "-m", "rartrack.cli", *words]
+    command = [sys.executable, "-m", "rartrack", *words]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, env=environment)
     table = tmp_path / "out.csv"

@@ -24,7 +24,7 @@ def texts(results: Path) -> dict[str, bytes]:
 
 def command(data: Path, results: Path) -> list[str]:
     options = ["--dataset", data, "--output", results, "--tracker", f"slow={fake_trackers.spec('SlowDrifter')}"]
-    return [sys.executable, "-m", "rartrack.cli", "evaluate", *map(str, options), "--workers", "2"]
+    return [sys.executable, "-m", "rartrack", "evaluate", *map(str, options), "--workers", "2"]
 
 
 def run_to_the_end(data: Path, results: Path) -> None:

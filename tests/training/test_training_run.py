@@ -234,7 +234,7 @@ def command(config: TrainingConfig, folder: Path) -> list[str]:
     """Train as a process of its own would."""
     path = folder / "config.yaml"
     path.write_text(yaml.safe_dump(to_dict(config)))
-    return [sys.executable, "-m", "rartrack.cli", "train", str(path)]
+    return [sys.executable, "-m", "rartrack", "train", str(path)]
 
 
 def environment() -> dict[str, str]:
@@ -286,7 +286,7 @@ def test_two_processes_with_half_the_batch_each_make_the_same_steps(
         "--standalone",
         "--nproc-per-node=2",
         "-m",
-        "rartrack.cli",
+        "rartrack",
     ]
     subprocess.run([*launcher, *command(two, tmp_path)[3:]], check=True, env=environment(), capture_output=True)
     one, other = weights(config.output), weights(two.output)

@@ -1,4 +1,4 @@
-"""``python -m rartrack.cli``."""
+"""``python -m rartrack``."""
 
 import sys
 
