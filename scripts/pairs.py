@@ -156,7 +156,7 @@ def looked(
     if sight.maps is None or said is None:
         return found, np.nan, np.nan
     whole = replace(tracker.config.tracking, box_rate=1.0, uncertain_below=-np.inf)
-    at_truth = read_boxes(sight.maps, torch.from_numpy(shift)).double().cpu().numpy()
+    at_truth = read_boxes(sight.maps, torch.from_numpy(shift)).double().numpy()
     _, sized = boxed(true_centre, size, at_truth, sight.peak, whole)
     box = boxed(moved(centre, window, sight.shift, model.side), size, said, sight.peak, whole)
     overlaps = (float(iou(from_centre_size(*one)[0], truth)) for one in ((true_centre, sized), box))

@@ -104,8 +104,9 @@ def blend(old: Statistics, new: Statistics, rate: float | Tensor) -> Statistics:
     """
 
     def mix(a: Tensor, b: Tensor) -> Tensor:
-        weight = torch.as_tensor(rate, dtype=a.dtype, device=a.device)
-        return torch.lerp(a, b, weight.reshape(-1, *[1] * (a.ndim - 1)))
+        if not isinstance(rate, Tensor):
+            return torch.lerp(a, b, rate)
+        return torch.lerp(a, b, rate.to(a).reshape(-1, *[1] * (a.ndim - 1)))
 
     return Statistics(mix(old.gram, new.gram), mix(old.cross, new.cross), mix(old.energy, new.energy))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -117,9 +117,7 @@ class Model:
             is not torch's, that runs it whole.
         """
         counts = [len(batch) for batch in batches]
-        crops = torch.from_numpy(batches[0] if len(batches) == 1 else np.concatenate(batches))
-        if self.device.type == "cuda":  # no waiting for the device
-            crops = crops.pin_memory().to(self.device, non_blocking=True)
+        crops = self.on_device(batches[0] if len(batches) == 1 else np.concatenate(batches))
         crops, network = crops.permute(0, 3, 1, 2), self.network
         if not isinstance(network, RAR):
             if len(batches) == 1:
@@ -132,6 +130,11 @@ class Model:
             _TorchPass(network, {level: part[number] for level, part in parts.items()})
             for number in range(len(batches))
         ]
+
+    def on_device(self, values: NDArray[Any]) -> Tensor:
+        """An array of any shape and type on the device, without waiting for what that has yet to do."""
+        tensor = torch.from_numpy(values)
+        return tensor.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else tensor
 
     def learn(self, template: Pass, memory: Memory, in_turn: bool = False) -> tuple[Statistics, Memory]:
         """Statistics of a frame for N targets, and the memory that the templates alone leave.
@@ -183,13 +186,16 @@ class Model:
         if tracking.scale_search == "box":
             maps = crops.maps(memory)
             assert memory.own is not None
-            boxes = maps[:, :4] - memory.own
+            boxes = (maps[:, :4] - memory.own).to(response)
             # Its middle is no motion, which in a response comes first.
             likely = torch.roll(maps[:, 4], (-(self.cells // 2),) * 2, (1, 2)).sigmoid().to(response)
         weight = (_UNLIKELY + (1 - _UNLIKELY) * likely).pow(tracking.classification)
         weighted = response * weight if self.prior is None else response * self.prior * weight
-        # Here the host waits for the device, and once more in Sighting.boxes.
-        weighted, weight, likely = torch.stack([weighted, weight, likely]).double().cpu()
+        said = torch.stack([weighted, weight, likely], 1)
+        # Here, and nowhere else in a frame, the host waits for the device: once for the windows that are searched, and
+        # once for each second look.
+        said = (said if boxes is None else torch.cat([said, boxes], 1)).cpu()
+        weighted, weight, likely = said[:, :3].double().unbind(1)
         rank, shift = (np.nan_to_num(found.numpy()) for found in subcell_peak(weighted))
         column, row = shift.round().astype(int).T % self.cells
         there = np.arange(len(rank)), row, column
@@ -197,7 +203,7 @@ class Model:
         if boxes is not None and tracking.doubted_below:
             sure = np.nan_to_num(np.minimum(likely.numpy()[there] / tracking.doubted_below, 1))
             peak, rank = peak * sure, rank * sure
-        return Sighting(peak, rank, shift, response, boxes)
+        return Sighting(peak, rank, shift, response, None if boxes is None else said[:, 3:])
 
 
 @dataclass(frozen=True)
@@ -210,7 +216,7 @@ class Sighting:
         rank: (B,) the same with more of the head's say in it (``tracking.classification``), by which windows compare.
         shift: (B, 2) that place, x and y in cells from the middle: the weighted response's peak.
         response: (B, n, n) on the device, with no motion first.
-        maps: (B, 4, n, n) on the device, what the box head says of boxes, relative to the given one; None without it.
+        maps: (B, 4, n, n) on the host, what the box head says of boxes, relative to the given one; None without it.
     """
 
     peak: NDArray[np.float64]
@@ -223,8 +229,8 @@ class Sighting:
         """(M, 4) boxes seen from the peaks of M of the windows; None without a box head."""
         if self.maps is None:
             return None
-        maps = self.maps[torch.from_numpy(chosen).to(self.maps.device)]
-        return np.asarray(read_boxes(maps, torch.from_numpy(self.shift[chosen])).double().cpu().numpy())
+        maps = self.maps[torch.from_numpy(chosen)]
+        return np.asarray(read_boxes(maps, torch.from_numpy(self.shift[chosen])).double().numpy())
 
 
 @dataclass(frozen=True)

@@ -260,7 +260,7 @@ class Tracker:
         """Of each target that is sought, in order: its highest peak, and the place and the size found there."""
         filter, memory, model = state.filter, state.memory, self.model
         if not np.array_equal(candidates.target, np.arange(len(state))):  # else each target has one window
-            owner = torch.as_tensor(candidates.target, device=model.device)
+            owner = model.on_device(candidates.target)
             filter, memory = filter[owner], memory[owner]
         seen = model.search(search, filter, memory)
         best = best_of(candidates, seen.rank)
