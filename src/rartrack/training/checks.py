@@ -30,5 +30,10 @@ def check(config: TrainingConfig, world: int) -> None:
             "optimization.learns: a box head learns over a network that stays as it is; "
             "set model.network.box_channels=64, optimization.backbone_rate=0"
         )
+    if settings.teacher is not None and not (settings.learns == "box" and settings.remembered):
+        raise InputError(
+            "optimization.teacher: it teaches box heads, on clips that are remembered; set optimization.learns=box and "
+            "optimization.remembered"
+        )
     if settings.learns == "box" and config.model.tracking.crop != "stretch":
         raise InputError("model.tracking.crop: the box head tells sides by windows of the target's aspect; use stretch")

@@ -170,6 +170,11 @@ class OptimizationConfig:
     remembered: Whole = 0
     """Clips whose backbone features are computed once, kept on disk and used again and again; 0: every clip is new. For
     a wholly frozen backbone on a CPU (ResNet-18 at 127 pixels: 0.5 MB a clip of one exemplar and four contexts)."""
+    teacher: str | None = None
+    """A checkpoint or a built-in model whose box head the one that learns follows, too: on the remembered clips, cut
+    once more in its own size, its boxes and its classification are targets beside the true ones (distillation)."""
+    teacher_weight: Positive = 1.0
+    """Weight of what departs from the teacher beside what departs from the truth."""
     accumulation: Count = 1
     """Parts in which a process computes its share of the batch; saves memory."""
     warm_up: Whole = 500

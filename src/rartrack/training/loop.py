@@ -30,6 +30,7 @@ from rartrack.training.optimizer import Average, build_optimizer, freeze, rate, 
 from rartrack.training.processes import Processes, join
 from rartrack.training.remember import Memorised, RememberedBatch
 from rartrack.training.start import starting_network
+from rartrack.training.teacher import Teacher
 from rartrack.training.validate import clip_scores, held_out_clips, held_out_videos, mean_overlaps
 from rartrack.training.videos import VideoSource
 
@@ -111,7 +112,8 @@ class _Run:
         self.optimizer = build_optimizer(self.network, config.optimization)
         self.precision = pick_precision(config.optimization.precision, processes.device)
         self.scaler = torch.amp.GradScaler(processes.device.type, enabled=self.precision == torch.float16)
-        self.memorised = Memorised(config, self.network) if config.optimization.remembered else None
+        teacher = None if config.optimization.teacher is None else Teacher(config, processes.device)
+        self.memorised = Memorised(config, self.network, teacher) if config.optimization.remembered else None
         self.step, self.best, self.skipped = 0, {}, 0  # type: ignore[var-annotated]
         if stored is not None:
             self._restore(stored)
@@ -222,8 +224,10 @@ class _Run:
         else:
             inputs = {level: tap.to(device) for level, tap in inputs.items()}
         label = batch.label.to(device, non_blocking=True)
+        taught = getattr(batch, "taught", None)
+        taught = None if taught is None else taught.to(device)
         with torch.autocast(device.type, self.precision, enabled=self.precision != torch.float32):
-            return cast(Tensor, self.module(inputs, label))
+            return cast(Tensor, self.module(inputs, label, taught))
 
     def _shared(self, last: bool) -> Any:
         """Processes average their gradients once an update, with its last part."""

@@ -12,7 +12,7 @@ from rartrack.config import ModelConfig
 from rartrack.filter.context import respond, solve_training
 from rartrack.filter.fourier import gaussian_label, subcell_peak
 from rartrack.network.backbone import cells
-from rartrack.network.box import read_boxes
+from rartrack.network.box import BoxHead, read_boxes
 from rartrack.network.inference import frozen_taps
 from rartrack.network.rar import RAR
 from rartrack.tracking.localize import STRIDE
@@ -27,7 +27,7 @@ _GOOD = 0.75
 _BOX = [0, 1, 3, 4]
 """Where in a label the target's centre and size are."""
 
-_SPREAD, _WIDEST = 1.0, 3.0
+SPREAD, _WIDEST = 1.0, 3.0
 """Standard deviation in cells of the weight of boxes seen from off the centre, and how many of them count: the filter's
 peak lies within a cell as a rule. Of the Gaussian that says how likely the target is in a cell, too."""
 
@@ -36,6 +36,9 @@ _OF_CLASSIFICATION = 0.1
 
 _STEEPEST = 2.0
 """Largest logarithm of a side that the loss tells from others."""
+
+_LEAST = 1e-4
+"""Least probability that a teacher is believed."""
 
 _BETA = 0.05
 """Where the Huber loss turns from square to linear: a twentieth of a size."""
@@ -58,17 +61,18 @@ class _Loss(nn.Module):
         self.config = config
         self.cells = cells(config.network.input_size)
 
-    def forward(self, inputs: Tensor | Mapping[int, Tensor], label: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor | Mapping[int, Tensor], label: Tensor, taught: Tensor | None = None) -> Tensor:
         """Losses (N,) float32 of N clips.
 
         Args:
             inputs: (N, T (1 + k) + 1, 3, S, S) RGB in 0..255, as ``Batch.crops``; or their features by level,
                 (N, T (1 + k) + 1, C_l, n, n), where they are remembered.
             label: (N, 5), as of ``Batch``.
+            taught: (N, 5, n, n), what a teacher says of the search crops, see ``rartrack.training.teacher``.
         """
-        return self.losses(self.taps(inputs) if isinstance(inputs, Tensor) else inputs, label)
+        return self.losses(self.taps(inputs) if isinstance(inputs, Tensor) else inputs, label, taught)
 
-    def losses(self, taps: Mapping[int, Tensor], label: Tensor) -> Tensor:
+    def losses(self, taps: Mapping[int, Tensor], label: Tensor, taught: Tensor | None = None) -> Tensor:
         """Losses (N,) float32 from features by level."""
         raise NotImplementedError
 
@@ -96,8 +100,8 @@ class ClipLoss(_Loss):
         super().__init__(network, config, precision)
         self.sigma = label_sigma(config)
 
-    def losses(self, taps: Mapping[int, Tensor], label: Tensor) -> Tensor:
-        """See the base class."""
+    def losses(self, taps: Mapping[int, Tensor], label: Tensor, taught: Tensor | None = None) -> Tensor:  # noqa: ARG002
+        """See the base class; teachers teach box heads alone."""
         return squared_error(self.respond(taps), search_label(self.cells, self.sigma, label))
 
     def judge(self, taps: Mapping[int, Tensor], label: Tensor) -> tuple[Tensor, Tensor]:
@@ -137,11 +141,33 @@ class BoxLoss(_Loss):
     the Kullback-Leibler divergence from a Gaussian around the centre, summed over the cells; and of 0 everywhere for
     the template of another clip of the batch, where there is one. A hit: the box seen from the centre overlaps the
     target's by ``_GOOD``. The template is the clip's first crop.
+
+    Where a teacher is followed, its boxes and its classification are targets besides, in the same cells and by the same
+    Huber loss, twice as heavy, and divergence (Hinton et al. 2015; Chen et al., Learning Efficient Object Detection
+    Models with Knowledge Distillation, 2017).
+
+    Args:
+        network, config, precision: as of the base class.
+        teacher_weight: of the loss of what departs from the teacher.
     """
 
-    def losses(self, taps: Mapping[int, Tensor], label: Tensor) -> Tensor:
+    def __init__(
+        self,
+        network: RAR,
+        config: ModelConfig,
+        precision: torch.dtype = torch.float32,
+        teacher_weight: float = 1.0,
+    ) -> None:
+        super().__init__(network, config, precision)
+        self.teacher_weight = teacher_weight
+
+    def losses(self, taps: Mapping[int, Tensor], label: Tensor, taught: Tensor | None = None) -> Tensor:
         """See the base class."""
-        return self._losses(*self._maps(taps), label)
+        boxes, likely, others = self._maps(taps)
+        losses = self._losses(boxes, likely, others, label)
+        if taught is not None:
+            losses = losses + self.teacher_weight * self._following(boxes, likely, taught, label)
+        return losses
 
     def judge(self, taps: Mapping[int, Tensor], label: Tensor) -> tuple[Tensor, Tensor]:
         """See the base class."""
@@ -150,36 +176,63 @@ class BoxLoss(_Loss):
         seen = self._in_cells(read_boxes(boxes, centre), centre)
         return self._losses(boxes, likely, others, label), _overlap(seen, label[:, _BOX])[0] >= _GOOD
 
+    def maps(self, taps: Mapping[int, Tensor]) -> Tensor:
+        """What the head says of the search crops by their own templates, (N, 5, n, n), as ``BoxHead.compared`` but with
+        boxes relative to what is seen in the template's own crop."""
+        boxes, likely = self._own(*self._features(taps))
+        return torch.cat([boxes, likely[:, None]], 1)
+
     def _maps(self, taps: Mapping[int, Tensor]) -> tuple[Tensor, Tensor, Tensor | None]:
         """Boxes (N, 4, n, n) and log-odds (N, n, n) of the search crops by their own templates, and the log-odds by
         those of other clips; see ``rartrack.network.box``."""
+        first, search = self._features(taps)
+        boxes, likely = self._own(first, search)
+        if len(search) == 1:
+            return boxes, likely, None
+        return boxes, likely, self._head.compared(search, self._head.middle(first).roll(1, 0))[:, 4]
+
+    def _features(self, taps: Mapping[int, Tensor]) -> tuple[Tensor, Tensor]:
+        """The head's features (N, W, n, n) of the first crops and of the search crops."""
+        taps = self._as_learned(taps)
+        first, search = (self._head.features({level: tap[:, t] for level, tap in taps.items()}) for t in (0, -1))
+        return first, search
+
+    def _own(self, first: Tensor, search: Tensor) -> tuple[Tensor, Tensor]:
+        template, own = self._head.given(first)
+        maps = self._head.compared(search, template)
+        return maps[:, :4] - own, maps[:, 4]
+
+    @property
+    def _head(self) -> BoxHead:
         head = self.network.box
         assert head is not None
-        taps = self._as_learned(taps)
-        first = head.features({level: tap[:, 0] for level, tap in taps.items()})
-        search = head.features({level: tap[:, -1] for level, tap in taps.items()})
-        template, own = head.given(first)
-        maps = head.compared(search, template)
-        others = head.compared(search, template.roll(1, 0))[:, 4] if len(search) > 1 else None
-        return maps[:, :4] - own, maps[:, 4], others
+        return head
 
     def _losses(self, boxes: Tensor, likely: Tensor, others: Tensor | None, label: Tensor) -> Tensor:
-        line = torch.arange(self.cells, device=boxes.device, dtype=torch.float32) - self.cells // 2
-        y, x = torch.meshgrid(line, line, indexing="ij")
-        places = torch.stack([x.flatten(), y.flatten()], 1)  # (n n, 2)
-        distance = (places - label[:, None, :2]).square().sum(-1)
-        near = torch.exp(-0.5 * distance / _SPREAD**2)
-        weight = near * (distance < (_WIDEST * _SPREAD) ** 2)
+        places, near, weight = self._around(label)
         seen = self._in_cells(boxes.flatten(2).transpose(1, 2), places)
         true = label[:, None, _BOX].expand_as(seen)
-        found, wanted = self._compared(seen), self._compared(true)
-        off = 2 * F.smooth_l1_loss(found, wanted, beta=_BETA, reduction="none").mean(-1)
-        each = 1 - _overlap(seen, true)[1] + off
-        loss = (each * weight).sum(1) / weight.sum(1).clamp(min=1e-6)
+        each = 1 - _overlap(seen, true)[1] + 2 * _huber(self._compared(seen), self._compared(true))
         wrong = _divergence(likely.flatten(1), near)
         if others is not None:
             wrong = wrong + _divergence(others.flatten(1), torch.zeros_like(near))
-        return loss + _OF_CLASSIFICATION * wrong
+        return _mean(each, weight) + _OF_CLASSIFICATION * wrong
+
+    def _following(self, boxes: Tensor, likely: Tensor, taught: Tensor, label: Tensor) -> Tensor:
+        """Loss (N,) of what departs from the teacher's boxes and probabilities."""
+        _, _, weight = self._around(label)
+        theirs = taught[:, 4].flatten(1).clamp(_LEAST, 1 - _LEAST)
+        off = 4 * _huber(*(maps.flatten(2).transpose(1, 2) for maps in (boxes, taught[:, :4])))
+        return _mean(off, weight) + _OF_CLASSIFICATION * _divergence(likely.flatten(1), theirs)
+
+    def _around(self, label: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Places (n n, 2) of the cells; how likely the target is there, and how much its box counts, (N, n n) each."""
+        line = torch.arange(self.cells, device=label.device, dtype=torch.float32) - self.cells // 2
+        y, x = torch.meshgrid(line, line, indexing="ij")
+        places = torch.stack([x.flatten(), y.flatten()], 1)
+        distance = (places - label[:, None, :2]).square().sum(-1)
+        near = torch.exp(-0.5 * distance / SPREAD**2)
+        return places, near, near * (distance < (_WIDEST * SPREAD) ** 2)
 
     @property
     def _fitting(self) -> float:
@@ -194,6 +247,16 @@ class BoxLoss(_Loss):
     def _compared(self, boxes: Tensor) -> Tensor:
         """Centres in fitting sizes and logarithms of sides (..., 4) of boxes (..., 4) in cells."""
         return torch.cat([boxes[..., :2] / self._fitting, boxes[..., 2:].log()], -1)
+
+
+def _huber(found: Tensor, wanted: Tensor) -> Tensor:
+    """(...,) mean Huber loss of (..., 4)."""
+    return F.smooth_l1_loss(found, wanted, beta=_BETA, reduction="none").mean(-1)
+
+
+def _mean(values: Tensor, weight: Tensor) -> Tensor:
+    """Weighted means (N,) of (N, M)."""
+    return (values * weight).sum(1) / weight.sum(1).clamp(min=1e-6)
 
 
 def _divergence(odds: Tensor, likely: Tensor) -> Tensor:
@@ -215,8 +278,9 @@ def _overlap(one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
 
 def objective(network: RAR, config: TrainingConfig, precision: torch.dtype = torch.float32) -> ClipLoss | BoxLoss:
     """The loss of what ``optimization.learns``."""
-    kind = BoxLoss if config.optimization.learns == "box" else ClipLoss
-    return kind(network, config.clip_model, precision)
+    if config.optimization.learns == "box":
+        return BoxLoss(network, config.clip_model, precision, config.optimization.teacher_weight)
+    return ClipLoss(network, config.clip_model, precision)
 
 
 def label_sigma(config: ModelConfig) -> float:

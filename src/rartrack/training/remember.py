@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from rartrack.sources import source_digest
 from rartrack.training.cache import CacheError, default_folder
 from rartrack.training.config import TrainingConfig
 from rartrack.training.dataset import Batch, ClipDataset, batches
+from rartrack.training.teacher import Teacher
 
 _PART = 4
 """Clips that pass the backbone together while the store is filled."""
@@ -31,7 +33,10 @@ _OF_BACKBONE = ("backbone", "width_divisor", "stage_stride", "dilate", "deformab
 """What of the network's settings the features depend on; variants of the attention share them."""
 
 _CODE = (
-    *(f"training/{name}.py" for name in ("augment", "clips", "dataset", "pseudo", "remember", "stills", "videos")),
+    *(
+        f"training/{name}.py"
+        for name in ("augment", "clips", "dataset", "pseudo", "remember", "stills", "teacher", "videos")
+    ),
     "tracking/crops.py",
     "network/backbone.py",
     "network/resnet.py",
@@ -39,6 +44,9 @@ _CODE = (
 )
 """Code that says what is in a clip, what the backbone makes of it, and in what form it is kept: features of other code
 are not taken."""
+
+_OF_THE_TEACHER = ("network/box.py", "training/objective.py")
+"""Code that says what a teacher says, besides."""
 
 _NEWS = 30.0
 """Seconds between two lines about how far the filling is."""
@@ -52,11 +60,13 @@ class RememberedClip:
         taps: level -> (T (1 + k) + 1, C_l, n, n) float32, in the order of ``Batch.crops``.
         label: (5,) float32, as of ``Batch``.
         name: of the clip.
+        taught: (5, n, n) float32, what the teacher says of it; None without one.
     """
 
     taps: dict[int, Tensor]
     label: Tensor
     name: str
+    taught: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -67,20 +77,24 @@ class RememberedBatch:
         inputs: level -> (N, T (1 + k) + 1, C_l, n, n) float32.
         label: (N, 5) float32, as of ``Batch``.
         names, skipped: as of ``Batch``.
+        taught: (N, 5, n, n) float32, what a teacher says of them; None without one.
     """
 
     inputs: dict[int, Tensor]
     label: Tensor
     names: tuple[str, ...]
     skipped: tuple[str, ...] = ()
+    taught: Tensor | None = None
 
     @staticmethod
     def stack(clips: Sequence[RememberedClip]) -> RememberedBatch:
         """Clips of one shape as one batch."""
+        taught = [clip.taught for clip in clips if clip.taught is not None]
         return RememberedBatch(
             {level: torch.stack([clip.taps[level] for clip in clips]) for level in clips[0].taps},
             torch.stack([clip.label for clip in clips]),
             tuple(clip.name for clip in clips),
+            taught=torch.stack(taught) if taught else None,
         )
 
 
@@ -89,12 +103,13 @@ class Memorised:
 
     Args:
         config, network: name the folder by everything that the features depend on; the network is not kept.
+        teacher: whose maps are kept with the features, if one teaches.
     """
 
-    def __init__(self, config: TrainingConfig, network: RAR) -> None:
-        self.count, self.seed = config.optimization.remembered, config.seed
+    def __init__(self, config: TrainingConfig, network: RAR, teacher: Teacher | None = None) -> None:
+        self.count, self.seed, self.teacher = config.optimization.remembered, config.seed, teacher
         base = default_folder() if config.data.cache is None else Path(config.data.cache).expanduser()
-        self.folder = base.parent / "features" / _digest(config, network)
+        self.folder = base.parent / "features" / _digest(config, network, teacher)
 
     def __getitem__(self, index: int) -> RememberedClip:
         """Clip ``index`` of an endless sequence of rounds."""
@@ -107,7 +122,8 @@ class Memorised:
             raise InputError(f"{path}: damaged ({error}); delete it and it is made again") from None
         label, name = tensors["label"], bytes(tensors["name"].tolist()).decode()
         taps = {int(level): tensors[level] * tensors[f"{level}.step"] for level in tensors if level.isdigit()}
-        return RememberedClip(taps, label, name)
+        taught = tensors["taught"].float() if self.teacher is not None else None
+        return RememberedClip(taps, label, name, taught)
 
     def missing(self) -> list[int]:
         """Clips that have no file yet."""
@@ -139,8 +155,9 @@ class Memorised:
         taps = frozen_taps(network, _precision(network))
         parts = [list(indices[start : start + _PART]) for start in range(0, len(indices), _PART)]
         spoken = time.monotonic()
-        for number, (part, batch) in enumerate(zip(parts, batches(clips, parts, workers), strict=True)):
-            self._write(part, batch, taps(batch.crops.to(network.device).flatten(0, 1)))
+        made = zip(parts, batches(clips, parts, workers), self._taught(parts, workers), strict=True)
+        for number, (part, batch, taught) in enumerate(made):
+            self._write(part, batch, taps(batch.crops.to(network.device).flatten(0, 1)), taught)
             if time.monotonic() - spoken > _NEWS:
                 say(f"features of {min(len(indices), (number + 1) * _PART)} of {len(indices)} clips")
                 spoken = time.monotonic()
@@ -148,10 +165,20 @@ class Memorised:
                 return number == len(parts) - 1
         return True
 
-    def _write(self, part: Sequence[int], batch: Batch, taps: dict[int, Tensor]) -> None:
+    def _taught(self, parts: Sequence[list[int]], workers: int) -> Iterator[Tensor | None]:
+        """What the teacher says of the clips of each part; None without one."""
+        if self.teacher is None:
+            yield from repeat(None, len(parts))
+        else:
+            for batch in batches(self.teacher.clips, parts, workers):
+                yield self.teacher.maps(batch.crops)
+
+    def _write(self, part: Sequence[int], batch: Batch, taps: dict[int, Tensor], taught: Tensor | None) -> None:
         count = batch.crops.shape[1]
         for row, index in enumerate(part):
             tensors = {"label": batch.label[row].clone()}
+            if taught is not None:
+                tensors["taught"] = taught[row].half()
             for level, tap in taps.items():
                 tensors[f"{level}.step"], tensors[str(level)] = _eight_bits(tap[row * count : (row + 1) * count])
             tensors["name"] = torch.tensor(list(batch.names[row].encode()), dtype=torch.uint8)
@@ -179,7 +206,7 @@ def _eight_bits(taps: Tensor) -> tuple[Tensor, Tensor]:
     return step.cpu(), codes.contiguous().cpu()
 
 
-def _digest(config: TrainingConfig, network: RAR) -> str:
+def _digest(config: TrainingConfig, network: RAR, teacher: Teacher | None) -> str:
     """Names everything that a clip's features depend on."""
     tracking = config.model.tracking
     weights = hashlib.sha256()
@@ -195,6 +222,8 @@ def _digest(config: TrainingConfig, network: RAR) -> str:
         "weights": weights.hexdigest(),
         "precision": str(_precision(network)),
     }
+    if teacher is not None:
+        content["teacher"] = [teacher.digest, source_digest(*_OF_THE_TEACHER)]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -37,7 +37,7 @@ def starting_network(config: TrainingConfig, say: Callable[[str], None] | None =
         load_backbone_weights(network.backbone, find(config.backbone))
         say(f"backbone: {config.backbone}")
     if config.start is not None:
-        found, expected = dict(checkpoints.load(_start(config.start)).weights), network.state_dict()
+        found, expected = dict(checkpoints.load(checkpoint_of(config.start)).weights), network.state_dict()
         if network.box is not None:
             found |= _fitted_head(found, network.box)
         fitting = {k: v for k, v in found.items() if k in expected and expected[k].shape == v.shape}
@@ -66,6 +66,6 @@ def _fitted_head(found: Mapping[str, Tensor], head: BoxHead) -> dict[str, Tensor
     return {_HEAD + name: value for name, value in weights.items()}
 
 
-def _start(name: str) -> str | Path:
+def checkpoint_of(name: str) -> str | Path:
     """A built-in model's name as it is, a file wherever it lies."""
     return name if name in checkpoints.BUILT_IN else find(name)
