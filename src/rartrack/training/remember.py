@@ -212,7 +212,7 @@ def _digest(config: TrainingConfig, network: RAR, teacher: Teacher | None) -> st
     weights = hashlib.sha256()
     for name, values in network.backbone.state_dict().items():
         weights.update(name.encode() + values.cpu().numpy().tobytes())
-    content = {
+    content: dict[str, object] = {
         "code": source_digest(*_CODE),
         "data": {key: value for key, value in to_dict(config.data).items() if key not in ("cache", "contexts")},
         "network": {key: value for key, value in to_dict(config.model.network).items() if key in _OF_BACKBONE},
