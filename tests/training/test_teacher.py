@@ -119,7 +119,11 @@ def test_a_run_follows_its_teacher_and_keeps_what_that_says(taught: TrainingConf
 
 @pytest.mark.parametrize(
     ("teacher", "message"),
-    [({"box_channels": 0}, "has no box head"), ({"padding": 3.0}, "sees other windows")],
+    [
+        ({"box_channels": 0}, "has no box head"),
+        ({"padding": 3.0}, "sees other windows"),
+        ({"input_size": 47}, "sees fewer pixels"),
+    ],
 )
 def test_teachers_that_cannot_teach_are_refused(taught: TrainingConfig, teacher: Any, message: str) -> None:
     save_teacher(taught, **teacher)

@@ -147,8 +147,8 @@ def test_a_loss_that_is_not_a_number_stops_with_the_clips_name_and_keeps_the_las
     before = weights(config.output)
     forward = ClipLoss.forward
 
-    def broken(self: ClipLoss, crops: torch.Tensor, peak: torch.Tensor) -> torch.Tensor:
-        losses = forward(self, crops, peak)
+    def broken(self: ClipLoss, crops: torch.Tensor, *labels: Any) -> torch.Tensor:
+        losses = forward(self, crops, *labels)
         return losses * torch.tensor([1, float("nan"), 1, 1]) if self.training else losses
 
     monkeypatch.setattr(ClipLoss, "forward", broken)

@@ -136,11 +136,6 @@ class Batch:
             len(clips[0].exemplars),
         )
 
-    @property
-    def inputs(self) -> Tensor:
-        """What the loss takes."""
-        return self.crops
-
     def pin_memory(self) -> Batch:
         """The same in page-locked memory, from which a GPU copies without waiting (DataLoader calls this)."""
         return replace(self, crops=self.crops.pin_memory(), label=self.label.pin_memory())

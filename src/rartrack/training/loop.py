@@ -218,14 +218,13 @@ class _Run:
 
     def _losses(self, batch: AnyBatch) -> Tensor:
         device = self.processes.device
-        inputs: Any = batch.inputs
-        if isinstance(inputs, Tensor):
-            inputs = inputs.to(device, non_blocking=True)
+        inputs: Any
+        if isinstance(batch, Batch):
+            inputs, taught = batch.crops.to(device, non_blocking=True), None
         else:
-            inputs = {level: tap.to(device) for level, tap in inputs.items()}
+            inputs = {level: tap.to(device) for level, tap in batch.inputs.items()}
+            taught = None if batch.taught is None else batch.taught.to(device)
         label = batch.label.to(device, non_blocking=True)
-        taught = getattr(batch, "taught", None)
-        taught = None if taught is None else taught.to(device)
         with torch.autocast(device.type, self.precision, enabled=self.precision != torch.float32):
             return cast(Tensor, self.module(inputs, label, taught))
 

@@ -39,7 +39,8 @@ class Teacher:
         digest: names its weights.
 
     Raises:
-        InputError: its file is missing or damaged, it has no box head, or its windows are others.
+        InputError: its file is missing or damaged, it has no box head, its windows are others, or it sees fewer pixels
+            than the one that it teaches.
     """
 
     def __init__(self, config: TrainingConfig, device: torch.device) -> None:
@@ -53,6 +54,8 @@ class Teacher:
             raise InputError(
                 f"optimization.teacher: {name} sees other windows; use a model of the run's tracking.padding and crop"
             )
+        if network.input_size < config.model.network.input_size:
+            raise InputError(f"optimization.teacher: {name} sees fewer pixels than the run's model.network.input_size")
         sizes = replace(config.model.network, input_size=network.input_size)
         self.clips = ClipDataset(replace(config, model=replace(config.model, network=sizes)))
         digest = hashlib.sha256()
