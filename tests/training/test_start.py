@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from rartrack import checkpoints
 from rartrack.network.rar import RAR
 from rartrack.training.config import TrainingConfig
@@ -36,3 +38,16 @@ def test_a_box_head_goes_on_with_more_channels(config: TrainingConfig, tmp_path:
         assert network.box is not None
         assert network.box.width == channels
         assert said[-1].endswith(f" {anew} not; {anew} start anew")
+
+
+def test_a_box_head_with_more_channels_learns_levels_it_did_not_have(config: TrainingConfig, tmp_path: Path) -> None:
+    one = replace(config.model, network=replace(config.model.network, box_channels=8, levels=(3,)))
+    path = tmp_path / "start.safetensors"
+    stored = RAR(one.network)
+    checkpoints.save(path, checkpoints.Checkpoint(one, stored.state_dict()))
+    two = replace(one, network=replace(one.network, box_channels=12, levels=(4,)))
+    network = starting_network(replace(config, model=two, start=str(path)), lambda _: None)
+    assert network.box is not None
+    assert stored.box is not None
+    assert set(network.box.laterals) == {"4"}
+    torch.testing.assert_close(network.box.output.weight[:, :8], stored.box.output.weight)

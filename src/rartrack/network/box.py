@@ -148,11 +148,11 @@ def widened(weights: Mapping[str, Tensor], head: BoxHead) -> dict[str, Tensor]:
     (Chen et al., Net2Net, 2016).
 
     Args:
-        weights: of a head that compares as many cells of the template and has w channels, W or fewer.
+        weights: of a head that compares as many cells of the template and has w channels, W or fewer; levels may lack.
         head: as it is before training, of W channels; not changed.
     """
     fewer, more = len(weights["neck.bias"]), head.width
-    wide = {name: value.clone() for name, value in head.state_dict().items()}
+    wide = {name: value.clone() for name, value in head.state_dict().items() if name in weights}
     for name, value in weights.items():
         here, known = wide[name], slice(0, len(value))
         if name.startswith("neck."):  # nothing new is compared at first

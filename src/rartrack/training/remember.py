@@ -223,7 +223,7 @@ def _digest(config: TrainingConfig, network: RAR, teacher: Teacher | None) -> st
         "precision": str(_precision(network)),
     }
     if teacher is not None:
-        content["teacher"] = [teacher.digest, source_digest(*_OF_THE_TEACHER)]
+        content["teacher"] = [teacher.fingerprint, source_digest(*_OF_THE_TEACHER)]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 

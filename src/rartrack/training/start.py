@@ -55,9 +55,15 @@ def starting_network(config: TrainingConfig, say: Callable[[str], None] | None =
 
 
 def _fitted_head(found: Mapping[str, Tensor], head: BoxHead) -> dict[str, Tensor]:
-    """The box head's weights among those found, for the cells and the channels of this one; empty where it has fewer
-    channels."""
+    """The box head's weights among those found, for the cells and channels of this one, but for levels that it does not
+    have; empty where it has fewer channels."""
+    expected = head.state_dict()
     weights = {name.removeprefix(_HEAD): value for name, value in found.items() if name.startswith(_HEAD)}
+    weights = {
+        name: value
+        for name, value in weights.items()
+        if name in expected and (not name.startswith("laterals.") or value.shape[1:] == expected[name].shape[1:])
+    }
     if _COMPARISON not in weights or len(weights[_COMPARISON]) > head.width:
         return {}
     weights[_COMPARISON] = resampled(weights[_COMPARISON], head.side)

@@ -5,7 +5,6 @@ The teacher sees the same clip in crops of its own size: clips depend on the see
 
 from __future__ import annotations
 
-import hashlib
 import math
 from dataclasses import replace
 
@@ -36,7 +35,7 @@ class Teacher:
 
     Attributes:
         clips: the run's clips, as the teacher sees them.
-        digest: names its weights.
+        fingerprint: of its file.
 
     Raises:
         InputError: its file is missing or damaged, it has no box head, its windows are others, or it sees fewer pixels
@@ -46,7 +45,8 @@ class Teacher:
     def __init__(self, config: TrainingConfig, device: torch.device) -> None:
         name = config.optimization.teacher
         assert name is not None
-        found = checkpoints.load(checkpoint_of(name))
+        path = checkpoint_of(name)
+        found = checkpoints.load(path)
         network, tracking = found.config.network, config.model.tracking
         if not network.box_channels:
             raise InputError(f"optimization.teacher: {name} has no box head to learn from")
@@ -58,10 +58,7 @@ class Teacher:
             raise InputError(f"optimization.teacher: {name} sees fewer pixels than the run's model.network.input_size")
         sizes = replace(config.model.network, input_size=network.input_size)
         self.clips = ClipDataset(replace(config, model=replace(config.model, network=sizes)))
-        digest = hashlib.sha256()
-        for key, values in sorted(found.weights.items()):
-            digest.update(key.encode() + values.numpy().tobytes())
-        self.digest = digest.hexdigest()
+        self.fingerprint = checkpoints.fingerprint(path)
         model = RAR(network)
         model.load_state_dict(found.weights)
         model.to(device).eval().requires_grad_(False)
