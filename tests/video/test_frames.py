@@ -121,9 +121,11 @@ class TestFile:
         assert threading.active_count() == before
 
     def test_a_source_that_is_dropped_unclosed_leaves_no_thread(self, make_video: MakeVideo) -> None:
+        before = set(threading.enumerate())  # another test's may still be on its way out
         source = open_source(make_video(count=20))
         next(source)
-        (thread,) = (one for one in threading.enumerate() if one.name == "rartrack-read-ahead")
+        (thread,) = set(threading.enumerate()) - before
+        assert thread.name == "rartrack-read-ahead"
         del source
         thread.join(5)
         assert not thread.is_alive()
