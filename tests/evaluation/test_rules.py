@@ -54,6 +54,17 @@ def test_invalid_truth_never_succeeds_and_is_always_precise() -> None:
     assert otb.TOOLKIT.curves(frames).precision[0] == 1
 
 
+def test_a_box_at_the_border_is_valid_whatever_the_first_pixel_is_called() -> None:
+    truth = np.array([[0.0, 10, 20, 20], [10, 0, 20, 20], [-1, 10, 20, 20]])
+    for rules in (otb.TOOLKIT, otb.PYSOT):
+        assert measure(truth, truth, rules, origin=0).overlap.tolist() == [1, 1, -1]
+        moved = truth + np.array([1.0, 1, 0, 0])
+        assert measure(moved, moved, rules).overlap.tolist() == [1, 1, -1]
+        np.testing.assert_array_equal(
+            measure(truth + 3, truth, rules, origin=0).error, measure(moved + 3, moved, rules, origin=1).error
+        )
+
+
 def test_pysot_asks_only_whether_the_centre_is_valid() -> None:
     edge, outside = _with(2, [0, 10, 20, 20]), _with(2, [-20, 10, 20, 20])
     assert measure(TRUTH, edge, otb.PYSOT).error[2] == 14

@@ -34,9 +34,9 @@ class Rules:
         repair: a box without area takes the previous one, as does one that is all NaN or has any NaN; None: neither.
         arithmetic: overlap through last pixels (MATLAB) or through edges.
         rounded: all boxes are rounded to whole pixels first.
-        invalid: where a true box has x, y, w or h at or below 0 the frame never succeeds and is ``precise`` always;
-            ``centre``: precise only where the centre is at or below 0 too; ``imprecise`` always; ``dropped``;
-            ``counted`` like any other.
+        invalid: where a true box has x, y, w or h at or below 0, its pixels counted from 1, the frame never succeeds
+            and is ``precise`` always; ``centre``: precise only where the centre is at or below 0 too; ``imprecise``
+            always; ``dropped``; ``counted`` like any other.
         absent: where the truth is NaN: as ``invalid``, ``failed`` (counts, never succeeds) or ``dropped``.
     """
 
@@ -111,13 +111,15 @@ class Curves:
     normalized: Values
 
 
-def measure(result: Boxes, truth: Boxes, rules: Rules) -> Frames:
+def measure(result: Boxes, truth: Boxes, rules: Rules, origin: int = 1) -> Frames:
     """Compare one trajectory with the truth.
 
     Args:
-        result, truth: (T, 4) x, y, width, height in the benchmark's own coordinates, 1-based for OTB (rule 4 of OTB
-            asks whether x and y are above 0, and equality to the last bit needs the same numbers).
+        result, truth: (T, 4) x, y, width, height in the benchmark's own coordinates, 1-based for OTB: equality to the
+            last bit needs the same numbers.
         rules: what to do with bad boxes and invalid truth.
+        origin: what the boxes call the first pixel. Rule 4 of OTB asks whether x and y, counted from 1, are above 0;
+            counted from 0, a box at the picture's border has 0 and is as valid as any.
 
     Raises:
         ValueError: the two differ in length.
@@ -127,7 +129,8 @@ def measure(result: Boxes, truth: Boxes, rules: Rules) -> Frames:
     result = repaired(result, truth, rules)
     if rules.rounded:
         result, truth = np.round(result), np.round(truth)
-    absent, invalid = np.isnan(truth).any(axis=1), ~(truth > 0).all(axis=1)
+    from_one = truth + np.array([1.0 - origin, 1.0 - origin, 0.0, 0.0])
+    absent, invalid = np.isnan(truth).any(axis=1), ~(from_one > 0).all(axis=1)
     if rules.absent != "invalid":
         invalid &= ~absent
     overlap = (metrics.pixel_overlap if rules.arithmetic == "pixels" else metrics.overlap)(result, truth)
@@ -135,7 +138,8 @@ def measure(result: Boxes, truth: Boxes, rules: Rules) -> Frames:
     if rules.invalid in ("precise", "centre", "imprecise"):
         overlap = np.where(invalid, -1.0, overlap)
     if rules.invalid in ("precise", "centre"):
-        outside = invalid if rules.invalid == "precise" else ~(truth[:, :2] + (truth[:, 2:] - 1) / 2 > 0).all(axis=1)
+        centre = from_one[:, :2] + (from_one[:, 2:] - 1) / 2
+        outside = invalid if rules.invalid == "precise" else ~(centre > 0).all(axis=1)
         errors = [np.where(outside, -1.0, error) for error in errors]
     elif rules.invalid == "imprecise":
         errors = [np.where(invalid, np.inf, error) for error in errors]

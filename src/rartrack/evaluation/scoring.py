@@ -195,7 +195,7 @@ def score_one_pass(
 ) -> Score:
     """Score one tracker by one-pass rules; figures are means over the sequences it has."""
     frames = {
-        name: measure(read.boxes[name], truth_of(sequence, dataset), rules)
+        name: measure(read.boxes[name], truth_of(sequence, dataset), rules, dataset.origin)
         for name, sequence in sequences.items()
         if name in read.boxes
     }

@@ -65,7 +65,7 @@ def score_several(
     frames = {}
     for name, runs in read.runs.items():
         truth = truth_of(sequences[name], dataset)
-        measured = [measure(boxes, truth[start:], rules) for start, boxes in runs]
+        measured = [measure(boxes, truth[start:], rules, dataset.origin) for start, boxes in runs]
         frames[name] = Frames(
             overlap=np.concatenate([each.overlap for each in measured]),
             error=np.concatenate([each.error for each in measured]),
