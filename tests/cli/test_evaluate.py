@@ -64,6 +64,11 @@ def test_failed_runs_are_listed_and_the_status_is_one(place, capsys):
     assert (place / "out/good/two.txt").exists()
 
 
+def test_a_frame_may_take_for_ever(place):
+    assert evaluate("--tracker", "good=mine.py:Still", "--time-limit", "inf", "--sequences", "one") == 0
+    assert (place / "out/good/one.txt").exists()
+
+
 def test_sre_has_twelve_files_a_sequence(place):
     assert evaluate("--tracker", "still=mine.py:Still", "--protocol", "sre", "--sequences", "one") == 0
     assert len(list((place / "out/still/sre").glob("one_[01][0-9].txt"))) == 12
@@ -78,6 +83,7 @@ def test_sre_has_twelve_files_a_sequence(place):
         (["--tracker", "mine.py:Still", "--sequences", "three"], "no sequence 'three'"),
         (["--tracker", "mine.py:Still", "--first", "0"], "--first"),
         (["--tracker", "mine.py:Still", "--time-limit", "0"], "must be above 0"),
+        (["--tracker", "mine.py:Still", "--seed", "-1"], "--seed"),
         (["--tracker", "mine.py:Still", "--set", "nonsense"], "expected KEY=VALUE"),
         (["--tracker", "mine.py:Still", "--executor", "slurm"], "expected 'processes' or dask://HOST:PORT"),
         (["--tracker", "mine.py:Still", "--protocol", "opera"], "--protocol"),

@@ -107,6 +107,33 @@ def test_the_frames_of_all_of_a_sequences_runs_are_pooled(tmp_path: Path) -> Non
         score_results(tmp_path / "results", dataset, protocol="tre")
 
 
+def test_runs_that_were_cut_short_are_scored_by_the_frames_they_have(tmp_path: Path) -> None:
+    dataset = _dataset(tmp_path)
+    sequence = dataset[0]
+    for start in starts(TRE, sequence):
+        boxes = sequence.boxes[start.frame :][:25].copy()
+        boxes[5:, 0] += 500
+        path = tmp_path / "results" / "short" / "tre" / f"alpha_{start.number:02d}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savetxt(path, boxes, delimiter=",")
+    board = score_results(tmp_path / "results", dataset, protocol="tre", first=5)
+    assert board.main[0].figures["dp20"] == 1
+    runs = [min(25, len(sequence) - start.frame) for start in starts(TRE, sequence)]
+    board = score_results(tmp_path / "results", dataset, protocol="tre", first=25)
+    assert board.main[0].figures["dp20"] == pytest.approx(5 * len(runs) / sum(runs))
+
+
+def test_a_split_whose_boxes_are_kept_by_a_server_is_refused(tmp_path: Path) -> None:
+    boxes = np.full((30, 4), np.nan)
+    boxes[0] = 10, 10, 20, 20
+    dataset = Dataset("kept", (Entry("alpha", lambda: Sequence("alpha", boxes)),), "folder", "got10k", 0, tmp_path)
+    folder = tmp_path / "results" / "still"
+    folder.mkdir(parents=True)
+    np.savetxt(folder / "alpha.txt", np.tile(boxes[0], (30, 1)), delimiter=",")
+    with pytest.raises(InputError, match="no box after a first frame"):
+        score_results(tmp_path / "results", dataset)
+
+
 def test_speed_is_the_median_without_the_start(tmp_path: Path) -> None:
     dataset = _dataset(tmp_path)
     folder = tmp_path / "results" / "fast"

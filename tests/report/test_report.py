@@ -15,6 +15,7 @@ from rartrack.evaluation.scoreboard import score_results
 from rartrack.outputs import make_folder
 from rartrack.report import catalogue, worst_frames
 from rartrack.report.drawing import save
+from rartrack.report.summaries import comparisons
 from rartrack.report.write import write_report
 
 TABLE_ONLY = ("--table", "small-overall")
@@ -113,6 +114,15 @@ def test_incomplete_results_are_scored_on_request_and_marked(
     assert "halved *" in output.out
     assert "only 2 of 3 sequences" in output.out
     assert "halved/beta.txt: 7 lines, shorter than its 40 frames" in output.err
+
+
+def test_trackers_without_a_common_sequence_are_not_compared(annotations: Path, results: Path) -> None:
+    (results / "halved" / "beta.txt").unlink()
+    (results / "halved" / "gamma.txt").unlink()
+    (results / "perfect" / "alpha.txt").unlink()
+    table = comparisons(score_results(results, load_dataset(str(annotations)), partial=True))
+    assert table is not None
+    assert table.rows == (("halved", None, None, None, None),)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from rartrack.backends import BACKENDS
-from rartrack.cli.numbers import positive
+from rartrack.cli.numbers import count, positive
 from rartrack.cli.progress import Progress
 from rartrack.cli.settings import add_set
 from rartrack.config import parse_settings
@@ -51,13 +51,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--device", default="auto", help="for our models: auto, cpu, cuda or cuda:1 (default: auto)")
     add("--backend", choices=BACKENDS, default="torch", help="for our models: what runs the network (default: torch)")
     add_set(parser)
-    add("--seed", type=int, default=0, metavar="N", help="of all random numbers (default: 0)")
+    add("--seed", type=count, default=0, metavar="N", help="of all random numbers (default: 0)")
     add(
         "--time-limit",
         type=float,
         default=TIME_LIMIT,
         metavar="SECONDS",
-        help=f"a tracker that takes longer for one frame is given up on that sequence (default: {TIME_LIMIT:g})",
+        help="a tracker that takes longer for one frame is given up on that sequence; inf: never "
+        f"(default: {TIME_LIMIT:g})",
     )
 
 

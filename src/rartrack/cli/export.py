@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rartrack.cli.numbers import count
 from rartrack.config import ModelConfig
 from rartrack.errors import InputError
 from rartrack.outputs import check_output, replace_file
@@ -48,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"crops cut from the videos to calibrate on (default: {_CROPS})",
     )
-    add("--seed", type=int, default=0, metavar="N", help="of the crops drawn (default: 0)")
+    add("--seed", type=count, default=0, metavar="N", help="of the crops drawn (default: 0)")
     add("--overwrite", action="store_true", help="replace a file that exists")
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rartrack.backends import BACKENDS
+from rartrack.cli.numbers import count
 from rartrack.cli.progress import Progress
 from rartrack.datasets import Dataset, load_dataset
 from rartrack.errors import InputError, nearest
@@ -39,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--trials", type=int, default=32, metavar="N", help="settings tried besides the current ones (default: 32)")
     add("--first", type=int, metavar="N", help="only the first N frames of each sequence (default: all)")
-    add("--seed", type=int, default=0, metavar="N", help="of the settings drawn (default: 0)")
+    add("--seed", type=count, default=0, metavar="N", help="of the settings drawn (default: 0)")
     add("--output", required=True, type=Path, metavar="DIR", help="for tables, raw results and best.yaml")
     add("--save", type=Path, metavar="FILE", help="also write the model with the best settings: .safetensors or .xz")
     add("--overwrite", action="store_true", help="replace the file of --save")

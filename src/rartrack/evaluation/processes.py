@@ -8,6 +8,7 @@ the job allows. ``rartrack.evaluation.worker`` is what runs there.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import pickle
 import queue
@@ -151,9 +152,9 @@ class _Host:
             raise self._died() from None
         loading = True
         while True:
-            allowed = LOAD_LIMIT if loading else threading.TIMEOUT_MAX if limit is None else limit + _GRACE
+            allowed = LOAD_LIMIT if loading else math.inf if limit is None else limit + _GRACE
             try:
-                kind, value = self._answers.get(timeout=allowed)
+                kind, value = self._answers.get(timeout=min(allowed, threading.TIMEOUT_MAX))
             except queue.Empty:
                 self.end()
                 raise _SilentError(f"{LOAD_LIMIT if loading else limit:g}") from None

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
+import numpy as np
+
 from rartrack.datasets.dataset import Dataset, Protocol
 from rartrack.datasets.sequence import Sequence
 from rartrack.errors import InputError, nearest
@@ -90,7 +92,7 @@ def score_results(
         given_origin: what the files call the first pixel; what the benchmark's own files call it if None.
         partial: score trackers that lack sequences on those they have, and leave out sequences without annotation.
         protocol: another than the data set's own.
-        first: score only so many frames from the start of each sequence.
+        first: score only so many frames from the start of each sequence, or of each run where there are several.
 
     Raises:
         InputError: a wrong folder, name or annotation, or nothing that can be scored.
@@ -101,11 +103,12 @@ def score_results(
         dataset = replace(dataset, protocol=cast(Protocol, protocol))
     wanted = _rules(dataset, protocol, rules)
     folders = _folders(results, trackers)
-    sequences = _sequences(dataset, partial, first, remarks)
+    several = protocol in ("tre", "sre")
+    sequences = _sequences(dataset, partial, None if several else first, remarks)
     origin = dataset.origin if given_origin is None else given_origin
     scores: list[Score] = []
     for folder in folders.values():
-        read = _read(folder, dataset, sequences, protocol, origin, first is not None)
+        read = _read(folder, dataset, sequences, protocol, origin, first)
         remarks += read.remarks
         if len(read.missing) < len(sequences) and (partial or not read.missing):
             scores += read.score(wanted)
@@ -134,14 +137,16 @@ class _Read:
 
 
 def _read(
-    folder: Path, dataset: Dataset, sequences: Mapping[str, Sequence], protocol: str, origin: int, cut: bool
+    folder: Path, dataset: Dataset, sequences: Mapping[str, Sequence], protocol: str, origin: int, first: int | None
 ) -> _Read:
+    cut = first is not None
     if protocol in EXPERIMENTS:
         benchmark, runs = benchmark_of(dataset), read_runs(folder, dataset, sequences, protocol, cut)
         return _Read(runs.missing, runs.remarks, lambda name: score_vot(runs, benchmark, sequences, name, protocol))
     known = rules_of(dataset)
     if protocol in ("tre", "sre"):
-        title, several = f"{dataset.name}-{protocol}", read_several(folder, dataset, sequences, protocol, origin)
+        title = f"{dataset.name}-{protocol}"
+        several = read_several(folder, dataset, sequences, protocol, origin, first)
         return _Read(
             several.missing,
             several.remarks,
@@ -203,6 +208,11 @@ def _sequences(dataset: Dataset, partial: bool, first: int | None, remarks: list
             remarks.append(f"{error}; left out")
     if not found:
         raise InputError(f"{dataset.root}: none of {dataset.name}'s {len(dataset)} sequences can be read")
+    if first != 1 and not any(np.isfinite(sequence.boxes[1:]).all(axis=1).any() for sequence in found.values()):
+        raise InputError(
+            f"{dataset.root}: no box after a first frame, as in GOT-10k's and TrackingNet's test splits: those are "
+            "scored by their own servers, to which the results are sent"
+        )
     return found
 
 

@@ -33,9 +33,22 @@ class SeveralRuns:
 
 
 def read_several(
-    folder: Path, dataset: Dataset, sequences: Mapping[str, Sequence], protocol: str, given_origin: int
+    folder: Path,
+    dataset: Dataset,
+    sequences: Mapping[str, Sequence],
+    protocol: str,
+    given_origin: int,
+    first: int | None = None,
 ) -> SeveralRuns:
-    """Read ``<tracker>/<protocol>/<sequence>_01.txt`` and so on, one file a run of the protocol."""
+    """Read ``<tracker>/<protocol>/<sequence>_01.txt`` and so on, one file a run of the protocol.
+
+    Args:
+        folder: the tracker's.
+        dataset, sequences: whole, since where runs start depends on all their frames.
+        protocol: ``tre`` or ``sre``.
+        given_origin: what the files call the first pixel, 0 or 1.
+        first: frames of a run that count, at most; None: all.
+    """
     read = SeveralRuns(folder.name)
     for name, sequence in sequences.items():
         runs = []
@@ -46,8 +59,11 @@ def read_several(
             except InputError as error:
                 read.remarks.append(str(error))
                 break
-            if len(boxes) != len(sequence) - start.frame:
-                expected = len(sequence) - start.frame
+            expected = len(sequence) - start.frame
+            if first is not None:
+                expected = min(expected, first)
+                boxes = boxes[:expected]
+            if len(boxes) != expected:
                 read.remarks.append(f"{path}: {len(boxes)} lines, {expected} expected from frame {start.frame} on")
                 break
             runs.append((start.frame, boxes))
@@ -65,7 +81,7 @@ def score_several(
     frames = {}
     for name, runs in read.runs.items():
         truth = truth_of(sequences[name], dataset)
-        measured = [measure(boxes, truth[start:], rules, dataset.origin) for start, boxes in runs]
+        measured = [measure(boxes, truth[start : start + len(boxes)], rules, dataset.origin) for start, boxes in runs]
         frames[name] = Frames(
             overlap=np.concatenate([each.overlap for each in measured]),
             error=np.concatenate([each.error for each in measured]),

@@ -165,7 +165,7 @@ class TraxTracker:
         from rartrack.evaluation.trax import TraxProgram, library
 
         library()
-        limit = threading.TIMEOUT_MAX if self.time_limit is None else self.time_limit
+        limit = threading.TIMEOUT_MAX if self.time_limit is None else min(self.time_limit, threading.TIMEOUT_MAX)
         return TraxProgram(self.command, reply_limit=limit)
 
 

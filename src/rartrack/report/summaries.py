@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
+import numpy as np
+
 from rartrack.datasets import BENCHMARKS
 from rartrack.evaluation.otb import ATTRIBUTES
 from rartrack.evaluation.scoreboard import Scoreboard, by_attribute
@@ -187,14 +189,16 @@ def comparisons(board: Scoreboard, against: str | None = None) -> Table | None:
     return Table(name, f"{benchmark_title(board.benchmark)}: paired over sequences", columns, rows, notes)
 
 
-def paired(first: Score, second: Score, metric: str) -> Comparison:
-    """Compare two trackers on the sequences that both have."""
+def paired(first: Score, second: Score, metric: str) -> Comparison | None:
+    """Compare two trackers on the sequences that both have; None where there are none, or a figure is not a number."""
     common = [name for name in first.sequences if name in second.sequences]
     values = [[each.by_sequence[metric][each.sequences.index(name)] for name in common] for each in (first, second)]
-    return compare(values[0], values[1])
+    return compare(values[0], values[1]) if common and np.isfinite(values).all() else None
 
 
-def _versus(name: str, result: Comparison) -> tuple[Cell, ...]:
+def _versus(name: str, result: Comparison | None) -> tuple[Cell, ...]:
+    if result is None:
+        return name, None, None, None, None
     bounds = f"{result.interval.low:+.3f} to {result.interval.high:+.3f}"
     chance = f"{result.p_value:.4f}" if result.p_value >= 0.001 else "< 0.001"
     return name, result.difference, bounds, chance, f"{result.wins} : {result.losses}"
