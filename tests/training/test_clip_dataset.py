@@ -243,6 +243,19 @@ def test_the_cache_shrinks_what_crops_would_shrink_anyway(config: TrainingConfig
     assert np.abs(one.astype(int) - two).mean() < 6
 
 
+def test_images_that_changed_are_cached_anew(config: TrainingConfig, videos: Path, tmp_path: Path) -> None:
+    shutil.copytree(videos, tmp_path / "copy")
+    data = replace(config.data, cache_images=True)
+
+    def shot() -> np.ndarray:
+        return surroundings(load_dataset(tmp_path / "copy")[0], config.model, data).shot(3).image
+
+    before = shot()
+    np.testing.assert_array_equal(shot(), before)
+    shutil.copy(videos / "clip_b" / "0003.png", tmp_path / "copy" / "clip_a")
+    assert np.abs(shot().astype(int) - before).mean() > 20
+
+
 def test_a_cache_that_cannot_be_written_is_an_input_error(config: TrainingConfig, videos: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     data = replace(config.data, cache=str(tmp_path / "file" / "cache"), cache_images=True)

@@ -28,6 +28,7 @@ from rartrack.outputs import replace_file, user_cache
 from rartrack.tracking.crops import mean_colour, window_size
 from rartrack.training.clips import ASPECT_SLACK, Shot
 from rartrack.training.config import DataConfig
+from rartrack.training.files import frame_files, size_and_time
 from rartrack.video.images import ImageFrames
 
 _VERSION = 1
@@ -197,14 +198,11 @@ def _around(image: Image, box: Boxes, model: ModelConfig, data: DataConfig) -> S
 
 def _digest(sequence: Sequence, model: ModelConfig, data: DataConfig) -> str:
     """Names everything that a cache file's content depends on."""
-    path = getattr(sequence.frames, "path", None)
-    file = None
-    if path is not None:
-        found = Path(path).stat()
-        file = (str(path), found.st_size, found.st_mtime_ns)
+    assert sequence.frames is not None
+    files = [(str(path), *size_and_time(path)) for path in frame_files(sequence.frames)]
     settings = [
         _VERSION,
-        file,
+        files[0] if len(files) == 1 else files,
         model.network.input_size,
         model.tracking.padding,
         model.tracking.crop,

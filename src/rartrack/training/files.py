@@ -1,4 +1,4 @@
-"""Where files named in a config lie."""
+"""Where files named in a config lie, and what tells files apart."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from rartrack.datasets.registry import VARIABLE
+from rartrack.datasets.sequence import Frames
 
 
 def find(path: str) -> Path:
@@ -19,3 +20,19 @@ def find(path: str) -> Path:
         inside = Path(data).expanduser() / place
         return inside if inside.exists() else place
     return place
+
+
+def frame_files(frames: Frames) -> list[Path]:
+    """The files that a sequence's frames are read from: a video's one, or the images in their order."""
+    images: list[Path] | None = getattr(frames, "paths", None)
+    video: Path | None = getattr(frames, "path", None)
+    return images if images is not None else [] if video is None else [video]
+
+
+def size_and_time(path: Path) -> tuple[int, int]:
+    """Bytes of a file and when it was changed, in nanoseconds; -1 both where it cannot be looked at."""
+    try:
+        found = path.stat()
+    except OSError:
+        return -1, -1
+    return found.st_size, found.st_mtime_ns
