@@ -65,6 +65,10 @@ class ClipDataset:
         """Sequences that cannot give clips, and why."""
         return {f"{source.name}/{name}": why for source in self.sources for name, why in source.left_out.items()}
 
+    def identity(self) -> dict[str, list[object]]:
+        """Source -> what its clips depend on beside the settings, as plain values."""
+        return {source.name: source.identity() for source in self.sources}
+
     def prepare(self) -> None:
         """Fill the cache, once, before workers share it."""
         for source in self.sources:

@@ -113,7 +113,9 @@ class _Run:
         self.precision = pick_precision(config.optimization.precision, processes.device)
         self.scaler = torch.amp.GradScaler(processes.device.type, enabled=self.precision == torch.float16)
         teacher = None if config.optimization.teacher is None else Teacher(config, processes.device)
-        self.memorised = Memorised(config, self.network, teacher) if config.optimization.remembered else None
+        self.memorised: Memorised | None = None
+        if config.optimization.remembered:
+            self.memorised = Memorised(config, self.network, teacher, self.clips)
         self.step, self.best, self.skipped = 0, {}, 0  # type: ignore[var-annotated]
         if stored is not None:
             self._restore(stored)

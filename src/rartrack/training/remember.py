@@ -104,12 +104,15 @@ class Memorised:
     Args:
         config, network: name the folder by everything that the features depend on; the network is not kept.
         teacher: whose maps are kept with the features, if one teaches.
+        clips: of the config, whose data names the folder too; made anew if None.
     """
 
-    def __init__(self, config: TrainingConfig, network: RAR, teacher: Teacher | None = None) -> None:
+    def __init__(
+        self, config: TrainingConfig, network: RAR, teacher: Teacher | None = None, clips: ClipDataset | None = None
+    ) -> None:
         self.count, self.seed, self.teacher = config.optimization.remembered, config.seed, teacher
         base = default_folder() if config.data.cache is None else Path(config.data.cache).expanduser()
-        self.folder = base.parent / "features" / _digest(config, network, teacher)
+        self.folder = base.parent / "features" / _digest(config, network, teacher, clips)
 
     def __getitem__(self, index: int) -> RememberedClip:
         """Clip ``index`` of an endless sequence of rounds."""
@@ -206,15 +209,22 @@ def _eight_bits(taps: Tensor) -> tuple[Tensor, Tensor]:
     return step.cpu(), codes.contiguous().cpu()
 
 
-def _digest(config: TrainingConfig, network: RAR, teacher: Teacher | None) -> str:
-    """Names everything that a clip's features depend on."""
-    tracking = config.model.tracking
+def _digest(config: TrainingConfig, network: RAR, teacher: Teacher | None, clips: ClipDataset | None) -> str:
+    """Names everything that a clip's features depend on.
+
+    Of the data not where it lies but what it is, as far as ``VideoSource.identity`` and ``StillSource.identity`` tell:
+    names, annotation, and sizes of files.
+    """
+    tracking, data = config.model.tracking, to_dict(config.data)
+    for source in data["sources"].values():
+        del source["path"]
     weights = hashlib.sha256()
     for name, values in network.backbone.state_dict().items():
         weights.update(name.encode() + values.cpu().numpy().tobytes())
     content: dict[str, object] = {
         "code": source_digest(*_CODE),
-        "data": {key: value for key, value in to_dict(config.data).items() if key not in ("cache", "contexts")},
+        "data": {key: value for key, value in data.items() if key not in ("cache", "contexts")},
+        "clips": (ClipDataset(config) if clips is None else clips).identity(),
         "network": {key: value for key, value in to_dict(config.model.network).items() if key in _OF_BACKBONE},
         "contexts": config.clip_model.filter.contexts,
         "window": [tracking.padding, tracking.crop],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +14,7 @@ from rartrack.errors import InputError
 from rartrack.training.cache import CacheError, Surroundings, surroundings
 from rartrack.training.clips import Shot
 from rartrack.training.config import DataConfig, SourceConfig
+from rartrack.training.files import frame_files, size_and_time
 from rartrack.training.split import matches, refuse_tests
 
 
@@ -59,6 +62,15 @@ class VideoSource:
             except InputError as error:
                 # It stays among those drawn, so that clips are the same without this call; each draw is skipped.
                 self.left_out[sequence.name] = str(error)
+
+    def identity(self) -> list[object]:
+        """What clips depend on beside the settings, as plain values: in order, each sequence's name, frame size and
+        boxes, and of the files of its frames name and size.
+
+        Neither where they lie nor when they were written, so that copies are the same; but pictures changed without a
+        byte more or less are not noticed, which compressed ones hardly are.
+        """
+        return [_identity(sequence) for sequence in self.sequences]
 
     def draw(self, random: np.random.Generator) -> tuple[list[Shot], str]:
         """T exemplars and a later search frame of one random sequence, and their name.
@@ -109,6 +121,13 @@ class VideoSource:
         else:
             return True
         return False
+
+
+def _identity(sequence: Sequence) -> list[object]:
+    assert sequence.frames is not None
+    boxes = hashlib.sha256(np.ascontiguousarray(sequence.boxes).tobytes() + sequence.visible.tobytes()).hexdigest()
+    files = [(path.name, size_and_time(path)[0]) for path in frame_files(sequence.frames)]
+    return [sequence.name, sequence.frame_size, boxes, files]
 
 
 def acceptable(boxes: Boxes, frame_size: tuple[int, int], source: SourceConfig) -> NDArray[np.bool_]:
