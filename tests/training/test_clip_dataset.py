@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -100,6 +102,25 @@ def test_workers_cut_the_same_clips(mixed: TrainingConfig) -> None:
         assert one.names == two.names
         assert one.crops.equal(two.crops)
         assert one.label.equal(two.label)
+
+
+class Dying:
+    """A clip whose cutting is ended from outside."""
+
+    def __getitem__(self, index: int) -> Clip:
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError
+
+
+def test_what_goes_wrong_in_a_worker_is_said_in_one_line(
+    config: TrainingConfig, changed: Changed, videos: Path
+) -> None:
+    useless = {"x": SourceConfig(str(videos), area_ratio=(0.7, 0.75))}
+    for workers in (0, 1):
+        with pytest.raises(InputError, match=r"\A50 draws in a row .*\Z"):
+            next(batches(ClipDataset(changed(config, data={"sources": useless})), [[0]], workers))
+    with pytest.raises(InputError, match=r"\Aa process that cuts clips was ended from outside .*\Z"):
+        next(batches(Dying(), [[0]], 1))
 
 
 @pytest.mark.parametrize(("world", "parts"), [(1, 1), (2, 1), (2, 2), (4, 2)])

@@ -177,12 +177,13 @@ def test_a_batch_that_cannot_be_shared_is_refused(config: TrainingConfig, change
         train(changed(config, optimization={"accumulation": 3}), say=silent)
 
 
-@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize(("workers", "remembered"), [(0, 0), (1, 0), (1, 8)])
 def test_data_of_which_nothing_can_be_used_ends_the_run_with_one_line(
-    config: TrainingConfig, changed: Changed, videos: Path, workers: int
+    config: TrainingConfig, changed: Changed, videos: Path, workers: int, remembered: int
 ) -> None:
     sources = {"made": SourceConfig(str(videos), area_ratio=(0.7, 0.75))}
     config = changed(config, data={"sources": sources, "held_out": ()}, workers=workers)
+    config = changed(config, optimization={"backbone_rate": 0.0, "remembered": remembered})
     with pytest.raises(InputError) as caught:
         train(config, say=silent)
     assert str(caught.value).startswith("50 draws in a row")

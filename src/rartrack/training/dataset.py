@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
@@ -25,6 +28,12 @@ Split = Literal["train", "validation"]
 _STREAM = {"train": 0, "validation": 1}
 _ATTEMPTS = 50
 """Draws for one clip before the data counts as unusable."""
+
+_CLASS = re.compile(r"^[\w.]+Error: ")
+"""What begins a traceback's last line."""
+
+_NOTICE = 1.0
+"""Seconds within which the signal of a process's death arrives."""
 
 
 class ClipDataset:
@@ -192,7 +201,7 @@ class Share(Sampler[list[int]]):
 
 def batches(
     clips: Items, share: Iterable[list[int]], workers: int, pin: bool = False, stack: Callable[..., Any] | None = None
-) -> DataLoader[Any]:
+) -> Iterator[Any]:
     """The batches of one process, in order, made by ``workers`` processes.
 
     Args:
@@ -203,8 +212,11 @@ def batches(
             that trains with workers needs the usual ``if __name__ == "__main__":``.
         pin: keep them in page-locked memory, for a GPU.
         stack: clips to batch; ``Batch.stack`` by default.
+
+    Raises:
+        InputError: a clip cannot be had, or a process was ended from outside; one line, whatever process it is of.
     """
-    return DataLoader(
+    loader = DataLoader(
         _Indexed(clips),
         batch_sampler=share,
         collate_fn=Batch.stack if stack is None else stack,
@@ -213,6 +225,34 @@ def batches(
         worker_init_fn=_one_thread,
         prefetch_factor=4 if workers else None,
         multiprocessing_context="spawn" if workers else None,
+    )
+    with dead_workers_in_one_line():
+        try:
+            yield from loader
+        except InputError as error:
+            # PyTorch sends a worker's whole traceback.
+            raise InputError(_CLASS.sub("", str(error).strip().rpartition("\n")[2])) from None
+        except (ConnectionError, EOFError) as error:
+            # A process that dies closes its connections first; the signal that follows says which one and why.
+            time.sleep(_NOTICE)
+            raise _gone(error) from None
+
+
+@contextmanager
+def dead_workers_in_one_line() -> Iterator[None]:
+    """PyTorch tells of a worker's death from a signal's handler, wherever this process happens to be."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise _gone(error) from None
+
+
+def _gone(error: BaseException) -> InputError:
+    return InputError(
+        f"a process that cuts clips was ended from outside ({error}); memory may be short: try fewer workers; "
+        "the same command goes on from the last checkpoint"
     )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -23,7 +23,7 @@ from rartrack.training import state as states
 from rartrack.training.allocator import keep_freed_memory
 from rartrack.training.checks import check
 from rartrack.training.config import TrainingConfig
-from rartrack.training.dataset import Batch, ClipDataset, Share, batches
+from rartrack.training.dataset import Batch, ClipDataset, Share, batches, dead_workers_in_one_line
 from rartrack.training.log import TRAINING, VALIDATION, Curves, Pace
 from rartrack.training.objective import objective
 from rartrack.training.optimizer import Average, build_optimizer, freeze, rate, set_modes, set_rate
@@ -36,9 +36,6 @@ from rartrack.training.videos import VideoSource
 
 BEST, LAST = "best.safetensors", "last.safetensors"
 """Checkpoints of a run's folder: averaged weights at the best and at the last validation, ready for tracking."""
-
-_NOTICE = 1.0
-"""Seconds within which the signal of a process's death arrives."""
 
 Say = Callable[[str], None]
 AnyBatch = Batch | RememberedBatch
@@ -82,7 +79,7 @@ def train(
     keep_freed_memory()
     with join(config.device) as processes:
         run = _Run(config, processes, say if processes.first else lambda _: None)
-        with _dead_workers_in_one_line():
+        with dead_workers_in_one_line():
             try:
                 return run.go(math.inf if minutes is None else 60 * minutes, stopping)
             finally:
@@ -182,7 +179,7 @@ class _Run:
             loader = batches(self.clips, share, self.config.workers, pin)
         else:
             loader = batches(self.memorised, share, self.config.workers, False, RememberedBatch.stack)
-        for batch in _plainly(loader):
+        for batch in loader:
             pending.append(batch)
             if len(pending) == settings.accumulation:
                 yield pending
@@ -355,33 +352,3 @@ class _Run:
         self.clips.prepare()
         if self.held_out is not None:
             self.held_out.prepare()
-
-
-@contextmanager
-def _dead_workers_in_one_line() -> Iterator[None]:
-    """PyTorch tells of a worker's death from a signal's handler, wherever this process happens to be."""
-    try:
-        yield
-    except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
-            raise
-        raise _gone(error) from None
-
-
-def _gone(error: BaseException) -> InputError:
-    return InputError(
-        f"a process that cuts clips was ended from outside ({error}); memory may be short: try fewer workers; "
-        "the same command goes on from the last checkpoint"
-    )
-
-
-def _plainly(loader: Iterable[AnyBatch]) -> Iterator[AnyBatch]:
-    """What goes wrong in a worker process, as one line; PyTorch sends its whole traceback."""
-    try:
-        yield from loader
-    except InputError as error:
-        raise InputError(str(error).strip().rpartition("\n")[2].rpartition("Error: ")[2]) from None
-    except (ConnectionError, EOFError) as error:
-        # A process that dies closes its connections first; the signal that follows says which one and why.
-        time.sleep(_NOTICE)
-        raise _gone(error) from None
