@@ -204,18 +204,25 @@ def test_workers_that_die_end_the_run_with_one_line(config: TrainingConfig, chan
         train(changed(config, optimization={"steps": 40}, workers=workers), say=kill_workers)
 
 
-def test_skipped_clips_are_counted(config: TrainingConfig, videos: Path, tmp_path: Path, changed: Changed) -> None:
+@pytest.mark.parametrize("remembered", [0, 12])
+def test_skipped_clips_are_counted(
+    config: TrainingConfig, videos: Path, tmp_path: Path, changed: Changed, remembered: int
+) -> None:
     import shutil
 
     shutil.copytree(videos, tmp_path / "copy")
     for number in range(0, 12, 3):
         (tmp_path / "copy" / "clip_a" / f"{number:04d}.png").write_bytes(b"no image")
     sources = {"made": replace(config.data.sources["made"], path=str(tmp_path / "copy"))}
-    train(changed(config, data={"sources": sources}), say=silent)
+    config = changed(config, data={"sources": sources}, optimization={"backbone_rate": 0.0, "remembered": remembered})
+    train(config, say=silent)
     skipped = int(read_curve(Path(config.output) / TRAINING)[-1]["skipped"])
     lines = (Path(config.output) / "skipped.txt").read_text().splitlines()
     assert skipped == len(lines) > 0
     assert "clip_a" in lines[0]
+    clips = ClipDataset(config)  # six updates of four; those remembered come twice, and were cut once
+    reasons = [reason for index in range(remembered or 24) for reason in clips[index].skipped]
+    assert sorted(line.partition(": ")[2] for line in lines) == sorted(reasons)
 
 
 def test_no_steps_write_the_starting_weights_with_new_settings(

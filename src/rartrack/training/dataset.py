@@ -124,14 +124,15 @@ class Batch:
     Attributes:
         crops: (N, T (1 + k) + 1, 3, S, S) RGB uint8: for each t the exemplar and its contexts, last the search.
         label: (N, 5) float32, as of ``Clip``.
-        names, skipped: as of the clips.
+        names: of the clips.
+        skipped: for each clip, why draws for it could not be used.
         exemplars: T.
     """
 
     crops: Tensor
     label: Tensor
     names: tuple[str, ...]
-    skipped: tuple[str, ...]
+    skipped: tuple[tuple[str, ...], ...]
     exemplars: int
 
     @staticmethod
@@ -145,7 +146,7 @@ class Batch:
             torch.from_numpy(np.stack(crops).transpose(0, 1, 4, 2, 3).copy()),
             torch.from_numpy(np.stack([clip.label for clip in clips]).astype(np.float32)),
             tuple(clip.name for clip in clips),
-            tuple(reason for clip in clips for reason in clip.skipped),
+            tuple(clip.skipped for clip in clips),
             len(clips[0].exemplars),
         )
 

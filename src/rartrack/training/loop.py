@@ -245,7 +245,7 @@ class _Run:
 
     def _note(self, losses: Tensor, norm: float, parts: list[AnyBatch], pace: Pace) -> None:
         """Rows of the log; all processes take part in the sums."""
-        reasons = [reason for batch in parts for reason in batch.skipped]
+        reasons = [reason for batch in parts for clip in batch.skipped for reason in clip]
         settings = self.config.optimization
         loss, skipped = self.processes.sums(float(losses.sum()), float(len(reasons)))
         self.skipped += int(skipped)

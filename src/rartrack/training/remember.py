@@ -60,12 +60,14 @@ class RememberedClip:
         taps: level -> (T (1 + k) + 1, C_l, n, n) float32, in the order of ``Batch.crops``.
         label: (5,) float32, as of ``Batch``.
         name: of the clip.
+        skipped: why draws for it could not be used when it was cut; said in the first round alone.
         taught: (5, n, n) float32, what the teacher says of it; None without one.
     """
 
     taps: dict[int, Tensor]
     label: Tensor
     name: str
+    skipped: tuple[str, ...] = ()
     taught: Tensor | None = None
 
 
@@ -83,7 +85,7 @@ class RememberedBatch:
     inputs: dict[int, Tensor]
     label: Tensor
     names: tuple[str, ...]
-    skipped: tuple[str, ...] = ()
+    skipped: tuple[tuple[str, ...], ...]
     taught: Tensor | None = None
 
     @staticmethod
@@ -94,7 +96,8 @@ class RememberedBatch:
             {level: torch.stack([clip.taps[level] for clip in clips]) for level in clips[0].taps},
             torch.stack([clip.label for clip in clips]),
             tuple(clip.name for clip in clips),
-            taught=torch.stack(taught) if taught else None,
+            tuple(clip.skipped for clip in clips),
+            torch.stack(taught) if taught else None,
         )
 
 
@@ -123,10 +126,11 @@ class Memorised:
             tensors = load(path.read_bytes())  # in one go: mapped, it comes page by page from a cold disk
         except (OSError, SafetensorError) as error:
             raise InputError(f"{path}: damaged ({error}); delete it and it is made again") from None
-        label, name = tensors["label"], bytes(tensors["name"].tolist()).decode()
+        label, name = tensors["label"], _text(tensors["name"])
+        skipped = tuple(json.loads(_text(tensors["skipped"]))) if turn == 0 else ()
         taps = {int(level): tensors[level] * tensors[f"{level}.step"] for level in tensors if level.isdigit()}
         taught = tensors["taught"].float() if self.teacher is not None else None
-        return RememberedClip(taps, label, name, taught)
+        return RememberedClip(taps, label, name, skipped, taught)
 
     def missing(self) -> list[int]:
         """Clips that have no file yet."""
@@ -184,7 +188,8 @@ class Memorised:
                 tensors["taught"] = taught[row].half()
             for level, tap in taps.items():
                 tensors[f"{level}.step"], tensors[str(level)] = _eight_bits(tap[row * count : (row + 1) * count])
-            tensors["name"] = torch.tensor(list(batch.names[row].encode()), dtype=torch.uint8)
+            tensors["name"] = _letters(batch.names[row])
+            tensors["skipped"] = _letters(json.dumps(batch.skipped[row]))
             path = self._path(index)
             partial = path.with_suffix(".partial")
             try:
@@ -196,6 +201,15 @@ class Memorised:
 
     def _path(self, index: int) -> Path:
         return self.folder / f"{index:06d}.safetensors"
+
+
+def _letters(text: str) -> Tensor:
+    """A text as a tensor of bytes; ``_text`` is the reverse."""
+    return torch.tensor(list(text.encode()), dtype=torch.uint8)
+
+
+def _text(letters: Tensor) -> str:
+    return bytes(letters.tolist()).decode()
 
 
 def _eight_bits(taps: Tensor) -> tuple[Tensor, Tensor]:
