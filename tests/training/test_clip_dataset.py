@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 from training_data import FRAMES, moving_square, write_sequence
 
-from rartrack.datasets import load_dataset
+from rartrack.datasets import Dataset, Sequence, load_dataset, vot
+from rartrack.datasets.dataset import Entry
 from rartrack.errors import InputError
 from rartrack.training.cache import surroundings
 from rartrack.training.clips import Clip
 from rartrack.training.config import AugmentConfig, SourceConfig, TrainingConfig
 from rartrack.training.dataset import Batch, ClipDataset, Share, batches
-from rartrack.training.split import HELD_OUT, matches
+from rartrack.training.split import HELD_OUT, is_test, matches, refuse_tests
 from rartrack.video.writing import VideoWriter
 
 Changed = Callable[..., TrainingConfig]
@@ -163,6 +164,41 @@ def test_benchmarks_are_refused(config: TrainingConfig, changed: Changed, tmp_pa
         write_sequence(tmp_path / "copy", name, *moving_square(1))
     with pytest.raises(InputError, match="OTB and VOT are for testing"):
         ClipDataset(changed(config, data={"sources": {"x": SourceConfig(str(tmp_path / "copy"))}}))
+
+
+@pytest.mark.parametrize(
+    ("names", "test"),
+    [
+        (("ants1", "Drone-Across", "gymnastics1", "motocross1", "zebrafish1"), True),
+        (("ants1", "Drone-Across", "gymnastics1", "motocross1", "zebrafish1", "a", "b", "c", "d"), True),
+        (("ants1", "Drone-Across", "gymnastics1", "motocross1", "zebrafish1", "a", "b", "c", "d", "e"), False),
+        (("agility", "dribble", "lamb", "sphere", "tunnel"), False),  # three of one year, two of another
+        (("bag", "car1", "car2", "road"), False),
+        (("bag",), False),
+        (("Basketball", "Bolt", "mine"), True),
+    ],
+)
+def test_a_test_is_known_by_its_sequences_names_in_any_layout(names: tuple[str, ...], test: bool) -> None:
+    def unread() -> Sequence:
+        raise AssertionError
+
+    entries = tuple(Entry(name, unread) for name in names)
+    assert is_test(Dataset("copy", entries, "folder", "ope", 0, Path("copy"))) == test
+
+
+@pytest.mark.parametrize("year", ["vot2016", "vot2017", "vot2018", "vot2019"])
+def test_every_year_of_vot_is_a_test_in_any_layout(year: str, tmp_path: Path) -> None:
+    for name in vot.members(year):
+        (tmp_path / f"{name}.txt").write_text("1,2,3,4\n")
+        (tmp_path / f"{name}.mp4").touch()
+    dataset = load_dataset(tmp_path)
+    assert dataset.layout == "folder"
+    with pytest.raises(InputError, match="OTB and VOT are for testing"):
+        refuse_tests(dataset)
+
+
+def test_the_training_videos_are_no_test(shared: Path) -> None:
+    assert not is_test(load_dataset(shared / "train"))
 
 
 def test_weights_share_the_clips(mixed: TrainingConfig) -> None:
