@@ -9,13 +9,13 @@ from rartrack.datasets.registry import VARIABLE
 from rartrack.datasets.sequence import Frames
 
 
-def find(path: str) -> Path:
-    """A path as it is if something is there, else in the data folder that the environment names.
+def find(path: str, data: str | Path | None = None) -> Path:
+    """A path as it is if something is there, else in the data folder: ``data``, or the one that the environment names.
 
     So one config serves every machine: it says ``stills``, and ``RARTRACK_DATA`` says where that lies.
     """
     place = Path(path).expanduser()
-    data = os.environ.get(VARIABLE)
+    data = os.environ.get(VARIABLE) if data is None else data
     if data and not place.is_absolute() and not place.exists():
         inside = Path(data).expanduser() / place
         return inside if inside.exists() else place
