@@ -79,6 +79,23 @@ def test_a_run_stopped_after_every_step_equals_one_that_never_stopped(
         assert [(row["step"], row["loss"]) for row in one] == [(row["step"], row["loss"]) for row in two]
 
 
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_run_stops_between_videos_that_it_decodes_and_goes_on_from_there(
+    config: TrainingConfig, changed: Changed, films: Path, asked: bool
+) -> None:
+    config = changed(config, data={"sources": {"films": SourceConfig(str(films))}}, optimization={"steps": 2})
+    cached, said = [], []
+    while not cached or not (Path(config.output) / FILE).is_file():
+        outcome = train(config, None if asked else 0, said.append, lambda: asked)
+        cached.append(len(list(Path(str(config.data.cache)).iterdir())))
+        assert len(cached) < 9
+    assert cached == [1, 2, 3, 4, 4]
+    assert outcome.step == 1
+    stopped = [line for line in said if line.startswith("stopped")]
+    assert stopped[:4] == ["stopped while videos are decoded; the same command goes on from there"] * 4
+    assert stopped[4:] == ["stopped after step 1 of 2; the same command goes on from there"]
+
+
 def test_clips_without_contexts_train_a_filter_that_has_them(config: TrainingConfig, changed: Changed) -> None:
     config = changed(config, data={"contexts": 0})
     assert ClipDataset(config)[0].contexts.shape[1] == 0
@@ -280,6 +297,29 @@ def test_killed_ten_times_the_weights_are_those_of_an_uninterrupted_run(
     assert_equal(weights(whole.output), weights(config.output))
 
 
+def launcher(processes: int) -> list[str]:
+    return [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        f"--nproc-per-node={processes}",
+        "-m",
+        "rartrack",
+    ]
+
+
+@pytest.mark.slow
+def test_processes_stop_together_while_the_first_decodes(
+    config: TrainingConfig, changed: Changed, films: Path, tmp_path: Path
+) -> None:
+    config = changed(config, data={"sources": {"films": SourceConfig(str(films))}})
+    words = [*launcher(2), *command(config, tmp_path)[3:], "--minutes", "0"]
+    made = subprocess.run(words, check=True, env=environment(), capture_output=True, text=True, timeout=240)
+    assert made.stdout.count("stopped while videos are decoded") == 1
+    assert len(list(Path(str(config.data.cache)).iterdir())) == 1
+
+
 @pytest.mark.slow
 def test_two_processes_with_half_the_batch_each_make_the_same_steps(
     config: TrainingConfig, changed: Changed, tmp_path: Path
@@ -287,16 +327,7 @@ def test_two_processes_with_half_the_batch_each_make_the_same_steps(
     config = changed(config, optimization={"steps": 2})
     train(config, say=silent)
     two = replace(config, output=str(tmp_path / "two"))
-    launcher = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--nproc-per-node=2",
-        "-m",
-        "rartrack",
-    ]
-    subprocess.run([*launcher, *command(two, tmp_path)[3:]], check=True, env=environment(), capture_output=True)
+    subprocess.run([*launcher(2), *command(two, tmp_path)[3:]], check=True, env=environment(), capture_output=True)
     one, other = weights(config.output), weights(two.output)
     for name in one:
         torch.testing.assert_close(one[name], other[name], rtol=1e-3, atol=1e-5)

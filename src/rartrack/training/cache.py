@@ -62,13 +62,20 @@ def surroundings(sequence: Sequence, model: ModelConfig, data: DataConfig) -> Su
         InputError: its frames cannot be read.
         CacheError: the cache cannot be written.
     """
-    if isinstance(sequence.frames, ImageFrames) and not data.cache_images:
+    path = cache_file(sequence, model, data)
+    if path is None:
         return _Direct(sequence)
-    folder = default_folder() if data.cache is None else Path(data.cache).expanduser()
-    path = folder / f"{sequence.name}-{_digest(sequence, model, data)}.safetensors"
     if not path.is_file():
         _fill(path, sequence, model, data)
     return _Cached(path, sequence.boxes)
+
+
+def cache_file(sequence: Sequence, model: ModelConfig, data: DataConfig) -> Path | None:
+    """Where a sequence's surroundings are kept, once they are there; None if its images are read instead."""
+    if isinstance(sequence.frames, ImageFrames) and not data.cache_images:
+        return None
+    folder = default_folder() if data.cache is None else Path(data.cache).expanduser()
+    return folder / f"{sequence.name}-{_digest(sequence, model, data)}.safetensors"
 
 
 def default_folder() -> Path:

@@ -78,10 +78,13 @@ class ClipDataset:
         """Source -> what its clips depend on beside the settings, as plain values."""
         return {source.name: source.identity() for source in self.sources}
 
-    def prepare(self) -> None:
-        """Fill the cache, once, before workers share it."""
-        for source in self.sources:
-            source.prepare()
+    def prepare(self, stopping: Callable[[], bool] = lambda: False) -> bool:
+        """Fill the cache, once, before workers share it; returns False if it was told to stop.
+
+        Args:
+            stopping: asked after every sequence that was decoded.
+        """
+        return all(source.prepare(stopping) for source in self.sources)
 
     def __getitem__(self, index: int) -> Clip:
         """Clip ``index``, 0 or above.

@@ -66,14 +66,15 @@ def train(
 
     Args:
         config: of the run.
-        minutes: stop after about so long, with a checkpoint; the same call later goes on.
+        minutes: stop after about so long, all that was done kept; the same call later goes on.
         say: takes a line of news.
-        stopping: asked after every step; True stops as ``minutes`` does.
+        stopping: asked after every step, and while data is prepared; True stops as ``minutes`` does.
 
     Raises:
         InputError: wrong settings or data, other settings than the run began with, a loss that is not finite (it names
             the clips; the last checkpoint is kept), or a disk that refuses.
     """
+    end = math.inf if minutes is None else time.monotonic() + 60 * minutes
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     keep_freed_memory()
@@ -81,7 +82,7 @@ def train(
         run = _Run(config, processes, say if processes.first else lambda _: None)
         with dead_workers_in_one_line():
             try:
-                return run.go(math.inf if minutes is None else 60 * minutes, stopping)
+                return run.go(lambda: time.monotonic() > end or stopping())
             finally:
                 run.close()
 
@@ -101,29 +102,29 @@ class _Run:
         self.held_out = held_out_clips(config)
         if processes.first:
             self._report_data()
-            self._prepare_cache()
-        processes.wait()
         self.network = starting_network(config, say if stored is None else None).to(processes.device)
         freeze(self.network, config.optimization)
         self.average = Average(self.network, config.optimization.average)
         self.optimizer = build_optimizer(self.network, config.optimization)
         self.precision = pick_precision(config.optimization.precision, processes.device)
         self.scaler = torch.amp.GradScaler(processes.device.type, enabled=self.precision == torch.float16)
-        teacher = None if config.optimization.teacher is None else Teacher(config, processes.device)
+        self.teacher = None if config.optimization.teacher is None else Teacher(config, processes.device)
         self.memorised: Memorised | None = None
         if config.optimization.remembered:
-            self.memorised = Memorised(config, self.network, teacher, self.clips)
+            self.memorised = Memorised(config, self.network, self.teacher, self.clips)
         self.step, self.best, self.skipped = 0, {}, 0  # type: ignore[var-annotated]
         if stored is not None:
             self._restore(stored)
         self.module = processes.wrap(objective(self.network, config, self.precision))
         self.curves = Curves(self.folder, self.step) if processes.first else None
 
-    def go(self, seconds: float, stopping: Callable[[], bool]) -> Outcome:
-        """Steps until all are made, the time is up, or somebody says stop."""
+    def go(self, stopping: Callable[[], bool]) -> Outcome:
+        """Prepare what is not there yet, then step until all steps are made or somebody says stop."""
         total = self.config.optimization.steps
-        end = time.monotonic() + seconds
-        if not self._memorise(lambda: time.monotonic() > end or stopping()):
+        if not self._prepare_cache(stopping):
+            self.say("stopped while videos are decoded; the same command goes on from there")
+            return Outcome(self.step, False, self.folder)
+        if not self._memorise(stopping):
             self.say("stopped while the backbone's features are computed; the same command goes on from there")
             return Outcome(self.step, False, self.folder)
         if self.step == 0:
@@ -137,7 +138,7 @@ class _Run:
             pace.stepped(self.config.optimization.batch)
             self._note(losses, norm, parts, pace)
             due = self.step % self.config.validation.interval == 0 or self.step == total
-            stop = self.processes.sums(float(time.monotonic() > end or stopping()))[0] > 0
+            stop = self.processes.sums(float(stopping()))[0] > 0
             if due:
                 self._validate()
             if due or stop:
@@ -152,6 +153,16 @@ class _Run:
     def close(self) -> None:
         if getattr(self, "curves", None) is not None:
             cast(Curves, self.curves).close()
+
+    def _prepare_cache(self, stopping: Callable[[], bool]) -> bool:
+        """Decode the videos once, by the first process, before workers share them; the others wait for what it says."""
+        prepared = True
+        if self.processes.first:
+            every = [self.clips, self.held_out]
+            if self.teacher is not None and self.memorised is not None and self.memorised.missing():
+                every.append(self.teacher.clips)
+            prepared = all(clips.prepare(stopping) for clips in every if clips is not None)
+        return self.processes.sums(float(not prepared))[0] == 0
 
     def _memorise(self, stopping: Callable[[], bool]) -> bool:
         """Fill the store of features where there is one; each process its share."""
@@ -347,8 +358,3 @@ class _Run:
             self.say(f"{source.name}: {count} {'sequences' if isinstance(source, VideoSource) else 'objects'}")
         for name, why in self.clips.left_out.items():
             self.say(f"left out: {name}: {why}")
-
-    def _prepare_cache(self) -> None:
-        self.clips.prepare()
-        if self.held_out is not None:
-            self.held_out.prepare()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,8 +60,9 @@ class StillSource:
                 self._masked[stills[i].labels[k]].append((i, k))
         self._all_masked = [target for members in self._masked.values() for target in members]
 
-    def prepare(self) -> None:
-        """Nothing: photographs are read when drawn."""
+    def prepare(self, stopping: Callable[[], bool] = lambda: False) -> bool:  # noqa: ARG002
+        """Nothing, and True: photographs are read when drawn."""
+        return True
 
     def identity(self) -> list[object]:
         """What clips depend on beside the settings, as plain values: the annotation file's hash, and in order each

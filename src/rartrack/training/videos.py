@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from rartrack.boxes import Boxes
 from rartrack.config import ModelConfig
 from rartrack.datasets import Dataset, Sequence, load_dataset
 from rartrack.errors import InputError
-from rartrack.training.cache import CacheError, Surroundings, surroundings
+from rartrack.training.cache import CacheError, Surroundings, cache_file, surroundings
 from rartrack.training.clips import Shot
 from rartrack.training.config import DataConfig, SourceConfig
 from rartrack.training.files import frame_files, size_and_time
@@ -48,13 +49,21 @@ class VideoSource:
         self._share = share / share.sum() if len(share) else share
         self._surroundings: dict[int, Surroundings] = {}
 
-    def prepare(self) -> None:
+    def prepare(self, stopping: Callable[[], bool] = lambda: False) -> bool:
         """Fill the cache for every sequence that has one, so that workers only read.
+
+        Args:
+            stopping: asked after every sequence that was decoded.
+
+        Returns:
+            False if it was told to stop; another call goes on from there.
 
         Raises:
             CacheError: the cache cannot be written.
         """
         for index, sequence in enumerate(self.sequences):
+            path = cache_file(sequence, self.model, self.data)
+            decodes = path is not None and not path.is_file()
             try:
                 self._around(index)
             except CacheError:
@@ -62,6 +71,10 @@ class VideoSource:
             except InputError as error:
                 # It stays among those drawn, so that clips are the same without this call; each draw is skipped.
                 self.left_out[sequence.name] = str(error)
+                continue
+            if decodes and stopping():
+                return False
+        return True
 
     def identity(self) -> list[object]:
         """What clips depend on beside the settings, as plain values: in order, each sequence's name, frame size and
