@@ -40,33 +40,36 @@ def pack(config: Path, bundle: Path, data: Path, limit: int, side: int, quality:
     Args:
         config: a YAML file of ``configs/``.
         bundle: a folder, made anew.
-        data: the folder that the config's paths lie in.
+        data: the folder that the config's paths lie in, where they do not lie here.
         limit: bytes in all.
         side: longest side of a picture in pixels.
         quality: WebP quality of the pictures.
+
+    Raises:
+        SystemExit: the config names what is not there, or there is no room for code and weights.
     """
     from rartrack.config import load_yaml, to_dict
     from rartrack.training.config import TrainingConfig
 
     settings = to_dict(load_yaml(TrainingConfig, config))
+    weights, folders = _weights(settings, data), _folders(settings, data)
     shutil.rmtree(bundle, ignore_errors=True)
     (bundle / "data").mkdir(parents=True)
     shutil.copytree(ROOT / "src", bundle / "src", ignore=shutil.ignore_patterns("__pycache__", "*.xz"))
     (bundle / "config.yaml").write_text(yaml.safe_dump(settings))
-    for name in ("backbone", "start"):
-        if settings[name] and (data / settings[name]).is_file():
-            _copy(data / settings[name], bundle / "data" / settings[name])
+    for name, path in weights.items():
+        _copy(path, bundle / "data" / name)
     room = limit - _size(bundle) - _RESERVE
     if room <= 0:
         raise SystemExit(f"code and weights alone take {_size(bundle) / MEBI:.0f} MiB")
     sources = settings["data"]["sources"].values()
     films = sorted({source["path"] for source in sources if source["kind"] == "video"})
     stills = sorted({source["path"] for source in sources if source["kind"] == "stills"})
-    for path in films:
-        _pack_films(data / path, bundle / "data" / path, settings["data"]["held_out"], room // 2 // len(films))
+    for name in films:
+        _pack_films(folders[name], bundle / "data" / name, settings["data"]["held_out"], room // 2 // len(films))
     room = limit - _size(bundle) - _RESERVE
-    for path in stills:
-        _pack_stills(data / path, bundle / "data" / path, room // len(stills), side, quality)
+    for name in stills:
+        _pack_stills(folders[name], bundle / "data" / name, room // len(stills), side, quality)
     print(f"{bundle}: {_size(bundle) / MEBI:.1f} MiB of {limit / MEBI:.0f}")
 
 
@@ -127,6 +130,50 @@ def collect(out: Path, folder: Path) -> None:
             raise SystemExit(f"{name}: damaged on its way; fetch the parts again")
         (folder / name).write_bytes(content)
         print(f"{folder / name}: {len(content) / MEBI:.1f} MiB")
+
+
+def _weights(settings: dict[str, Any], data: Path) -> dict[str, Path]:
+    """Name in the bundle's data -> file, of all weights that the run reads; the settings get these names."""
+    from rartrack.checkpoints import BUILT_IN, locate
+    from rartrack.training.files import find
+    from rartrack.training.start import checkpoint_of
+
+    found: dict[str, Path] = {}
+    for part, key, resolved in (
+        (settings, "backbone", find),
+        (settings, "start", checkpoint_of),
+        (settings["optimization"], "teacher", checkpoint_of),
+    ):
+        if part[key] is None:
+            continue
+        place = resolved(part[key], data)
+        path = locate(place)[0] if place in BUILT_IN else Path(place)
+        if not path.is_file():
+            raise SystemExit(f"{key}: {part[key]}: no such file, neither here nor in {data}")
+        part[key] = _enter(found, path.name, path, key)
+    return found
+
+
+def _folders(settings: dict[str, Any], data: Path) -> dict[str, Path]:
+    """Path in the bundle's data -> folder, of all sources; the settings get these paths."""
+    from rartrack.training.files import find
+
+    found: dict[str, Path] = {}
+    for name, source in settings["data"]["sources"].items():
+        path, given = find(source["path"], data), Path(source["path"])
+        if not path.exists():
+            raise SystemExit(f"data.sources.{name}: {source['path']}: nothing there, neither here nor in {data}")
+        elsewhere = given.is_absolute() or not {"~", ".."}.isdisjoint(given.parts)
+        source["path"] = _enter(found, path.resolve().name if elsewhere else source["path"], path, name)
+    return found
+
+
+def _enter(found: dict[str, Path], name: str, path: Path, prefix: str) -> str:
+    """Enter a place by its name, or, where another has that already, with a prefix; returns what it is entered by."""
+    if found.setdefault(name, path) == path:
+        return name
+    found[f"{prefix}-{name}"] = path
+    return f"{prefix}-{name}"
 
 
 def _pack_films(source: Path, target: Path, held_out: list[str], room: int) -> None:
@@ -241,8 +288,13 @@ def main(arguments: list[str] | None = None) -> int:
     collecting.add_argument("folder", type=Path)
     options = parser.parse_args(arguments)
     if options.action == "pack":
+        from rartrack.errors import InputError
+
         limit = int(options.limit * MEBI)
-        pack(options.config, options.bundle, options.data, limit, options.side, options.quality)
+        try:
+            pack(options.config, options.bundle, options.data, limit, options.side, options.quality)
+        except InputError as error:
+            raise SystemExit(str(error)) from None
     elif options.action == "run":
         part, total = int(options.part * MEBI), int(options.total * MEBI)
         return run(options.bundle, options.out, options.minutes, options.changes, part, total)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import cv2
 import numpy as np
@@ -119,6 +120,68 @@ def test_a_bundle_keeps_to_its_limit_and_takes_what_is_held_out_first(slots: Mod
         rows, columns = np.nonzero(mask)
         np.testing.assert_allclose([columns.min(), columns.max() + 1], [25, 55], atol=1)
         np.testing.assert_allclose([rows.min(), rows.max() + 1], [15, 35], atol=1)
+
+
+def packed(slots: ModuleType, folder: Path, **changes: Any) -> dict[str, Any]:
+    """Pack the made-up data with settings changed; returns the bundle's settings."""
+    path = config(folder / "c.yaml")
+    content = yaml.safe_load(path.read_text())
+    content["optimization"] |= changes.pop("optimization", {})
+    content["data"]["sources"] |= changes.pop("sources", {})
+    path.write_text(yaml.safe_dump(content | changes))
+    source = folder / "data"
+    slots.pack(path, folder / "bundle", source if source.exists() else data(source), 64 * slots.MEBI, 100, 60)
+    settings: dict[str, Any] = yaml.safe_load((folder / "bundle" / "config.yaml").read_text())
+    return settings
+
+
+def test_all_weights_that_a_run_reads_are_packed_wherever_they_lie(
+    slots: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for number, place in enumerate(("data/weights/net.pth", "runs/one/last.safetensors", "runs/two/last.safetensors")):
+        (tmp_path / place).parent.mkdir(parents=True)
+        (tmp_path / place).write_bytes(bytes([number]))
+    data(tmp_path / "data")
+    second = str(tmp_path / "runs" / "two" / "last.safetensors")
+    teacher = {"teacher": second, "learns": "box", "remembered": 4}
+    settings = packed(
+        slots, tmp_path, backbone="weights/net.pth", start="runs/one/last.safetensors", optimization=teacher
+    )
+    names = settings["backbone"], settings["start"], settings["optimization"]["teacher"]
+    assert names == ("net.pth", "last.safetensors", "teacher-last.safetensors")
+    assert [(tmp_path / "bundle" / "data" / name).read_bytes() for name in names] == [b"\0", b"\1", b"\2"]
+    settings = packed(slots, tmp_path, start="rar-fast")
+    path = tmp_path / "bundle" / "data" / settings["start"]
+    assert checkpoints.fingerprint(path) == checkpoints.BUILT_IN["rar-fast"]
+
+
+def test_data_named_by_its_whole_path_is_packed_and_stays_as_it_is(slots: ModuleType, tmp_path: Path) -> None:
+    place = data(tmp_path / "data") / "stills"
+    before = (place / "instances.json").read_bytes()
+    films = {"path": str(tmp_path / "data" / "films")}
+    settings = packed(slots, tmp_path, sources={"films": films, "stills": {"path": str(place), "kind": "stills"}})
+    assert {source["path"] for source in settings["data"]["sources"].values()} == {"films", "stills"}
+    assert (place / "instances.json").read_bytes() == before
+    assert len(load_stills(tmp_path / "bundle" / "data" / "stills")) == 4
+    assert len(list((tmp_path / "bundle" / "data" / "films").glob("*.txt"))) == 8
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"start": "runs/none.safetensors"}, "start: runs/none.safetensors: no such file"),
+        ({"backbone": "none.pth"}, "backbone: none.pth: no such file"),
+        ({"optimization": {"teacher": "rar-slow"}}, "teacher: rar-slow: no such file"),
+        ({"sources": {"more": {"path": "none"}}}, r"data\.sources\.more: none: nothing there"),
+    ],
+)
+def test_what_is_missing_is_said_before_the_bundle_is_made(
+    slots: ModuleType, tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(SystemExit, match=message):
+        packed(slots, tmp_path, **changes)
+    assert not (tmp_path / "bundle").exists()
 
 
 @pytest.mark.slow

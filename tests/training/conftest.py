@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +12,10 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from training_data import MODEL, moving_square, texture, write_sequence
+from training_data import MODEL, SIZE, moving_square, texture, write_sequence
 
 from rartrack.training.config import DataConfig, OptimizationConfig, SourceConfig, TrainingConfig, ValidationConfig
+from rartrack.video.writing import VideoWriter
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +24,18 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("videos")
     for index, name in enumerate(["clip_a", "clip_b", "clip_c", "clip_d", "held_out"]):
         write_sequence(folder, name, *moving_square(index))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def films(tmp_path_factory: pytest.TempPathFactory, videos: Path) -> Path:
+    """The same sequences as video files, all but one that trains."""
+    folder = tmp_path_factory.mktemp("films")
+    for index, name in enumerate(["clip_a", "clip_b", "clip_c", "held_out"]):
+        shutil.copy(videos / f"{name}.txt", folder)
+        with VideoWriter(folder / f"{name}.mp4", 25, SIZE) as writer:
+            for frame in moving_square(index)[0]:
+                writer.write(frame)
     return folder
 
 

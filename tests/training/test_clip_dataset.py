@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,13 +13,14 @@ import numpy as np
 import pytest
 from training_data import FRAMES, moving_square, write_sequence
 
-from rartrack.datasets import load_dataset
+from rartrack.datasets import Dataset, Sequence, load_dataset, vot
+from rartrack.datasets.dataset import Entry
 from rartrack.errors import InputError
 from rartrack.training.cache import surroundings
 from rartrack.training.clips import Clip
 from rartrack.training.config import AugmentConfig, SourceConfig, TrainingConfig
 from rartrack.training.dataset import Batch, ClipDataset, Share, batches
-from rartrack.training.split import HELD_OUT, matches
+from rartrack.training.split import HELD_OUT, is_test, matches, refuse_tests
 from rartrack.video.writing import VideoWriter
 
 Changed = Callable[..., TrainingConfig]
@@ -102,6 +105,25 @@ def test_workers_cut_the_same_clips(mixed: TrainingConfig) -> None:
         assert one.label.equal(two.label)
 
 
+class Dying:
+    """A clip whose cutting is ended from outside."""
+
+    def __getitem__(self, index: int) -> Clip:
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError
+
+
+def test_what_goes_wrong_in_a_worker_is_said_in_one_line(
+    config: TrainingConfig, changed: Changed, videos: Path
+) -> None:
+    useless = {"x": SourceConfig(str(videos), area_ratio=(0.7, 0.75))}
+    for workers in (0, 1):
+        with pytest.raises(InputError, match=r"\A50 draws in a row .*\Z"):
+            next(batches(ClipDataset(changed(config, data={"sources": useless})), [[0]], workers))
+    with pytest.raises(InputError, match=r"\Aa process that cuts clips was ended from outside .*\Z"):
+        next(batches(Dying(), [[0]], 1))
+
+
 @pytest.mark.parametrize(("world", "parts"), [(1, 1), (2, 1), (2, 2), (4, 2)])
 def test_processes_and_parts_share_the_clips_of_an_update(world: int, parts: int) -> None:
     updates: dict[int, list[int]] = {}
@@ -142,6 +164,41 @@ def test_benchmarks_are_refused(config: TrainingConfig, changed: Changed, tmp_pa
         write_sequence(tmp_path / "copy", name, *moving_square(1))
     with pytest.raises(InputError, match="OTB and VOT are for testing"):
         ClipDataset(changed(config, data={"sources": {"x": SourceConfig(str(tmp_path / "copy"))}}))
+
+
+@pytest.mark.parametrize(
+    ("names", "test"),
+    [
+        (("ants1", "Drone-Across", "gymnastics1", "motocross1", "zebrafish1"), True),
+        (("ants1", "Drone-Across", "gymnastics1", "motocross1", "zebrafish1", "a", "b", "c", "d"), True),
+        (("ants1", "Drone-Across", "gymnastics1", "motocross1", "zebrafish1", "a", "b", "c", "d", "e"), False),
+        (("agility", "dribble", "lamb", "sphere", "tunnel"), False),  # three of one year, two of another
+        (("bag", "car1", "car2", "road"), False),
+        (("bag",), False),
+        (("Basketball", "Bolt", "mine"), True),
+    ],
+)
+def test_a_test_is_known_by_its_sequences_names_in_any_layout(names: tuple[str, ...], test: bool) -> None:
+    def unread() -> Sequence:
+        raise AssertionError
+
+    entries = tuple(Entry(name, unread) for name in names)
+    assert is_test(Dataset("copy", entries, "folder", "ope", 0, Path("copy"))) == test
+
+
+@pytest.mark.parametrize("year", ["vot2016", "vot2017", "vot2018", "vot2019"])
+def test_every_year_of_vot_is_a_test_in_any_layout(year: str, tmp_path: Path) -> None:
+    for name in vot.members(year):
+        (tmp_path / f"{name}.txt").write_text("1,2,3,4\n")
+        (tmp_path / f"{name}.mp4").touch()
+    dataset = load_dataset(tmp_path)
+    assert dataset.layout == "folder"
+    with pytest.raises(InputError, match="OTB and VOT are for testing"):
+        refuse_tests(dataset)
+
+
+def test_the_training_videos_are_no_test(shared: Path) -> None:
+    assert not is_test(load_dataset(shared / "train"))
 
 
 def test_weights_share_the_clips(mixed: TrainingConfig) -> None:
@@ -241,6 +298,19 @@ def test_the_cache_shrinks_what_crops_would_shrink_anyway(config: TrainingConfig
     centre, window = 6 * (boxes[1, None, :2] + boxes[1, None, 2:] / 2), 18 * boxes[1, None, 2:]
     one, two = shot.crops(centre, window, 63), direct.shot(1).crops(centre, window, 63)
     assert np.abs(one.astype(int) - two).mean() < 6
+
+
+def test_images_that_changed_are_cached_anew(config: TrainingConfig, videos: Path, tmp_path: Path) -> None:
+    shutil.copytree(videos, tmp_path / "copy")
+    data = replace(config.data, cache_images=True)
+
+    def shot() -> np.ndarray:
+        return surroundings(load_dataset(tmp_path / "copy")[0], config.model, data).shot(3).image
+
+    before = shot()
+    np.testing.assert_array_equal(shot(), before)
+    shutil.copy(videos / "clip_b" / "0003.png", tmp_path / "copy" / "clip_a")
+    assert np.abs(shot().astype(int) - before).mean() > 20
 
 
 def test_a_cache_that_cannot_be_written_is_an_input_error(config: TrainingConfig, videos: Path, tmp_path: Path) -> None:

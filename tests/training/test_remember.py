@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.resources import files
@@ -10,12 +11,13 @@ from pathlib import Path
 import pytest
 import torch
 from runs import assert_equal, silent, start, weights
+from training_data import moving_square, write_sequence
 
 from rartrack import checkpoints
 from rartrack.errors import InputError
 from rartrack.tracking.load import load as load_tracker
 from rartrack.training import remember
-from rartrack.training.config import TrainingConfig
+from rartrack.training.config import SourceConfig, TrainingConfig
 from rartrack.training.dataset import Batch, ClipDataset
 from rartrack.training.log import TRAINING, VALIDATION, read_curve
 from rartrack.training.loop import LAST, train
@@ -96,6 +98,48 @@ def test_runs_share_remembered_features_if_their_backbones_are_the_same(
     with torch.no_grad():
         next(network.backbone.parameters()).add_(1e-3)
     assert Memorised(config, network).folder != own
+
+
+@pytest.mark.parametrize("change", ["added", "annotated", "hidden", "pictured", "removed"])
+def test_features_of_other_videos_are_not_taken_whatever_their_folder_is_called(
+    config: TrainingConfig, changed: Changed, videos: Path, tmp_path: Path, change: str
+) -> None:
+    def used(path: Path) -> TrainingConfig:
+        return changed(config, data={"sources": {"made": replace(config.data.sources["made"], path=str(path))}})
+
+    network, copy = start(config), tmp_path / "copy"
+    own = Memorised(config, network).folder
+    shutil.copytree(videos, copy, copy_function=shutil.copyfile)  # with times of its own
+    assert Memorised(used(copy), network).folder == own
+    lines = (copy / "clip_a.txt").read_text().splitlines()
+    if change == "added":
+        write_sequence(copy, "clip_e", *moving_square(9))
+    elif change == "annotated":
+        (copy / "clip_a.txt").write_text("\n".join(["49,40,28,24", *lines[1:]]))
+    elif change == "hidden":
+        (copy / "clip_a.txt").write_text("\n".join([*lines[:-1], "nan,nan,nan,nan"]))
+    elif change == "pictured":
+        (copy / "clip_a" / "0003.png").write_bytes((copy / "clip_b" / "0003.png").read_bytes())
+    else:
+        (copy / "clip_d.txt").unlink()
+    assert Memorised(used(copy), network).folder != own
+
+
+def test_features_of_other_photographs_are_not_taken(
+    config: TrainingConfig, changed: Changed, stills: Path, tmp_path: Path
+) -> None:
+    def used(path: Path) -> TrainingConfig:
+        return changed(config, data={"sources": {"photographs": SourceConfig(str(path), "stills")}})
+
+    network, copy = start(config), tmp_path / "copy"
+    own = Memorised(used(stills), network).folder
+    shutil.copytree(stills, copy, copy_function=shutil.copyfile)
+    assert Memorised(used(copy), network).folder == Memorised(used(copy / "instances.json"), network).folder == own
+    (copy / "images" / "1.png").write_bytes((copy / "images" / "2.png").read_bytes())
+    pictured = Memorised(used(copy), network).folder
+    content = (copy / "instances.json").read_text()
+    (copy / "instances.json").write_text(content.replace("[60, 46, 41, 29]", "[60, 46, 41, 28]"))
+    assert len({own, pictured, Memorised(used(copy), network).folder}) == 3
 
 
 def test_features_of_other_code_are_not_taken(config: TrainingConfig, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from rartrack import checkpoints
 from rartrack.errors import InputError
 from rartrack.network.rar import RAR
 from rartrack.training.checks import check
-from rartrack.training.config import TrainingConfig
+from rartrack.training.config import SourceConfig, TrainingConfig
 from rartrack.training.dataset import Batch, ClipDataset
 from rartrack.training.loop import train
 from rartrack.training.objective import BoxLoss
@@ -115,6 +115,20 @@ def test_a_run_follows_its_teacher_and_keeps_what_that_says(taught: TrainingConf
     said = teacher.maps(Batch.stack(clips).crops)
     names = [clip.name for clip in clips]
     torch.testing.assert_close(kept, said[names.index(store[0].name)], rtol=2e-3, atol=2e-3)
+
+
+def test_videos_are_decoded_in_the_teachers_size_once_before_workers_share_them(
+    taught: TrainingConfig, changed: Changed, films: Path
+) -> None:
+    config = changed(taught, data={"sources": {"films": SourceConfig(str(films))}})
+    cache = Path(str(config.data.cache))
+    for count in range(1, 8):  # three that train and one held out; three as the teacher sees them
+        train(config, minutes=0, say=silent)
+        assert len(list(cache.iterdir())) == count
+    assert not list(cache.parent.glob("features/*/*"))
+    train(config, minutes=0, say=silent)
+    assert list(cache.parent.glob("features/*/*"))
+    assert len(list(cache.iterdir())) == 7
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rartrack.config import load_yaml
+from rartrack.config import load_yaml, parse_settings
 from rartrack.errors import InputError
 from rartrack.network.rar import RAR
 from rartrack.training.config import OptimizationConfig, TrainingConfig
@@ -66,6 +66,17 @@ def test_a_misspelt_key_is_refused_with_the_nearest_name(tmp_path: Path) -> None
     path.write_text("data: {sources: {mine: {path: x, wieght: 2}}}\n")
     with pytest.raises(InputError, match=r"'data.sources.mine.wieght'; did you mean 'data.sources.mine.weight'\?"):
         load_yaml(TrainingConfig, path)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [("[1e-3,0]", r"learning_rate\.1: must be above 0, got 0"), ("[-1,1]", r"\.0: must be above 0")],
+)
+def test_learning_rates_that_have_no_logarithm_are_refused_when_read(value: str, message: str) -> None:
+    changes = parse_settings([f"optimization.learning_rate={value}"])
+    with pytest.raises(InputError, match=message) as caught:
+        load_yaml(TrainingConfig, FOLDER / "tiny.yaml", changes)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_base_gives_what_a_config_leaves_unsaid_and_null_takes_away(tmp_path: Path) -> None:

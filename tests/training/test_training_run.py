@@ -79,6 +79,23 @@ def test_a_run_stopped_after_every_step_equals_one_that_never_stopped(
         assert [(row["step"], row["loss"]) for row in one] == [(row["step"], row["loss"]) for row in two]
 
 
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_run_stops_between_videos_that_it_decodes_and_goes_on_from_there(
+    config: TrainingConfig, changed: Changed, films: Path, asked: bool
+) -> None:
+    config = changed(config, data={"sources": {"films": SourceConfig(str(films))}}, optimization={"steps": 2})
+    cached, said = [], []
+    while not cached or not (Path(config.output) / FILE).is_file():
+        outcome = train(config, None if asked else 0, said.append, lambda: asked)
+        cached.append(len(list(Path(str(config.data.cache)).iterdir())))
+        assert len(cached) < 9
+    assert cached == [1, 2, 3, 4, 4]
+    assert outcome.step == 1
+    stopped = [line for line in said if line.startswith("stopped")]
+    assert stopped[:4] == ["stopped while videos are decoded; the same command goes on from there"] * 4
+    assert stopped[4:] == ["stopped after step 1 of 2; the same command goes on from there"]
+
+
 def test_clips_without_contexts_train_a_filter_that_has_them(config: TrainingConfig, changed: Changed) -> None:
     config = changed(config, data={"contexts": 0})
     assert ClipDataset(config)[0].contexts.shape[1] == 0
@@ -177,12 +194,13 @@ def test_a_batch_that_cannot_be_shared_is_refused(config: TrainingConfig, change
         train(changed(config, optimization={"accumulation": 3}), say=silent)
 
 
-@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize(("workers", "remembered"), [(0, 0), (1, 0), (1, 8)])
 def test_data_of_which_nothing_can_be_used_ends_the_run_with_one_line(
-    config: TrainingConfig, changed: Changed, videos: Path, workers: int
+    config: TrainingConfig, changed: Changed, videos: Path, workers: int, remembered: int
 ) -> None:
     sources = {"made": SourceConfig(str(videos), area_ratio=(0.7, 0.75))}
     config = changed(config, data={"sources": sources, "held_out": ()}, workers=workers)
+    config = changed(config, optimization={"backbone_rate": 0.0, "remembered": remembered})
     with pytest.raises(InputError) as caught:
         train(config, say=silent)
     assert str(caught.value).startswith("50 draws in a row")
@@ -203,18 +221,25 @@ def test_workers_that_die_end_the_run_with_one_line(config: TrainingConfig, chan
         train(changed(config, optimization={"steps": 40}, workers=workers), say=kill_workers)
 
 
-def test_skipped_clips_are_counted(config: TrainingConfig, videos: Path, tmp_path: Path, changed: Changed) -> None:
+@pytest.mark.parametrize("remembered", [0, 12])
+def test_skipped_clips_are_counted(
+    config: TrainingConfig, videos: Path, tmp_path: Path, changed: Changed, remembered: int
+) -> None:
     import shutil
 
     shutil.copytree(videos, tmp_path / "copy")
     for number in range(0, 12, 3):
         (tmp_path / "copy" / "clip_a" / f"{number:04d}.png").write_bytes(b"no image")
     sources = {"made": replace(config.data.sources["made"], path=str(tmp_path / "copy"))}
-    train(changed(config, data={"sources": sources}), say=silent)
+    config = changed(config, data={"sources": sources}, optimization={"backbone_rate": 0.0, "remembered": remembered})
+    train(config, say=silent)
     skipped = int(read_curve(Path(config.output) / TRAINING)[-1]["skipped"])
     lines = (Path(config.output) / "skipped.txt").read_text().splitlines()
     assert skipped == len(lines) > 0
     assert "clip_a" in lines[0]
+    clips = ClipDataset(config)  # six updates of four; those remembered come twice, and were cut once
+    reasons = [reason for index in range(remembered or 24) for reason in clips[index].skipped]
+    assert sorted(line.partition(": ")[2] for line in lines) == sorted(reasons)
 
 
 def test_no_steps_write_the_starting_weights_with_new_settings(
@@ -272,6 +297,29 @@ def test_killed_ten_times_the_weights_are_those_of_an_uninterrupted_run(
     assert_equal(weights(whole.output), weights(config.output))
 
 
+def launcher(processes: int) -> list[str]:
+    return [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        f"--nproc-per-node={processes}",
+        "-m",
+        "rartrack",
+    ]
+
+
+@pytest.mark.slow
+def test_processes_stop_together_while_the_first_decodes(
+    config: TrainingConfig, changed: Changed, films: Path, tmp_path: Path
+) -> None:
+    config = changed(config, data={"sources": {"films": SourceConfig(str(films))}})
+    words = [*launcher(2), *command(config, tmp_path)[3:], "--minutes", "0"]
+    made = subprocess.run(words, check=True, env=environment(), capture_output=True, text=True, timeout=240)
+    assert made.stdout.count("stopped while videos are decoded") == 1
+    assert len(list(Path(str(config.data.cache)).iterdir())) == 1
+
+
 @pytest.mark.slow
 def test_two_processes_with_half_the_batch_each_make_the_same_steps(
     config: TrainingConfig, changed: Changed, tmp_path: Path
@@ -279,16 +327,7 @@ def test_two_processes_with_half_the_batch_each_make_the_same_steps(
     config = changed(config, optimization={"steps": 2})
     train(config, say=silent)
     two = replace(config, output=str(tmp_path / "two"))
-    launcher = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--nproc-per-node=2",
-        "-m",
-        "rartrack",
-    ]
-    subprocess.run([*launcher, *command(two, tmp_path)[3:]], check=True, env=environment(), capture_output=True)
+    subprocess.run([*launcher(2), *command(two, tmp_path)[3:]], check=True, env=environment(), capture_output=True)
     one, other = weights(config.output), weights(two.output)
     for name in one:
         torch.testing.assert_close(one[name], other[name], rtol=1e-3, atol=1e-5)

@@ -72,8 +72,7 @@ def load_stills(instances: str | Path, images: str | Path | None = None) -> list
     Raises:
         InputError: the file or the folder is missing, or the file is not of this format. Images are not opened.
     """
-    path = Path(instances)
-    path = path / "instances.json" if path.is_dir() else path
+    path = instances_file(instances)
     folder = path.parent / "images" if images is None else Path(images)
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; the images of {path.name} were looked for there")
@@ -91,6 +90,12 @@ def load_stills(instances: str | Path, images: str | Path | None = None) -> list
         raise InputError(f"{path}: not JSON: {error}") from None
     except (KeyError, TypeError) as error:
         raise InputError(f"{path}: not in COCO's format: {error!r}") from None
+
+
+def instances_file(instances: str | Path) -> Path:
+    """The JSON file that is meant by its path or by that of the folder that holds ``instances.json``."""
+    path = Path(instances)
+    return path / "instances.json" if path.is_dir() else path
 
 
 def _still(folder: Path, image: dict[str, Any], objects: list[dict[str, Any]], names: dict[Any, str]) -> Still:

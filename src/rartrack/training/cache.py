@@ -28,6 +28,7 @@ from rartrack.outputs import replace_file, user_cache
 from rartrack.tracking.crops import mean_colour, window_size
 from rartrack.training.clips import ASPECT_SLACK, Shot
 from rartrack.training.config import DataConfig
+from rartrack.training.files import frame_files, size_and_time
 from rartrack.video.images import ImageFrames
 
 _VERSION = 1
@@ -61,13 +62,20 @@ def surroundings(sequence: Sequence, model: ModelConfig, data: DataConfig) -> Su
         InputError: its frames cannot be read.
         CacheError: the cache cannot be written.
     """
-    if isinstance(sequence.frames, ImageFrames) and not data.cache_images:
+    path = cache_file(sequence, model, data)
+    if path is None:
         return _Direct(sequence)
-    folder = default_folder() if data.cache is None else Path(data.cache).expanduser()
-    path = folder / f"{sequence.name}-{_digest(sequence, model, data)}.safetensors"
     if not path.is_file():
         _fill(path, sequence, model, data)
     return _Cached(path, sequence.boxes)
+
+
+def cache_file(sequence: Sequence, model: ModelConfig, data: DataConfig) -> Path | None:
+    """Where a sequence's surroundings are kept, once they are there; None if its images are read instead."""
+    if isinstance(sequence.frames, ImageFrames) and not data.cache_images:
+        return None
+    folder = default_folder() if data.cache is None else Path(data.cache).expanduser()
+    return folder / f"{sequence.name}-{_digest(sequence, model, data)}.safetensors"
 
 
 def default_folder() -> Path:
@@ -197,14 +205,11 @@ def _around(image: Image, box: Boxes, model: ModelConfig, data: DataConfig) -> S
 
 def _digest(sequence: Sequence, model: ModelConfig, data: DataConfig) -> str:
     """Names everything that a cache file's content depends on."""
-    path = getattr(sequence.frames, "path", None)
-    file = None
-    if path is not None:
-        found = Path(path).stat()
-        file = (str(path), found.st_size, found.st_mtime_ns)
+    assert sequence.frames is not None
+    files = [(str(path), *size_and_time(path)) for path in frame_files(sequence.frames)]
     settings = [
         _VERSION,
-        file,
+        files[0] if len(files) == 1 else files,
         model.network.input_size,
         model.tracking.padding,
         model.tracking.crop,

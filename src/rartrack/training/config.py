@@ -151,7 +151,7 @@ class OptimizationConfig:
     the box head, by the loss of its boxes."""
     optimizer: Literal["sgd", "adamw"] = "sgd"
     """SGD with momentum as in the paper, or AdamW."""
-    learning_rate: tuple[float, float] = (1e-3, 1e-4)
+    learning_rate: tuple[Positive, Positive] = (1e-3, 1e-4)
     """First and last rate, log-spaced over the steps (paper, Sec. 3.4; the spacing is DCFNet's)."""
     momentum: Share = 0.9
     """Of SGD (paper, Sec. 3.4)."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
@@ -25,6 +28,12 @@ Split = Literal["train", "validation"]
 _STREAM = {"train": 0, "validation": 1}
 _ATTEMPTS = 50
 """Draws for one clip before the data counts as unusable."""
+
+_CLASS = re.compile(r"^[\w.]+Error: ")
+"""What begins a traceback's last line."""
+
+_NOTICE = 1.0
+"""Seconds within which the signal of a process's death arrives."""
 
 
 class ClipDataset:
@@ -65,10 +74,17 @@ class ClipDataset:
         """Sequences that cannot give clips, and why."""
         return {f"{source.name}/{name}": why for source in self.sources for name, why in source.left_out.items()}
 
-    def prepare(self) -> None:
-        """Fill the cache, once, before workers share it."""
-        for source in self.sources:
-            source.prepare()
+    def identity(self) -> dict[str, list[object]]:
+        """Source -> what its clips depend on beside the settings, as plain values."""
+        return {source.name: source.identity() for source in self.sources}
+
+    def prepare(self, stopping: Callable[[], bool] = lambda: False) -> bool:
+        """Fill the cache, once, before workers share it; returns False if it was told to stop.
+
+        Args:
+            stopping: asked after every sequence that was decoded.
+        """
+        return all(source.prepare(stopping) for source in self.sources)
 
     def __getitem__(self, index: int) -> Clip:
         """Clip ``index``, 0 or above.
@@ -111,14 +127,15 @@ class Batch:
     Attributes:
         crops: (N, T (1 + k) + 1, 3, S, S) RGB uint8: for each t the exemplar and its contexts, last the search.
         label: (N, 5) float32, as of ``Clip``.
-        names, skipped: as of the clips.
+        names: of the clips.
+        skipped: for each clip, why draws for it could not be used.
         exemplars: T.
     """
 
     crops: Tensor
     label: Tensor
     names: tuple[str, ...]
-    skipped: tuple[str, ...]
+    skipped: tuple[tuple[str, ...], ...]
     exemplars: int
 
     @staticmethod
@@ -132,7 +149,7 @@ class Batch:
             torch.from_numpy(np.stack(crops).transpose(0, 1, 4, 2, 3).copy()),
             torch.from_numpy(np.stack([clip.label for clip in clips]).astype(np.float32)),
             tuple(clip.name for clip in clips),
-            tuple(reason for clip in clips for reason in clip.skipped),
+            tuple(clip.skipped for clip in clips),
             len(clips[0].exemplars),
         )
 
@@ -188,7 +205,7 @@ class Share(Sampler[list[int]]):
 
 def batches(
     clips: Items, share: Iterable[list[int]], workers: int, pin: bool = False, stack: Callable[..., Any] | None = None
-) -> DataLoader[Any]:
+) -> Iterator[Any]:
     """The batches of one process, in order, made by ``workers`` processes.
 
     Args:
@@ -199,8 +216,11 @@ def batches(
             that trains with workers needs the usual ``if __name__ == "__main__":``.
         pin: keep them in page-locked memory, for a GPU.
         stack: clips to batch; ``Batch.stack`` by default.
+
+    Raises:
+        InputError: a clip cannot be had, or a process was ended from outside; one line, whatever process it is of.
     """
-    return DataLoader(
+    loader = DataLoader(
         _Indexed(clips),
         batch_sampler=share,
         collate_fn=Batch.stack if stack is None else stack,
@@ -209,6 +229,34 @@ def batches(
         worker_init_fn=_one_thread,
         prefetch_factor=4 if workers else None,
         multiprocessing_context="spawn" if workers else None,
+    )
+    with dead_workers_in_one_line():
+        try:
+            yield from loader
+        except InputError as error:
+            # PyTorch sends a worker's whole traceback.
+            raise InputError(_CLASS.sub("", str(error).strip().rpartition("\n")[2])) from None
+        except (ConnectionError, EOFError) as error:
+            # A process that dies closes its connections first; the signal that follows says which one and why.
+            time.sleep(_NOTICE)
+            raise _gone(error) from None
+
+
+@contextmanager
+def dead_workers_in_one_line() -> Iterator[None]:
+    """PyTorch tells of a worker's death from a signal's handler, wherever this process happens to be."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise _gone(error) from None
+
+
+def _gone(error: BaseException) -> InputError:
+    return InputError(
+        f"a process that cuts clips was ended from outside ({error}); memory may be short: try fewer workers; "
+        "the same command goes on from the last checkpoint"
     )
 
 

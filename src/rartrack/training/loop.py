@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -23,7 +23,7 @@ from rartrack.training import state as states
 from rartrack.training.allocator import keep_freed_memory
 from rartrack.training.checks import check
 from rartrack.training.config import TrainingConfig
-from rartrack.training.dataset import Batch, ClipDataset, Share, batches
+from rartrack.training.dataset import Batch, ClipDataset, Share, batches, dead_workers_in_one_line
 from rartrack.training.log import TRAINING, VALIDATION, Curves, Pace
 from rartrack.training.objective import objective
 from rartrack.training.optimizer import Average, build_optimizer, freeze, rate, set_modes, set_rate
@@ -36,9 +36,6 @@ from rartrack.training.videos import VideoSource
 
 BEST, LAST = "best.safetensors", "last.safetensors"
 """Checkpoints of a run's folder: averaged weights at the best and at the last validation, ready for tracking."""
-
-_NOTICE = 1.0
-"""Seconds within which the signal of a process's death arrives."""
 
 Say = Callable[[str], None]
 AnyBatch = Batch | RememberedBatch
@@ -69,22 +66,23 @@ def train(
 
     Args:
         config: of the run.
-        minutes: stop after about so long, with a checkpoint; the same call later goes on.
+        minutes: stop after about so long, all that was done kept; the same call later goes on.
         say: takes a line of news.
-        stopping: asked after every step; True stops as ``minutes`` does.
+        stopping: asked after every step, and while data is prepared; True stops as ``minutes`` does.
 
     Raises:
         InputError: wrong settings or data, other settings than the run began with, a loss that is not finite (it names
             the clips; the last checkpoint is kept), or a disk that refuses.
     """
+    end = math.inf if minutes is None else time.monotonic() + 60 * minutes
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     keep_freed_memory()
     with join(config.device) as processes:
         run = _Run(config, processes, say if processes.first else lambda _: None)
-        with _dead_workers_in_one_line():
+        with dead_workers_in_one_line():
             try:
-                return run.go(math.inf if minutes is None else 60 * minutes, stopping)
+                return run.go(lambda: time.monotonic() > end or stopping())
             finally:
                 run.close()
 
@@ -104,27 +102,29 @@ class _Run:
         self.held_out = held_out_clips(config)
         if processes.first:
             self._report_data()
-            self._prepare_cache()
-        processes.wait()
         self.network = starting_network(config, say if stored is None else None).to(processes.device)
         freeze(self.network, config.optimization)
         self.average = Average(self.network, config.optimization.average)
         self.optimizer = build_optimizer(self.network, config.optimization)
         self.precision = pick_precision(config.optimization.precision, processes.device)
         self.scaler = torch.amp.GradScaler(processes.device.type, enabled=self.precision == torch.float16)
-        teacher = None if config.optimization.teacher is None else Teacher(config, processes.device)
-        self.memorised = Memorised(config, self.network, teacher) if config.optimization.remembered else None
+        self.teacher = None if config.optimization.teacher is None else Teacher(config, processes.device)
+        self.memorised: Memorised | None = None
+        if config.optimization.remembered:
+            self.memorised = Memorised(config, self.network, self.teacher, self.clips)
         self.step, self.best, self.skipped = 0, {}, 0  # type: ignore[var-annotated]
         if stored is not None:
             self._restore(stored)
         self.module = processes.wrap(objective(self.network, config, self.precision))
         self.curves = Curves(self.folder, self.step) if processes.first else None
 
-    def go(self, seconds: float, stopping: Callable[[], bool]) -> Outcome:
-        """Steps until all are made, the time is up, or somebody says stop."""
+    def go(self, stopping: Callable[[], bool]) -> Outcome:
+        """Prepare what is not there yet, then step until all steps are made or somebody says stop."""
         total = self.config.optimization.steps
-        end = time.monotonic() + seconds
-        if not self._memorise(lambda: time.monotonic() > end or stopping()):
+        if not self._prepare_cache(stopping):
+            self.say("stopped while videos are decoded; the same command goes on from there")
+            return Outcome(self.step, False, self.folder)
+        if not self._memorise(stopping):
             self.say("stopped while the backbone's features are computed; the same command goes on from there")
             return Outcome(self.step, False, self.folder)
         if self.step == 0:
@@ -138,7 +138,7 @@ class _Run:
             pace.stepped(self.config.optimization.batch)
             self._note(losses, norm, parts, pace)
             due = self.step % self.config.validation.interval == 0 or self.step == total
-            stop = self.processes.sums(float(time.monotonic() > end or stopping()))[0] > 0
+            stop = self.processes.sums(float(stopping()))[0] > 0
             if due:
                 self._validate()
             if due or stop:
@@ -153,6 +153,16 @@ class _Run:
     def close(self) -> None:
         if getattr(self, "curves", None) is not None:
             cast(Curves, self.curves).close()
+
+    def _prepare_cache(self, stopping: Callable[[], bool]) -> bool:
+        """Decode the videos once, by the first process, before workers share them; the others wait for what it says."""
+        prepared = True
+        if self.processes.first:
+            every = [self.clips, self.held_out]
+            if self.teacher is not None and self.memorised is not None and self.memorised.missing():
+                every.append(self.teacher.clips)
+            prepared = all(clips.prepare(stopping) for clips in every if clips is not None)
+        return self.processes.sums(float(not prepared))[0] == 0
 
     def _memorise(self, stopping: Callable[[], bool]) -> bool:
         """Fill the store of features where there is one; each process its share."""
@@ -180,7 +190,7 @@ class _Run:
             loader = batches(self.clips, share, self.config.workers, pin)
         else:
             loader = batches(self.memorised, share, self.config.workers, False, RememberedBatch.stack)
-        for batch in _plainly(loader):
+        for batch in loader:
             pending.append(batch)
             if len(pending) == settings.accumulation:
                 yield pending
@@ -246,7 +256,7 @@ class _Run:
 
     def _note(self, losses: Tensor, norm: float, parts: list[AnyBatch], pace: Pace) -> None:
         """Rows of the log; all processes take part in the sums."""
-        reasons = [reason for batch in parts for reason in batch.skipped]
+        reasons = [reason for batch in parts for clip in batch.skipped for reason in clip]
         settings = self.config.optimization
         loss, skipped = self.processes.sums(float(losses.sum()), float(len(reasons)))
         self.skipped += int(skipped)
@@ -348,38 +358,3 @@ class _Run:
             self.say(f"{source.name}: {count} {'sequences' if isinstance(source, VideoSource) else 'objects'}")
         for name, why in self.clips.left_out.items():
             self.say(f"left out: {name}: {why}")
-
-    def _prepare_cache(self) -> None:
-        self.clips.prepare()
-        if self.held_out is not None:
-            self.held_out.prepare()
-
-
-@contextmanager
-def _dead_workers_in_one_line() -> Iterator[None]:
-    """PyTorch tells of a worker's death from a signal's handler, wherever this process happens to be."""
-    try:
-        yield
-    except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
-            raise
-        raise _gone(error) from None
-
-
-def _gone(error: BaseException) -> InputError:
-    return InputError(
-        f"a process that cuts clips was ended from outside ({error}); memory may be short: try fewer workers; "
-        "the same command goes on from the last checkpoint"
-    )
-
-
-def _plainly(loader: Iterable[AnyBatch]) -> Iterator[AnyBatch]:
-    """What goes wrong in a worker process, as one line; PyTorch sends its whole traceback."""
-    try:
-        yield from loader
-    except InputError as error:
-        raise InputError(str(error).strip().rpartition("\n")[2].rpartition("Error: ")[2]) from None
-    except (ConnectionError, EOFError) as error:
-        # A process that dies closes its connections first; the signal that follows says which one and why.
-        time.sleep(_NOTICE)
-        raise _gone(error) from None

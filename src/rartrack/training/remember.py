@@ -60,12 +60,14 @@ class RememberedClip:
         taps: level -> (T (1 + k) + 1, C_l, n, n) float32, in the order of ``Batch.crops``.
         label: (5,) float32, as of ``Batch``.
         name: of the clip.
+        skipped: why draws for it could not be used when it was cut; said in the first round alone.
         taught: (5, n, n) float32, what the teacher says of it; None without one.
     """
 
     taps: dict[int, Tensor]
     label: Tensor
     name: str
+    skipped: tuple[str, ...] = ()
     taught: Tensor | None = None
 
 
@@ -83,7 +85,7 @@ class RememberedBatch:
     inputs: dict[int, Tensor]
     label: Tensor
     names: tuple[str, ...]
-    skipped: tuple[str, ...] = ()
+    skipped: tuple[tuple[str, ...], ...]
     taught: Tensor | None = None
 
     @staticmethod
@@ -94,7 +96,8 @@ class RememberedBatch:
             {level: torch.stack([clip.taps[level] for clip in clips]) for level in clips[0].taps},
             torch.stack([clip.label for clip in clips]),
             tuple(clip.name for clip in clips),
-            taught=torch.stack(taught) if taught else None,
+            tuple(clip.skipped for clip in clips),
+            torch.stack(taught) if taught else None,
         )
 
 
@@ -104,12 +107,15 @@ class Memorised:
     Args:
         config, network: name the folder by everything that the features depend on; the network is not kept.
         teacher: whose maps are kept with the features, if one teaches.
+        clips: of the config, whose data names the folder too; made anew if None.
     """
 
-    def __init__(self, config: TrainingConfig, network: RAR, teacher: Teacher | None = None) -> None:
+    def __init__(
+        self, config: TrainingConfig, network: RAR, teacher: Teacher | None = None, clips: ClipDataset | None = None
+    ) -> None:
         self.count, self.seed, self.teacher = config.optimization.remembered, config.seed, teacher
         base = default_folder() if config.data.cache is None else Path(config.data.cache).expanduser()
-        self.folder = base.parent / "features" / _digest(config, network, teacher)
+        self.folder = base.parent / "features" / _digest(config, network, teacher, clips)
 
     def __getitem__(self, index: int) -> RememberedClip:
         """Clip ``index`` of an endless sequence of rounds."""
@@ -120,10 +126,11 @@ class Memorised:
             tensors = load(path.read_bytes())  # in one go: mapped, it comes page by page from a cold disk
         except (OSError, SafetensorError) as error:
             raise InputError(f"{path}: damaged ({error}); delete it and it is made again") from None
-        label, name = tensors["label"], bytes(tensors["name"].tolist()).decode()
+        label, name = tensors["label"], _text(tensors["name"])
+        skipped = tuple(json.loads(_text(tensors["skipped"]))) if turn == 0 else ()
         taps = {int(level): tensors[level] * tensors[f"{level}.step"] for level in tensors if level.isdigit()}
         taught = tensors["taught"].float() if self.teacher is not None else None
-        return RememberedClip(taps, label, name, taught)
+        return RememberedClip(taps, label, name, skipped, taught)
 
     def missing(self) -> list[int]:
         """Clips that have no file yet."""
@@ -181,7 +188,8 @@ class Memorised:
                 tensors["taught"] = taught[row].half()
             for level, tap in taps.items():
                 tensors[f"{level}.step"], tensors[str(level)] = _eight_bits(tap[row * count : (row + 1) * count])
-            tensors["name"] = torch.tensor(list(batch.names[row].encode()), dtype=torch.uint8)
+            tensors["name"] = _letters(batch.names[row])
+            tensors["skipped"] = _letters(json.dumps(batch.skipped[row]))
             path = self._path(index)
             partial = path.with_suffix(".partial")
             try:
@@ -195,6 +203,15 @@ class Memorised:
         return self.folder / f"{index:06d}.safetensors"
 
 
+def _letters(text: str) -> Tensor:
+    """A text as a tensor of bytes; ``_text`` is the reverse."""
+    return torch.tensor(list(text.encode()), dtype=torch.uint8)
+
+
+def _text(letters: Tensor) -> str:
+    return bytes(letters.tolist()).decode()
+
+
 def _eight_bits(taps: Tensor) -> tuple[Tensor, Tensor]:
     """Steps (1, C, 1, 1) float32 and codes (B, C, n, n) uint8 of features, which a ReLU has left at 0 or above.
 
@@ -206,15 +223,22 @@ def _eight_bits(taps: Tensor) -> tuple[Tensor, Tensor]:
     return step.cpu(), codes.contiguous().cpu()
 
 
-def _digest(config: TrainingConfig, network: RAR, teacher: Teacher | None) -> str:
-    """Names everything that a clip's features depend on."""
-    tracking = config.model.tracking
+def _digest(config: TrainingConfig, network: RAR, teacher: Teacher | None, clips: ClipDataset | None) -> str:
+    """Names everything that a clip's features depend on.
+
+    Of the data not where it lies but what it is, as far as ``VideoSource.identity`` and ``StillSource.identity`` tell:
+    names, annotation, and sizes of files.
+    """
+    tracking, data = config.model.tracking, to_dict(config.data)
+    for source in data["sources"].values():
+        del source["path"]
     weights = hashlib.sha256()
     for name, values in network.backbone.state_dict().items():
         weights.update(name.encode() + values.cpu().numpy().tobytes())
     content: dict[str, object] = {
         "code": source_digest(*_CODE),
-        "data": {key: value for key, value in to_dict(config.data).items() if key not in ("cache", "contexts")},
+        "data": {key: value for key, value in data.items() if key not in ("cache", "contexts")},
+        "clips": (ClipDataset(config) if clips is None else clips).identity(),
         "network": {key: value for key, value in to_dict(config.model.network).items() if key in _OF_BACKBONE},
         "contexts": config.clip_model.filter.contexts,
         "window": [tracking.padding, tracking.crop],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
-from rartrack.datasets import Dataset, otb
+from rartrack.datasets import Dataset, otb, vot
 from rartrack.datasets.dataset import plain
 from rartrack.errors import InputError
 
@@ -25,6 +25,11 @@ HELD_OUT = (
 )
 """Validation sequences of the training videos: fixed once, so that figures of different runs can be compared."""
 
+_VOT_YEARS = ("vot2016", "vot2018", "vot2019")
+
+_FEW = 5
+"""Sequences named as VOT's below which it is chance: its names are words that anybody gives a video (bag, car1)."""
+
 _TEST_LAYOUTS = frozenset({"otb", "otb-annotations", "vot", "json"})
 
 
@@ -34,10 +39,17 @@ def matches(name: str, patterns: Iterable[str]) -> bool:
 
 
 def is_test(dataset: Dataset) -> bool:
-    """Whether it is one that trackers are tested on: OTB's or VOT's layout, or half of its sequences named as OTB's."""
+    """Whether it is one that trackers are tested on: OTB's or VOT's layout, or more than half of its sequences named as
+    OTB's or as those of one year of VOT."""
+    if dataset.layout in _TEST_LAYOUTS:
+        return True
     names = {plain(name) for name in dataset.names}
-    known = names & {plain(name) for name in otb.members("otb2015")}
-    return dataset.layout in _TEST_LAYOUTS or 2 * len(known) > len(names)
+
+    def known(members: Iterable[str]) -> int:
+        return len(names & {plain(name) for name in members})
+
+    in_vot = max(known(vot.members(year)) for year in _VOT_YEARS)
+    return 2 * known(otb.members("otb2015")) > len(names) or (in_vot >= _FEW and 2 * in_vot > len(names))
 
 
 def refuse_tests(dataset: Dataset, purpose: str = "training", mend: str = "take this source out") -> None:

@@ -72,6 +72,6 @@ def _fitted_head(found: Mapping[str, Tensor], head: BoxHead) -> dict[str, Tensor
     return {_HEAD + name: value for name, value in weights.items()}
 
 
-def checkpoint_of(name: str) -> str | Path:
-    """A built-in model's name as it is, a file wherever it lies."""
-    return name if name in checkpoints.BUILT_IN else find(name)
+def checkpoint_of(name: str, data: str | Path | None = None) -> str | Path:
+    """A built-in model's name as it is, a file wherever it lies (``data`` as of ``find``)."""
+    return name if name in checkpoints.BUILT_IN else find(name, data)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter, defaultdict
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rartrack.boxes import Boxes, centre_size
-from rartrack.datasets.coco import Still, load_stills
+from rartrack.datasets.coco import Still, instances_file, load_stills
 from rartrack.datasets.sequence import Image
 from rartrack.errors import InputError
 from rartrack.training.clips import Shot
 from rartrack.training.config import DataConfig, SourceConfig
-from rartrack.training.files import find
+from rartrack.training.files import find, size_and_time
 from rartrack.training.pseudo import CutOut, camera_shots, composed_shots, cut_out, occlude, part_of
 from rartrack.training.split import matches
 from rartrack.training.videos import acceptable
@@ -38,7 +40,8 @@ class StillSource:
     def __init__(self, name: str, source: SourceConfig, data: DataConfig) -> None:
         self.name, self.source, self.data = name, source, data
         self.left_out: dict[str, str] = {}
-        stills = [still for still in load_stills(find(source.path)) if self._wanted(still)]
+        self._file = instances_file(find(source.path))
+        stills = [still for still in load_stills(self._file) if self._wanted(still)]
         self._stills = stills
         targets = [(i, int(k)) for i, still in enumerate(stills) for k in np.flatnonzero(self._usable(still))]
         if not targets:
@@ -57,8 +60,15 @@ class StillSource:
                 self._masked[stills[i].labels[k]].append((i, k))
         self._all_masked = [target for members in self._masked.values() for target in members]
 
-    def prepare(self) -> None:
-        """Nothing: photographs are read when drawn."""
+    def prepare(self, stopping: Callable[[], bool] = lambda: False) -> bool:  # noqa: ARG002
+        """Nothing, and True: photographs are read when drawn."""
+        return True
+
+    def identity(self) -> list[object]:
+        """What clips depend on beside the settings, as plain values: the annotation file's hash, and in order each
+        photograph's name and size in bytes; with the same limits as of videos."""
+        sizes = [(still.path.name, size_and_time(still.path)[0]) for still in self._stills]
+        return [hashlib.sha256(self._file.read_bytes()).hexdigest(), sizes]
 
     def draw(self, random: np.random.Generator) -> tuple[list[Shot], str]:
         """T exemplars and a search frame made of one random object, and their name.

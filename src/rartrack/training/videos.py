@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,9 +12,10 @@ from rartrack.boxes import Boxes
 from rartrack.config import ModelConfig
 from rartrack.datasets import Dataset, Sequence, load_dataset
 from rartrack.errors import InputError
-from rartrack.training.cache import CacheError, Surroundings, surroundings
+from rartrack.training.cache import CacheError, Surroundings, cache_file, surroundings
 from rartrack.training.clips import Shot
 from rartrack.training.config import DataConfig, SourceConfig
+from rartrack.training.files import frame_files, size_and_time
 from rartrack.training.split import matches, refuse_tests
 
 
@@ -45,13 +49,21 @@ class VideoSource:
         self._share = share / share.sum() if len(share) else share
         self._surroundings: dict[int, Surroundings] = {}
 
-    def prepare(self) -> None:
+    def prepare(self, stopping: Callable[[], bool] = lambda: False) -> bool:
         """Fill the cache for every sequence that has one, so that workers only read.
+
+        Args:
+            stopping: asked after every sequence that was decoded.
+
+        Returns:
+            False if it was told to stop; another call goes on from there.
 
         Raises:
             CacheError: the cache cannot be written.
         """
         for index, sequence in enumerate(self.sequences):
+            path = cache_file(sequence, self.model, self.data)
+            decodes = path is not None and not path.is_file()
             try:
                 self._around(index)
             except CacheError:
@@ -59,6 +71,19 @@ class VideoSource:
             except InputError as error:
                 # It stays among those drawn, so that clips are the same without this call; each draw is skipped.
                 self.left_out[sequence.name] = str(error)
+                continue
+            if decodes and stopping():
+                return False
+        return True
+
+    def identity(self) -> list[object]:
+        """What clips depend on beside the settings, as plain values: in order, each sequence's name, frame size and
+        boxes, and of the files of its frames name and size.
+
+        Neither where they lie nor when they were written, so that copies are the same; but pictures changed without a
+        byte more or less are not noticed, which compressed ones hardly are.
+        """
+        return [_identity(sequence) for sequence in self.sequences]
 
     def draw(self, random: np.random.Generator) -> tuple[list[Shot], str]:
         """T exemplars and a later search frame of one random sequence, and their name.
@@ -109,6 +134,13 @@ class VideoSource:
         else:
             return True
         return False
+
+
+def _identity(sequence: Sequence) -> list[object]:
+    assert sequence.frames is not None
+    boxes = hashlib.sha256(np.ascontiguousarray(sequence.boxes).tobytes() + sequence.visible.tobytes()).hexdigest()
+    files = [(path.name, size_and_time(path)[0]) for path in frame_files(sequence.frames)]
+    return [sequence.name, sequence.frame_size, boxes, files]
 
 
 def acceptable(boxes: Boxes, frame_size: tuple[int, int], source: SourceConfig) -> NDArray[np.bool_]:
