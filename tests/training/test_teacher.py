@@ -13,6 +13,7 @@ from runs import silent, start, weights
 
 from rartrack import checkpoints
 from rartrack.errors import InputError
+from rartrack.network.inference import pick_precision
 from rartrack.network.rar import RAR
 from rartrack.training.checks import check
 from rartrack.training.config import SourceConfig, TrainingConfig
@@ -85,7 +86,8 @@ def test_a_head_that_says_what_the_teacher_says_departs_by_nothing(taught: Train
     assert path is not None
     network = start(taught)
     network.load_state_dict(checkpoints.load(path).weights)
-    measure = BoxLoss(network, taught.clip_model, teacher_weight=2.0)
+    precision = pick_precision("auto", torch.device("cpu"))  # as the teacher's
+    measure = BoxLoss(network.requires_grad_(False), taught.clip_model, precision, teacher_weight=2.0)
     taps, maps = measure.taps(batch.crops), teacher.maps(batch.crops)
     alone, followed = measure.losses(taps, batch.label), measure.losses(taps, batch.label, maps)
     torch.testing.assert_close(followed, alone, rtol=1e-3, atol=1e-3)
