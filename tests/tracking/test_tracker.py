@@ -16,6 +16,7 @@ from numpy.testing import assert_allclose
 from rartrack.boxes import iou
 from rartrack.errors import InputError
 from rartrack.results import Status
+from rartrack.tracking import model
 from rartrack.tracking.tracker import Tracker
 
 Make = Callable[..., Tracker]
@@ -301,6 +302,18 @@ def test_frames_of_any_size(small_tracker: Make, shape: tuple[int, int]) -> None
     tracker = small_tracker()
     tracker.init(frame, (0, 0, shape[1], shape[0]))
     assert np.isfinite(tracker.update(frame).box).all()
+
+
+def test_a_frame_that_is_a_view_is_copied_once(small_tracker: Make, scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    cut, frames, results = model.cut, [], []
+    monkeypatch.setattr(model, "cut", lambda frame, *window: frames.append(frame) or cut(frame, *window))
+    for view in (lambda frame: frame, lambda frame: frame[..., ::-1].copy()[..., ::-1]):
+        tracker = small_tracker(look_again_below=1.1)
+        tracker.init(view(scene.frame(0)), scene.box(0))
+        results.append(tracker.update(view(scene.frame(1))))
+    assert results[0] == results[1]
+    assert len(frames) > 2 * 3
+    assert all(frame.flags.c_contiguous for frame in frames)
 
 
 def test_a_blank_frame_gives_a_finite_answer(small_tracker: Make) -> None:

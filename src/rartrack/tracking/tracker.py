@@ -114,7 +114,7 @@ class Tracker:
             InputError: the frame is not an RGB uint8 image, a box is malformed, wholly outside it or far larger, or a
                 name is not text.
         """
-        frame_size = _frame_size(frame)
+        frame_size, frame = _frame_size(frame), np.ascontiguousarray(frame)  # OpenCV copies a view for every crop
         form, named = _named(boxes)
         checked = np.array(list(as_boxes(named, frame_size).values()), dtype=np.float64)
         centre, size = centre_size(checked)
@@ -158,6 +158,7 @@ class Tracker:
                 f"frame: {_written(frame_size)} pixels, but the tracker was started on {_written(state.frame_size)}; "
                 "resize it, or call init anew"
             )
+        frame = np.ascontiguousarray(frame)
         state, scores = self._localize(frame, frame_size, state)
         state = self._resize(frame, frame_size, state)
         state = wait(self.model, state, frame)
