@@ -266,6 +266,19 @@ def override(config: T, changes: Mapping[str, Any], where: str = "config") -> T:
     return from_dict(type(config), _changed(to_dict(config), changes), where)
 
 
+def change_model(config: ModelConfig, settings: Mapping[str, Any], where: str = "settings") -> ModelConfig:
+    """A model's settings with those that a user changes by dotted name.
+
+    Raises:
+        InputError: as ``from_dict``; or a whole section is given, whose other settings would fall back to defaults that
+            are not the model's.
+    """
+    for section in (entry.name for entry in fields(ModelConfig)):
+        if section in settings:
+            raise InputError(f"{where}: {section!r} is a section; change what is in it by dotted names, {section}.NAME")
+    return override(config, settings, where)
+
+
 def parse_settings(texts: list[str]) -> dict[str, Any]:
     """Read ``KEY=VALUE`` settings: ``["a.b=1", "c=[x, y]"]`` to ``{"a.b": 1, "c": ["x", "y"]}``; values are YAML.
 

@@ -256,6 +256,7 @@ def test_folders_of_grey_and_rgba_images(run: Run, tmp_path: Path, kind: str) ->
         (["-dash.mp4", "--box", BOX], "required: SOURCE (see rartrack track --help); if -dash.mp4 is a file, write ./"),
         (["VIDEO", "--box", BOX, "--set", "tracking.scale"], "expected KEY=VALUE"),
         (["VIDEO", "--box", BOX, "--set", "tracking.scalez=1"], "did you mean 'tracking.scales'?"),
+        (["VIDEO", "--box", BOX, "--set", "tracking={scales: 1}"], "'tracking' is a section"),
         (["VIDEO", "--box", BOX, "tracking.scales=1"], "settings go after --set"),
     ],
 )
