@@ -81,6 +81,13 @@ class Model:
         """(B, 2) windows in pixels around targets of (B, 2) width and height."""
         return window_size(size, self.config.tracking.padding, self.config.tracking.crop)
 
+    @property
+    def learned_crops(self) -> tuple[int, int]:
+        """Crops of a target that an update learns from, and their side in pixels; see ``template_crops``."""
+        if self._shares:
+            return 1, self.side + 2 * self._apart * STRIDE
+        return 1 + self.config.filter.contexts // self._turns, self.side
+
     def search_crops(self, image: Image, centre: Boxes, size: Boxes) -> Image:
         """Crops (B, S, S, 3) of the windows around B places, (B, 2) centres and sizes of targets in pixels."""
         return cut(image, centre, self.windows(size), self.side)
@@ -97,7 +104,7 @@ class Model:
             turn: number of the update, of whose contexts the crops are (``context_turns``); None takes all.
         """
         if self._shares:
-            side = self.side + 2 * self._apart * STRIDE
+            _, side = self.learned_crops
             return cut(image, centre, self.windows(size) * side / self.side, side)
         contexts = AROUND[1 : 1 + self.config.filter.contexts]
         if turn is not None:  # above and below, or left and right, are two apart

@@ -82,7 +82,8 @@ class Tracker:
         if not self._fits(state):
             raise InputError(
                 "the tracker's state is another model's, or of other settings "
-                "(filter.form, filter.first_share, tracking.scale_search); "
+                "(filter.form, filter.first_share, tracking.scale_search, and while crops wait to be learned "
+                "filter.contexts, tracking.context_turns, tracking.shared_context); "
                 "load the model that it was saved with"
             )
         self._state = state.to(self.model.device, self.model.network.dtype)
@@ -93,12 +94,15 @@ class Tracker:
         frequencies = (count, count // 2 + 1)
         gram = (*frequencies, channels, channels) if self.config.filter.form == "exact" else frequencies
         memory = {name: tuple(tensor.shape[1:]) for name, tensor in state.memory.tensors().items()}
+        crops, side = self.model.learned_crops
+        waiting = state.waiting
         return (
             tuple(state.filter.shape[1:]) == (channels, *frequencies)
             and tuple(state.statistics.gram.shape[1:]) == gram
             and memory == self.model.network.memory_shapes()
             and (state.first is not None) == (self.config.filter.first_share > 0)
             and (state.scale is not None) == (self.config.tracking.scale_search == "dsst")
+            and (waiting is None or waiting.crops.shape == (sum(waiting.targets) * crops, side, side, 3))
         )
 
     @torch.inference_mode()
@@ -191,6 +195,8 @@ class Tracker:
     ) -> tuple[TrackerState, list[float]]:
         """All windows of all targets in one batch; then each target's best, after a second look where that is poor."""
         tracking, model = self.config.tracking, self.model
+        if not tracking.delayed_update:  # what waits came with a state that another tracker left
+            state = learn_waiting(model, state)
         candidates = self._candidates(state, frame_size)
         crops = model.search_crops(frame, candidates.centre, candidates.size)
         if state.waiting is None:
