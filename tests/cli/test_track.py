@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import os
 import re
@@ -11,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TextIO
 
 import av
@@ -18,7 +20,7 @@ import cv2
 import numpy as np
 import pytest
 
-from rartrack.cli import main
+from rartrack.cli import main, track
 from rartrack.trajectories import read_trajectories
 from rartrack.trajectory_formats import FormatName
 from rartrack.video import VideoWriter, open_source
@@ -170,6 +172,31 @@ def test_set_changes_settings_of_the_model(run: Run, video: Path, tmp_path: Path
 def test_other_tables(run: Run, video: Path, tmp_path: Path, words: list[str], first: str) -> None:
     assert run(video, "--box", BOX, "--results", *words) == 0
     assert (tmp_path / words[0]).read_text().splitlines()[0] == first
+
+
+@pytest.mark.parametrize(
+    ("source", "stem"),
+    [
+        ("rtsp://user:secret@camera.example:554/", "camera.example"),
+        ("rtsp://user:secret@10.0.0.7", "10.0.0.7"),
+        ("rtsp://user:sec/ret@host/yard/live", "live"),
+        ("https://host/clips/a%20day.mp4?token=secret@x", "a-20day"),
+        ("udp://@:1234", "video"),
+        (f"http://host/{'a' * 999}.mp4", "a" * 100),
+        ("é" * 120, "é" * 50),
+        ("camera 0", "camera-0"),
+        ("a://", "video"),
+    ],
+)
+def test_outputs_named_after_a_source_are_short_and_tell_no_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, stem: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = argparse.Namespace(source=source, video=None, results=None, format=None, overwrite=False, box=None)
+    assert track._outputs(options, SimpleNamespace(name=source)) == (
+        Path(f"{stem}-tracked.mp4"),
+        Path(f"{stem}-tracked.csv"),
+    )
 
 
 @pytest.mark.parametrize(("format", "name"), [("json", "slide-tracked.json"), ("mot", "slide-tracked.txt")])
