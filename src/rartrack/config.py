@@ -138,7 +138,7 @@ class TrackingConfig:
     scale_penalty: Share = 0.9925
     """Factor on the peak of every scale but the current one (DCFNet)."""
     scale_rate: Share = 1.0
-    """How much of the best scale's change is taken over (DCFNet)."""
+    """How much of the best scale's change is taken over (DCFNet); of a lost target's that is found again, all."""
     scale_interval: Count = 1
     """Search the other scales every so many frames; between, the current scale alone."""
     alternate_scales: bool = False

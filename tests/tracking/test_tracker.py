@@ -261,6 +261,17 @@ def test_a_lost_target_is_sought_at_its_last_size_and_as_it_was_given(
     assert not np.isin(places[0][2:].sum(1), places[2][2:].sum(1)).all(), "the next turn looks elsewhere"
 
 
+@pytest.mark.parametrize("rate", [0.5, 1.0])
+def test_a_target_found_again_is_as_large_as_it_was_found(small_tracker: Make, scene, rate: float) -> None:
+    tracker = small_tracker(scales=1, scale_rate=rate, lost_after=1, found_above=0.3)
+    tracker.init(scene.frame(0), scene.box(0))
+    state = tracker.state  # sought as it was given, in the second frame after it was called lost
+    tracker.state = replace(state, size=state.size / 2, status=(Status.LOST,), unseen=np.array([2]))
+    result = tracker.update(scene.frame(0))
+    assert result.status is Status.TRACKED
+    assert_allclose(result.box, scene.box(0), atol=0.5)
+
+
 @pytest.mark.slow
 def test_memory_is_constant_over_two_thousand_frames(small_tracker: Make, scene) -> None:
     tracker = small_tracker(scales=1, update_interval=5)

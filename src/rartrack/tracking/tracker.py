@@ -207,7 +207,9 @@ class Tracker:
         found = self._best(search, candidates, state)
         now = self._thumbnail(frame)
         found = self._looked_again(frame, found, state, now)
-        size = (1 - tracking.scale_rate) * state.size + tracking.scale_rate * found.size
+        # A target found again is as large as it was found: its last size may be that of the part that was seen last.
+        rate = np.array([1 if status is Status.LOST else tracking.scale_rate for status in state.status])[:, None]
+        size = (1 - rate) * state.size + rate * found.size
         centre, size = limited(found.centre, size, state.centre, state.first_size, frame_size, tracking)
         scores = [score_of(peak) for peak in found.peak]
         judged = [
