@@ -171,7 +171,8 @@ class TrackingConfig:
     size_limits: tuple[Annotated[float, Within(0, 1, above=True)], Annotated[float, Within(1)]] = (0.2, 5.0)
     """Smallest and largest size relative to the first (DCFNet, CFNet)."""
     displacement_window: Share = 0.0
-    """Weight of a cosine window over displacements (CFNet: 0.2625; the window on the features makes it superfluous)."""
+    """Weight of a cosine window over displacements, by which the response is multiplied when the peak is sought (CFNet:
+    0.2625; the window on the features makes it superfluous). The score is not multiplied."""
     look_again_below: Share = 0.0
     """Score under which a second look is taken in the same frame, where the target seems to be, and where that is
     below ``uncertain_below``, around its last place: for targets that move by about their size. 0 never does."""

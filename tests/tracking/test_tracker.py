@@ -272,6 +272,28 @@ def test_a_target_found_again_is_as_large_as_it_was_found(small_tracker: Make, s
     assert_allclose(result.box, scene.box(0), atol=0.5)
 
 
+@pytest.mark.parametrize("weight", [0.3, 1.0])
+def test_the_score_is_the_responses_height_however_far_away(small_tracker: Make, scene, weight: float) -> None:
+    seen = []
+    for window in (0.0, weight):
+        tracker = small_tracker(scales=1, displacement_window=window)
+        tracker.init(scene.frame(0), scene.box(0))
+        model, state = tracker.model, tracker.state
+        with torch.inference_mode():
+            (search,) = model.passes(model.search_crops(scene.frame(8), state.centre, state.size))
+            seen.append(model.search(search, state.filter, state.memory))
+    plain, near = seen
+    assert np.hypot(*plain.shift[0]) > 2
+    assert near.rank[0] < 0.9 * near.peak[0]
+    assert near.peak[0] == pytest.approx(plain.peak[0], rel=0.02)
+
+
+def test_a_displacement_of_no_weight_has_a_finite_score(small_tracker: Make, scene) -> None:
+    tracker = small_tracker(displacement_window=1.0)
+    tracker.init(scene.frame(0), scene.box(0))
+    assert 0 < tracker.model.prior.min() < tracker.model.prior.max() == 1
+
+
 @pytest.mark.slow
 def test_memory_is_constant_over_two_thousand_frames(small_tracker: Make, scene) -> None:
     tracker = small_tracker(scales=1, update_interval=5)

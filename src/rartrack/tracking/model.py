@@ -26,7 +26,8 @@ from rartrack.tracking.crops import AROUND, Image, cut, window_size
 from rartrack.tracking.localize import STRIDE
 
 _UNLIKELY = 0.05
-"""What the box head's probability of 0 counts as: where it sees the target nowhere, differences say nothing."""
+"""What the box head's probability of 0 counts as: where it sees the target nowhere, differences say nothing. So does
+the weight 0 of a displacement."""
 
 
 class Pass(Protocol):
@@ -73,9 +74,10 @@ class Model:
         target_cells = self.side / (1 + config.tracking.padding) / STRIDE
         self.label = gaussian_label(self.cells, config.filter.label_sigma * target_cells).to(self.device)
         self.prior: Tensor | None = None
-        """Weight of displacements; None is 1 everywhere."""
+        """Weight of displacements, above 0; None is 1 everywhere."""
         if weight := config.tracking.displacement_window:
-            self.prior = (1 - weight) + weight * displacement_window(self.cells, device=self.device)
+            prior = (1 - weight) + weight * displacement_window(self.cells, device=self.device)
+            self.prior = prior.clamp(min=_UNLIKELY)
 
     def windows(self, size: Boxes) -> Boxes:
         """(B, 2) windows in pixels around targets of (B, 2) width and height."""
@@ -197,7 +199,8 @@ class Model:
             # Its middle is no motion, which in a response comes first.
             likely = torch.roll(maps[:, 4], (-(self.cells // 2),) * 2, (1, 2)).sigmoid().to(response)
         weight = (_UNLIKELY + (1 - _UNLIKELY) * likely).pow(tracking.classification)
-        weighted = response * weight if self.prior is None else response * self.prior * weight
+        weight = weight if self.prior is None else weight * self.prior
+        weighted = response * weight
         said = torch.stack([weighted, weight, likely], 1)
         # Here, and nowhere else in a frame, the host waits for the device: once for the windows that are searched, and
         # once for each second look.
@@ -220,7 +223,8 @@ class Sighting:
     Attributes:
         peak: (B,) height of the filter's response where the target seems to be, less where the box head doubts it
             (``tracking.doubted_below``); 0 where it is not a number.
-        rank: (B,) the same with more of the head's say in it (``tracking.classification``), by which windows compare.
+        rank: (B,) the same with more of the head's say in it (``tracking.classification``) and less for what is far
+            (``tracking.displacement_window``), by which windows compare.
         shift: (B, 2) that place, x and y in cells from the middle: the weighted response's peak.
         response: (B, n, n) on the device, with no motion first.
         maps: (B, 4, n, n) on the host, what the box head says of boxes, relative to the given one; None without it.
