@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TextIO
@@ -172,6 +173,15 @@ def test_set_changes_settings_of_the_model(run: Run, video: Path, tmp_path: Path
 def test_other_tables(run: Run, video: Path, tmp_path: Path, words: list[str], first: str) -> None:
     assert run(video, "--box", BOX, "--results", *words) == 0
     assert (tmp_path / words[0]).read_text().splitlines()[0] == first
+
+
+def test_an_anamorphic_video_stays_as_wide(run: Run, tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "wide.mp4", 24, (120, 90), pixel_aspect=Fraction(16, 11)) as writer:
+        for index in range(2):
+            writer.write(picture(index))
+    assert run("wide.mp4", "--box", BOX, "--video", "out.mp4") == 0
+    with av.open("out.mp4") as container:
+        assert container.streams.video[0].sample_aspect_ratio == Fraction(16, 11)
 
 
 @pytest.mark.parametrize(

@@ -203,7 +203,7 @@ def _open(
     if results is not None:
         table = stack.enter_context(open_trajectory_writer(results, names, options.format, options.overwrite))
     if video is not None:
-        film = stack.enter_context(VideoWriter(video, frames.rate, frames.size, options.overwrite))
+        film = stack.enter_context(VideoWriter(video, frames.rate, frames.size, options.overwrite, frames.pixel_aspect))
     return film, table
 
 

@@ -47,17 +47,24 @@ class VideoWriter:
         size: (width, height) of the frames in pixels. H.264 needs even numbers: an odd side gets its last row or
             column twice.
         overwrite: replace a file of that name.
+        pixel_aspect: width of a pixel over its height, by which players stretch the picture; see ``FrameSource``.
 
     Raises:
         InputError: as ``check_output``; the encoder refuses the size; or (when writing or closing) the disk does.
     """
 
     def __init__(
-        self, path: str | Path, rate: Fraction | float, size: tuple[int, int], overwrite: bool = False
+        self,
+        path: str | Path,
+        rate: Fraction | float,
+        size: tuple[int, int],
+        overwrite: bool = False,
+        pixel_aspect: Fraction | float = 1,
     ) -> None:
         self.path = check_output(path, overwrite, VIDEO_SUFFIXES)
         self.size = size
         self.count = 0
+        self._aspect = Fraction(pixel_aspect).limit_denominator(1001)
         self._rate = Fraction(rate).limit_denominator(1001)
         if self._rate <= 0 or self._rate.numerator > _LARGEST_TERM:
             raise InputError(f"{self.path}: {float(rate):g} frames a second cannot be written")
@@ -162,6 +169,8 @@ class VideoWriter:
         context.time_base = self._tick
         context.colorspace = context.color_primaries = context.color_trc = _BT709
         context.color_range = _LIMITED
+        if self._aspect != 1:
+            context.sample_aspect_ratio = self._aspect
         context.open()
         return stream
 
