@@ -73,7 +73,7 @@ class NetworkConfig:
     levels: tuple[int, ...] = (3, 4, 5)
     """Stages that are tapped: 3 is conv3_4, 4 is conv4_6, 5 is conv5_3; ``(5,)`` is the variant NHF."""
     input_size: int = 255
-    """Side of a crop in pixels, 8n + 7 for n + 0 cells a side: 255 gives 31 (paper, Table 1)."""
+    """Side of a crop in pixels, 8n + 7 for n cells a side: 255 gives 31 (paper, Table 1)."""
     attention: bool = True
     """Off is the variant NAA: the attentional features are the backbone's."""
     inter_frame: bool = True
@@ -169,7 +169,8 @@ class TrackingConfig:
     """Run the crops that a frame is learned from through the backbone together with the next frame's search: one pass a
     frame instead of two. Nothing else changes (SPEC Sec. 5.1)."""
     size_limits: tuple[Annotated[float, Within(0, 1, above=True)], Annotated[float, Within(1)]] = (0.2, 5.0)
-    """Smallest and largest size relative to the first (DCFNet, CFNet)."""
+    """Smallest and largest size relative to the first, of the geometric mean of width and height (DCFNet, CFNet): by
+    the box head one side may change by more."""
     displacement_window: Share = 0.0
     """Weight of a cosine window over displacements, by which the response is multiplied when the peak is sought (CFNet:
     0.2625; the window on the features makes it superfluous). The score is not multiplied."""

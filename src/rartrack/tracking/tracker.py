@@ -176,7 +176,8 @@ class Tracker:
         return self._state
 
     def given(self) -> Any:
-        """Results for the frame of ``init``: the given boxes with score 1, in the form ``update`` gives them."""
+        """Results for the frame of ``init``, to be asked for before the first ``update``: the given boxes with score 1,
+        in the form ``update`` gives them. Later the boxes are the last ones."""
         return self._results([1.0] * len(self.state))
 
     def _results(self, scores: list[float]) -> Any:
