@@ -17,13 +17,12 @@ from rartrack.config import ModelConfig
 from rartrack.errors import InputError
 from rartrack.filter.context import Statistics, learn, respond
 from rartrack.filter.fourier import displacement_window, gaussian_label, subcell_peak
-from rartrack.network.backbone import cells
+from rartrack.network.base import STRIDE, cells
 from rartrack.network.box import read_boxes
 from rartrack.network.interface import Network
 from rartrack.network.memory import Memory
 from rartrack.network.rar import RAR
 from rartrack.tracking.crops import AROUND, Image, cut, window_size
-from rartrack.tracking.localize import STRIDE
 
 _UNLIKELY = 0.05
 """What the box head's probability of 0 counts as: where it sees the target nowhere, differences say nothing. So does
