@@ -29,9 +29,10 @@ from rartrack.boxes import centre_size, from_centre_size, iou
 from rartrack.config import parse_settings
 from rartrack.datasets.sequence import Sequence as Video
 from rartrack.errors import InputError
+from rartrack.network.base import STRIDE
 from rartrack.network.box import read_boxes
 from rartrack.tracking.load import load
-from rartrack.tracking.localize import STRIDE, boxed, moved
+from rartrack.tracking.localize import boxed, moved
 from rartrack.tracking.template import learn_waiting, wait
 from rartrack.tracking.threads import use_threads
 from rartrack.tracking.tracker import Tracker

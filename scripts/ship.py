@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rartrack import checkpoints
-from rartrack.config import override, parse_settings
+from rartrack.config import change_model, parse_settings
 
 MODELS = Path(__file__).resolve().parents[1] / "src" / "rartrack" / "models"
 
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--trained", required=True, help="what it was trained on, in a few words")
     options = parser.parse_intermixed_args()
     found = checkpoints.load(options.checkpoint)
-    config = override(found.config, parse_settings(options.changes))
+    config = change_model(found.config, parse_settings(options.changes))
     about = {"licence": options.licence, "trained": options.trained}
     training = dict(found.provenance.get("training", {}))
     for key in training.keys() & {"start", "output"}:  # the run's own places say nothing elsewhere

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from rartrack.boxes import Box, as_box, centre_distance, centre_size, clip, from_centre_size, iou, polygon_bounds
+from rartrack.boxes import Box, as_box, centre_size, clip, from_centre_size, iou, polygon_bounds
 from rartrack.errors import InputError
 
 NAN = (np.nan,) * 4
@@ -81,7 +81,6 @@ def test_the_box_around_a_boxs_corners_is_the_box(box: tuple[float, ...]) -> Non
 def test_nothing_changes_its_arguments(a: tuple[float, ...], b: tuple[float, ...]) -> None:
     first, second = np.array(a), np.array(b)
     iou(first, second)
-    centre_distance(first, second)
     clip(first, (100, 100))
     centre, size = centre_size(first)
     centre += 1
@@ -110,12 +109,6 @@ def test_the_centre_of_three_pixels_is_the_middle_of_the_second() -> None:
 )
 def test_cutting_to_the_frame(box: tuple[float, ...], expected: tuple[float, ...]) -> None:
     assert_array_equal(clip(box, (100, 50)), expected)
-
-
-def test_distance_of_centres() -> None:
-    assert centre_distance((0, 0, 10, 10), (3, 4, 10, 10)) == 5
-    assert np.isnan(centre_distance(NAN, (0, 0, 1, 1)))
-    assert_array_equal(centre_distance([(0, 0, 2, 2), (0, 0, 4, 4)], (0, 0, 2, 2)), [0, np.sqrt(2)])
 
 
 def test_the_box_around_a_polygon() -> None:

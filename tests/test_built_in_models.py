@@ -55,6 +55,8 @@ def test_settings_are_changed_by_name_and_the_network_is_not() -> None:
     assert tracker.update(frame).score > 0.8
     with pytest.raises(rartrack.InputError, match=r"did you mean 'filter\.form'"):
         rartrack.load("rar-fast", settings={"filter.fomr": "shared"})
+    with pytest.raises(rartrack.InputError, match="'tracking' is a section"):
+        rartrack.load("rar-fast", settings={"tracking": {"update_interval": 5}})
     with pytest.raises(rartrack.InputError, match="fixed by its weights"):
         rartrack.load("rar-fast", settings={"network.dilate": False})
 

@@ -13,6 +13,7 @@ from rartrack.config import (
     ModelConfig,
     NetworkConfig,
     TrackingConfig,
+    change_model,
     from_dict,
     load_yaml,
     parse_settings,
@@ -132,6 +133,19 @@ def test_a_missing_file_a_folder_and_a_binary_file(tmp_path: Path) -> None:
 def test_an_override_below_a_value_is_refused(tmp_path: Path, override: str) -> None:
     with pytest.raises(InputError, match=r"network\."):
         load_yaml(ModelConfig, save(tmp_path, "network: {backbone: vggm, levels: [5]}"), {override: 1})
+
+
+def test_a_model_keeps_what_a_setting_does_not_name() -> None:
+    own = ModelConfig(tracking=TrackingConfig(scales=5, update_interval=3))
+    changed = ModelConfig(tracking=TrackingConfig(scales=7, update_interval=3))
+    assert change_model(own, {"tracking.scales": 7}) == changed
+
+
+@pytest.mark.parametrize("section", ["network", "filter", "tracking"])
+@pytest.mark.parametrize("value", [{}, {"update_interval": 5}, 5, None])
+def test_a_whole_section_of_a_model_is_refused(section: str, value: object) -> None:
+    with pytest.raises(InputError, match=f"settings: '{section}' is a section; .* by dotted names, {section}.NAME"):
+        change_model(ModelConfig(), {section: value})
 
 
 def test_settings_are_yaml_by_dotted_name() -> None:

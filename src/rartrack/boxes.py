@@ -119,11 +119,6 @@ def iou(a: ArrayLike, b: ArrayLike) -> Boxes:
         return np.where(union == 0, 0.0, np.minimum(overlap / union, 1.0))  # rounding may exceed 1
 
 
-def centre_distance(a: ArrayLike, b: ArrayLike) -> Boxes:
-    """Euclidean distance in pixels between the centres of boxes (..., 4), broadcast; NaN where a box is NaN."""
-    return np.asarray(np.linalg.norm(centre_size(a)[0] - centre_size(b)[0], axis=-1))
-
-
 def polygon_bounds(polygons: ArrayLike) -> Boxes:
     """Axis-aligned boxes (..., 4) around polygons (..., 2n) given as x1, y1, x2, y2, ..."""
     points = np.asarray(polygons, dtype=np.float64)

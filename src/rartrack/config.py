@@ -73,7 +73,7 @@ class NetworkConfig:
     levels: tuple[int, ...] = (3, 4, 5)
     """Stages that are tapped: 3 is conv3_4, 4 is conv4_6, 5 is conv5_3; ``(5,)`` is the variant NHF."""
     input_size: int = 255
-    """Side of a crop in pixels, 8n + 7 for n + 0 cells a side: 255 gives 31 (paper, Table 1)."""
+    """Side of a crop in pixels, 8n + 7 for n cells a side: 255 gives 31 (paper, Table 1)."""
     attention: bool = True
     """Off is the variant NAA: the attentional features are the backbone's."""
     inter_frame: bool = True
@@ -138,7 +138,7 @@ class TrackingConfig:
     scale_penalty: Share = 0.9925
     """Factor on the peak of every scale but the current one (DCFNet)."""
     scale_rate: Share = 1.0
-    """How much of the best scale's change is taken over (DCFNet)."""
+    """How much of the best scale's change is taken over (DCFNet); of a lost target's that is found again, all."""
     scale_interval: Count = 1
     """Search the other scales every so many frames; between, the current scale alone."""
     alternate_scales: bool = False
@@ -169,9 +169,11 @@ class TrackingConfig:
     """Run the crops that a frame is learned from through the backbone together with the next frame's search: one pass a
     frame instead of two. Nothing else changes (SPEC Sec. 5.1)."""
     size_limits: tuple[Annotated[float, Within(0, 1, above=True)], Annotated[float, Within(1)]] = (0.2, 5.0)
-    """Smallest and largest size relative to the first (DCFNet, CFNet)."""
+    """Smallest and largest size relative to the first, of the geometric mean of width and height (DCFNet, CFNet): by
+    the box head one side may change by more."""
     displacement_window: Share = 0.0
-    """Weight of a cosine window over displacements (CFNet: 0.2625; the window on the features makes it superfluous)."""
+    """Weight of a cosine window over displacements, by which the response is multiplied when the peak is sought (CFNet:
+    0.2625; the window on the features makes it superfluous). The score is not multiplied."""
     look_again_below: Share = 0.0
     """Score under which a second look is taken in the same frame, where the target seems to be, and where that is
     below ``uncertain_below``, around its last place: for targets that move by about their size. 0 never does."""
@@ -264,6 +266,19 @@ def override(config: T, changes: Mapping[str, Any], where: str = "config") -> T:
         InputError: as ``from_dict``.
     """
     return from_dict(type(config), _changed(to_dict(config), changes), where)
+
+
+def change_model(config: ModelConfig, settings: Mapping[str, Any], where: str = "settings") -> ModelConfig:
+    """A model's settings with those that a user changes by dotted name.
+
+    Raises:
+        InputError: as ``from_dict``; or a whole section is given, whose other settings would fall back to defaults that
+            are not the model's.
+    """
+    for section in (entry.name for entry in fields(ModelConfig)):
+        if section in settings:
+            raise InputError(f"{where}: {section!r} is a section; change what is in it by dotted names, {section}.NAME")
+    return override(config, settings, where)
 
 
 def parse_settings(texts: list[str]) -> dict[str, Any]:

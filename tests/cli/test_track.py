@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import os
 import re
@@ -10,7 +11,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TextIO
 
 import av
@@ -18,7 +21,7 @@ import cv2
 import numpy as np
 import pytest
 
-from rartrack.cli import main
+from rartrack.cli import main, track
 from rartrack.trajectories import read_trajectories
 from rartrack.trajectory_formats import FormatName
 from rartrack.video import VideoWriter, open_source
@@ -172,6 +175,40 @@ def test_other_tables(run: Run, video: Path, tmp_path: Path, words: list[str], f
     assert (tmp_path / words[0]).read_text().splitlines()[0] == first
 
 
+def test_an_anamorphic_video_stays_as_wide(run: Run, tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "wide.mp4", 24, (120, 90), pixel_aspect=Fraction(16, 11)) as writer:
+        for index in range(2):
+            writer.write(picture(index))
+    assert run("wide.mp4", "--box", BOX, "--video", "out.mp4") == 0
+    with av.open("out.mp4") as container:
+        assert container.streams.video[0].sample_aspect_ratio == Fraction(16, 11)
+
+
+@pytest.mark.parametrize(
+    ("source", "stem"),
+    [
+        ("rtsp://user:secret@camera.example:554/", "camera.example"),
+        ("rtsp://user:secret@10.0.0.7", "10.0.0.7"),
+        ("rtsp://user:sec/ret@host/yard/live", "live"),
+        ("https://host/clips/a%20day.mp4?token=secret@x", "a-20day"),
+        ("udp://@:1234", "video"),
+        (f"http://host/{'a' * 999}.mp4", "a" * 100),
+        ("é" * 120, "é" * 50),
+        ("camera 0", "camera-0"),
+        ("a://", "video"),
+    ],
+)
+def test_outputs_named_after_a_source_are_short_and_tell_no_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, stem: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = argparse.Namespace(source=source, video=None, results=None, format=None, overwrite=False, box=None)
+    assert track._outputs(options, SimpleNamespace(name=source)) == (
+        Path(f"{stem}-tracked.mp4"),
+        Path(f"{stem}-tracked.csv"),
+    )
+
+
 @pytest.mark.parametrize(("format", "name"), [("json", "slide-tracked.json"), ("mot", "slide-tracked.txt")])
 def test_the_ending_of_a_table_that_was_not_named_follows_its_format(
     run: Run, video: Path, tmp_path: Path, format: FormatName, name: str
@@ -256,6 +293,7 @@ def test_folders_of_grey_and_rgba_images(run: Run, tmp_path: Path, kind: str) ->
         (["-dash.mp4", "--box", BOX], "required: SOURCE (see rartrack track --help); if -dash.mp4 is a file, write ./"),
         (["VIDEO", "--box", BOX, "--set", "tracking.scale"], "expected KEY=VALUE"),
         (["VIDEO", "--box", BOX, "--set", "tracking.scalez=1"], "did you mean 'tracking.scales'?"),
+        (["VIDEO", "--box", BOX, "--set", "tracking={scales: 1}"], "'tracking' is a section"),
         (["VIDEO", "--box", BOX, "tracking.scales=1"], "settings go after --set"),
     ],
 )

@@ -16,6 +16,7 @@ from rartrack.datasets import load_dataset
 from rartrack.errors import InputError
 from rartrack.evaluation.opencv import OpenCVTracker, RunningOpenCV
 from rartrack.evaluation.trackers import CallableTracker, RarTracker, TraxTracker, parse_tracker
+from rartrack.tuning.trial import TrialTracker
 
 
 class TestParse:
@@ -63,6 +64,13 @@ class TestParse:
         spec = parse_tracker("rar-fast@quality", settings={"tracking.update_interval": 7})
         assert PRESETS["quality"]["tracking.update_interval"] != 7
         assert dict(spec.settings) == {**PRESETS["quality"], "tracking.update_interval": 7}
+
+    def test_a_whole_section_of_settings_is_refused(self):
+        spec = parse_tracker("rar-fast", settings={"tracking": {"update_interval": 7}})
+        trial = TrialTracker(1, "rar-fast", "cpu", spec.settings)
+        for say in (spec.describe, trial.describe, lambda: trial.build(1)):
+            with pytest.raises(InputError, match="settings: 'tracking' is a section"):
+                say()
 
     def test_a_spec_travels_to_other_processes(self):
         for text in ("opencv:mil", "rar-fast", "a.b:c", "trax:x y"):

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from rartrack.config import NetworkConfig
 from rartrack.errors import InputError
-from rartrack.network.backbone import Backbone, build_backbone, cells, centre_of_cell
+from rartrack.network.backbone import Backbone, build_backbone, cells
+from rartrack.network.base import FIRST_CENTRE, STRIDE
 
 EVERY = [
     ("resnet50", "3x3", (3, 4, 5)),
@@ -155,7 +156,7 @@ class TestCentres:
             first, last = receptive_field(backbone, level, size, cell)
             assert first > 0
             assert last < size - 1
-            assert (first + last) / 2 == centre_of_cell(cell)
+            assert (first + last) / 2 == FIRST_CENTRE + STRIDE * cell
 
     @pytest.mark.parametrize(("dilate", "fields"), [(True, (91, 267, 427)), (False, (91, 187, 235))])
     def test_their_sizes(self, small, dilate, fields):

@@ -49,16 +49,6 @@ def test_where_commits_some_targets_and_not_others():
     assert mixed.levels[4][1][1, 0, 0, 0] == -1010
 
 
-def test_detach_and_clone():
-    leaf = torch.zeros(1, 2, 3, 3, requires_grad=True)
-    value = Memory({3: (leaf * 2, leaf * 3)})
-    assert not value.detach().levels[3][0].requires_grad
-    copied = value.clone()
-    copied.levels[3][0].data.add_(1)
-    assert targets(value) == [0]
-    assert copied.levels[3][0].requires_grad
-
-
 def test_goes_to_tensors_and_back():
     value = memory(2)
     assert sorted(value.tensors()) == ["3.cell", "3.hidden", "4.cell", "4.hidden"]
@@ -68,7 +58,7 @@ def test_goes_to_tensors_and_back():
 def test_an_empty_memory_allows_all_of_it():
     """The variants without inter-frame attention have nothing to remember."""
     empty = Memory()
-    assert empty[1:2] == empty.repeat(3) == Memory.stack([empty, empty]) == empty.detach() == empty
+    assert empty[1:2] == empty.repeat(3) == Memory.stack([empty, empty]) == empty
     assert empty.where(torch.tensor([True]), empty) == empty
     assert Memory.from_tensors(empty.tensors()) == empty
 

@@ -94,10 +94,10 @@ class TestNeutralStart:
 class TestMemory:
     def test_going_in_is_never_changed(self, network):
         memory = network(crops(2), network.initial_memory(2))[1]
-        before = memory.clone()
+        before = {name: value.clone() for name, value in memory.tensors().items()}
         network(crops(2), memory)
-        for level, state in memory.levels.items():
-            assert all(torch.equal(a, b) for a, b in zip(state, before.levels[level], strict=True))
+        for name, value in memory.tensors().items():
+            assert torch.equal(value, before[name])
 
     def test_decides_what_comes_out(self, network):
         """The same crop under two histories gives two answers; under one history, one answer."""

@@ -11,6 +11,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
+from rartrack.config import FilterConfig
 from rartrack.errors import InputError
 from rartrack.network.memory import Memory
 from rartrack.tracking.model import Model
@@ -91,6 +92,44 @@ def test_a_kept_state_gives_the_same_again(small_tracker: Make, scene) -> None:
     first = tracker.update(frame(scene, 2))
     tracker.state = kept
     assert tracker.update(frame(scene, 2)) == first
+
+
+def waiting(make: Make, scene, **tracking: object) -> TrackerState:
+    tracker = started(make, scene, delayed_update=True, **tracking)
+    tracker.update(frame(scene, 1))
+    return tracker.state
+
+
+@pytest.mark.parametrize(
+    ("filter", "tracking"),
+    [
+        (FilterConfig(contexts=0), {"delayed_update": True}),
+        (None, {"delayed_update": True, "context_turns": 2}),
+        (None, {"context_turns": 2}),
+        (None, {"shared_context": True}),
+    ],
+    ids=["other contexts", "other turns", "other turns, at once", "one larger crop"],
+)
+def test_what_waits_of_other_settings_is_refused(small_tracker: Make, scene, filter, tracking) -> None:
+    tracker, state = small_tracker(filter, **tracking), waiting(small_tracker, scene)
+    with pytest.raises(InputError, match=r"of other settings .* while crops wait .* filter\.contexts"):
+        tracker.state = state
+    tracker.state = replace(state, waiting=None)
+
+
+@pytest.mark.parametrize("turns", [1, 2])
+def test_what_waits_is_learned_where_nothing_else_does(small_tracker: Make, scene, monkeypatch, turns: int) -> None:
+    state = waiting(small_tracker, scene, context_turns=turns)
+    tracker, expected = (
+        started(small_tracker, scene, delayed_update=delayed, context_turns=turns) for delayed in (False, True)
+    )
+    expected.state = tracker.state = state
+    passes, batches = tracker.model.passes, []
+    monkeypatch.setattr(tracker.model, "passes", lambda *crops: batches.append(len(crops)) or passes(*crops))
+    found = tracker.update(frame(scene, 2))
+    assert set(batches) == {1}  # a network that is not torch's learns and searches apart
+    for name, result in expected.update(frame(scene, 2)).items():
+        assert_allclose(found[name].box, result.box, atol=1e-3)
 
 
 class Elsewhere:

@@ -50,7 +50,8 @@ def test_tracking_is_the_same_with_and_without_looking(boxes: object) -> None:
     watched.init(first, boxes)
     for number, frame in enumerate(rest, start=1):
         found = plain.update(frame)
-        seen = update_with_maps(watched, frame, number)
+        seen = update_with_maps(watched, frame[..., ::-1].copy()[..., ::-1], number)
+        assert seen.image.flags.c_contiguous  # a view is copied once, not for each crop
         assert seen.result == (found[0] if isinstance(found, list) else found)
         assert seen.frame == number
     assert torch.equal(plain.state.filter, watched.state.filter)

@@ -14,6 +14,7 @@ import torch
 from numpy.testing import assert_allclose
 from safetensors.torch import save_file
 
+from rartrack.boxes import iou
 from rartrack.errors import InputError
 from rartrack.network.memory import Memory
 from rartrack.tracking.state import TrackerState
@@ -108,6 +109,35 @@ def test_states_stack_and_select(small_tracker: Make, scene) -> None:
         TrackerState.stack([state, larger])
     with pytest.raises(InputError, match="no states"):
         TrackerState.stack([])
+
+
+@pytest.mark.parametrize("settings", [{}, {"update_interval": 2, "context_turns": 2}, {"delayed_update": True}])
+def test_targets_are_added_and_removed_while_tracking(small_tracker: Make, scene, settings: dict) -> None:
+    tracker, alone = small_tracker(**settings), small_tracker(**settings)
+    tracker.init(scene.frame(0), {"a": scene.box(0)})
+    alone.init(scene.frame(0), {"a": scene.box(0)})
+    for index in range(1, 4):
+        assert tracker.update(scene.frame(index)) == alone.update(scene.frame(index))
+    running = tracker.state
+    tracker.init(scene.frame(3), {"b": OTHER})
+    with pytest.raises(InputError, match=r"different frames cannot be stacked: \[0, 3\]; .* by state\.at\(3\)"):
+        TrackerState.stack([running, tracker.state])
+    tracker.state = TrackerState.stack([running, tracker.state.at(running.frame)])
+    for index in range(4, 7):
+        both, expected = tracker.update(scene.frame(index)), alone.update(scene.frame(index))["a"]
+        assert list(both) == ["a", "b"]
+        assert_allclose(both["a"].box, expected.box, atol=1e-3)
+        assert iou(both["b"].box, OTHER) > 0.8
+    tracker.state = tracker.state.select([1])
+    assert list(tracker.update(scene.frame(7))) == ["b"]
+
+
+@pytest.mark.parametrize("frame", [-1, 1.0, True, "3"])
+def test_a_frame_that_is_no_count_is_refused(small_tracker: Make, scene, frame) -> None:
+    tracker = small_tracker()
+    tracker.init(scene.frame(0), scene.box(0))
+    with pytest.raises(InputError, match="expected a whole number"):
+        tracker.state.at(frame)
 
 
 def test_dssts_statistics_are_part_of_the_state(small_tracker: Make, scene, tmp_path: Path) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 
 from rartrack.config import TrackingConfig
 from rartrack.results import Status
@@ -52,6 +54,32 @@ def test_the_search_starts_near_and_widens() -> None:
     ]
     assert distances[0] == 30
     assert distances == sorted(distances)
+
+
+def listed(centre: np.ndarray, window: np.ndarray, frame: tuple[int, int]) -> np.ndarray:
+    """All places of a grid of half windows inside the frame, but the middle: by distance, then from left to right."""
+    low, high = np.ceil(-centre / (window / 2)).astype(int), np.floor((frame - centre) / (window / 2)).astype(int)
+    places = [(x, y) for y in range(low[1], high[1] + 1) for x in range(low[0], high[0] + 1) if x or y]
+    return np.array(sorted(places, key=lambda place: max(map(abs, place)))).reshape(-1, 2) * (window / 2) + centre
+
+
+def test_the_search_takes_the_places_by_distance_and_starts_over() -> None:
+    draw = np.random.default_rng(0)
+    for _ in range(200):
+        frame, count = tuple(draw.integers(1, 200, 2).tolist()), int(draw.integers(0, 30))
+        centre, window = draw.uniform(-30, 230, 2), draw.uniform(9, 100, 2)
+        places, turn = listed(centre, window, frame), int(draw.integers(0, 40))
+        expected = places[(turn * count + np.arange(min(count, len(places)))) % max(1, len(places))]
+        assert_array_equal(search_places(centre, window, turn, count, frame), expected)
+
+
+def test_a_small_target_in_a_large_frame_costs_little() -> None:
+    tracemalloc.start()
+    for turn in (0, 1000):
+        search_places(np.array([1000.0, 900.0]), np.array([3.0, 3.0]), turn, 10, (3840, 2160))
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 1 << 20  # there are 3.7 million places
 
 
 def test_a_frame_smaller_than_the_window_has_nowhere_else_to_look() -> None:

@@ -16,6 +16,7 @@ from numpy.testing import assert_allclose
 from rartrack.boxes import iou
 from rartrack.errors import InputError
 from rartrack.results import Status
+from rartrack.tracking import model
 from rartrack.tracking.tracker import Tracker
 
 Make = Callable[..., Tracker]
@@ -260,6 +261,39 @@ def test_a_lost_target_is_sought_at_its_last_size_and_as_it_was_given(
     assert not np.isin(places[0][2:].sum(1), places[2][2:].sum(1)).all(), "the next turn looks elsewhere"
 
 
+@pytest.mark.parametrize("rate", [0.5, 1.0])
+def test_a_target_found_again_is_as_large_as_it_was_found(small_tracker: Make, scene, rate: float) -> None:
+    tracker = small_tracker(scales=1, scale_rate=rate, lost_after=1, found_above=0.3)
+    tracker.init(scene.frame(0), scene.box(0))
+    state = tracker.state  # sought as it was given, in the second frame after it was called lost
+    tracker.state = replace(state, size=state.size / 2, status=(Status.LOST,), unseen=np.array([2]))
+    result = tracker.update(scene.frame(0))
+    assert result.status is Status.TRACKED
+    assert_allclose(result.box, scene.box(0), atol=0.5)
+
+
+@pytest.mark.parametrize("weight", [0.3, 1.0])
+def test_the_score_is_the_responses_height_however_far_away(small_tracker: Make, scene, weight: float) -> None:
+    seen = []
+    for window in (0.0, weight):
+        tracker = small_tracker(scales=1, displacement_window=window)
+        tracker.init(scene.frame(0), scene.box(0))
+        model, state = tracker.model, tracker.state
+        with torch.inference_mode():
+            (search,) = model.passes(model.search_crops(scene.frame(8), state.centre, state.size))
+            seen.append(model.search(search, state.filter, state.memory))
+    plain, near = seen
+    assert np.hypot(*plain.shift[0]) > 2
+    assert near.rank[0] < 0.9 * near.peak[0]
+    assert near.peak[0] == pytest.approx(plain.peak[0], rel=0.02)
+
+
+def test_a_displacement_of_no_weight_has_a_finite_score(small_tracker: Make, scene) -> None:
+    tracker = small_tracker(displacement_window=1.0)
+    tracker.init(scene.frame(0), scene.box(0))
+    assert 0 < tracker.model.prior.min() < tracker.model.prior.max() == 1
+
+
 @pytest.mark.slow
 def test_memory_is_constant_over_two_thousand_frames(small_tracker: Make, scene) -> None:
     tracker = small_tracker(scales=1, update_interval=5)
@@ -301,6 +335,18 @@ def test_frames_of_any_size(small_tracker: Make, shape: tuple[int, int]) -> None
     tracker = small_tracker()
     tracker.init(frame, (0, 0, shape[1], shape[0]))
     assert np.isfinite(tracker.update(frame).box).all()
+
+
+def test_a_frame_that_is_a_view_is_copied_once(small_tracker: Make, scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    cut, frames, results = model.cut, [], []
+    monkeypatch.setattr(model, "cut", lambda frame, *window: frames.append(frame) or cut(frame, *window))
+    for view in (lambda frame: frame, lambda frame: frame[..., ::-1].copy()[..., ::-1]):
+        tracker = small_tracker(look_again_below=1.1)
+        tracker.init(view(scene.frame(0)), scene.box(0))
+        results.append(tracker.update(view(scene.frame(1))))
+    assert results[0] == results[1]
+    assert len(frames) > 2 * 3
+    assert all(frame.flags.c_contiguous for frame in frames)
 
 
 def test_a_blank_frame_gives_a_finite_answer(small_tracker: Make) -> None:

@@ -26,6 +26,7 @@ def make_video(tmp_path: Path) -> MakeVideo:
         codec: str = "libx264",
         options: dict[str, str] | None = None,
         container: dict[str, str] | None = None,
+        aspect: Fraction | None = None,
     ) -> Path:
         path = tmp_path / name
         with av.open(str(path), "w", options=container or {}) as out:
@@ -34,6 +35,8 @@ def make_video(tmp_path: Path) -> MakeVideo:
             stream.pix_fmt = "yuv420p" if codec != "mjpeg" else "yuvj420p"
             if times is not None:
                 stream.codec_context.time_base = Fraction(1, 10_000)
+            if aspect is not None:
+                stream.codec_context.sample_aspect_ratio = aspect
             if rotation is not None:
                 degrees, across, down = rotation
                 stream.set_display_rotation(degrees, hflip=across, vflip=down)

@@ -55,3 +55,20 @@ def test_closing_ends_the_thread_whatever_it_waits_for() -> None:
     assert ahead.close()
     assert threading.active_count() == before
     assert list(ahead) == []
+
+
+def test_a_reader_that_waits_ends_when_another_thread_closes() -> None:
+    free, got = threading.Event(), []
+
+    def items() -> Iterator[int]:
+        free.wait()
+        yield from ()
+
+    ahead = ReadAhead(items(), depth=2)
+    reader = threading.Thread(target=lambda: got.extend([*ahead, "over"]), daemon=True)
+    reader.start()
+    ahead.stop()
+    reader.join(5)
+    assert got == ["over"]
+    free.set()
+    assert ahead.close()

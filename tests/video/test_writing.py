@@ -172,6 +172,25 @@ class TestWholeOrNotAtAll:
             pass
         assert names(tmp_path) == []
 
+    def test_it_may_be_closed_inside_its_block(self, tmp_path: Path) -> None:
+        with VideoWriter(tmp_path / "a.mp4", 25, SIZE) as writer:
+            writer.write(picture(0, SIZE))
+            writer.close()
+            with pytest.raises(InputError, match=r"a\.mp4: the video is closed"):
+                writer.write(picture(1, SIZE))
+            writer.discard()
+        writer.close()
+        with open_source(tmp_path / "a.mp4") as source:
+            assert [number_of(frame.image) for frame in source] == [0]
+        assert names(tmp_path) == ["a.mp4"]
+
+    def test_it_may_be_discarded_inside_its_block(self, tmp_path: Path) -> None:
+        with VideoWriter(tmp_path / "a.mp4", 25, SIZE) as writer:
+            writer.write(picture(0, SIZE))
+            writer.discard()
+        writer.close()
+        assert names(tmp_path) == []
+
     def test_no_frame_leaves_nothing(self, tmp_path: Path) -> None:
         with VideoWriter(tmp_path / "a.mp4", 25, SIZE):
             pass

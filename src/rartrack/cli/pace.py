@@ -34,7 +34,8 @@ class Pace:
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-            columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+            said = TextColumn("{task.description}", markup=False)  # names of targets are anything
+            columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), said)
             self._bar = Progress(*columns, console=Console(stderr=True))
             self._bar.start()
             self._task = self._bar.add_task("", total=self._total)

@@ -49,7 +49,8 @@ class Progress(Observer):
 
         if self._bar is not None:
             self._bar.stop()
-        columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+        said = TextColumn("{task.description}", markup=False)  # names and failures are anything
+        columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), said)
         self._bar = Bar(*columns, console=Console(stderr=True))
         self._bar.start()
         self._task = self._bar.add_task("", total=len(jobs))

@@ -30,6 +30,9 @@ from rartrack.trajectory_formats import FORMATS
 from rartrack.video import VIDEO_SUFFIXES, Frame, FrameSource, VideoWriter, open_source
 from rartrack.video.images import Image, image_paths
 
+_LONGEST_STEM = 100
+"""Bytes of a source's name that outputs are called after: file systems take names of 255."""
+
 _EXAMPLES = """
 examples:
   rartrack track video.mp4 --box 120,80,60,40
@@ -139,12 +142,22 @@ def _outputs(options: argparse.Namespace, frames: FrameSource) -> tuple[Path | N
     """The files to write; without any asked for, a video and a table named after the source, in this folder."""
     if options.video is not None or options.results is not None:
         return options.video, options.results
-    stem = re.sub(r"[^\w.-]+", "-", frames.name).strip("-") or "video"
+    stem = _stem(frames.name)
     format = options.format or "csv"
     ending = format if f".{format}" in TRAJECTORY_SUFFIXES else "txt"
     video, results = Path(f"{stem}-tracked.mp4"), Path(f"{stem}-tracked.{ending}")
     _check_outputs(options, video, results)
     return video, results
+
+
+def _stem(name: str) -> str:
+    """What outputs are called after a source; of a url, its last part or its host: the rest may hold a password."""
+    if "://" in name:
+        address = re.split("[?#]", name.partition("://")[2])[0]
+        host, _, path = address.partition("/")
+        name = Path(path).stem or host.rpartition("@")[2].partition(":")[0]
+    words = re.sub(r"[^\w.-]+", "-", name).strip("-")
+    return words.encode()[:_LONGEST_STEM].decode(errors="ignore") or "video"
 
 
 def _check_outputs(options: argparse.Namespace, video: Path | None, results: Path | None) -> None:
@@ -190,7 +203,7 @@ def _open(
     if results is not None:
         table = stack.enter_context(open_trajectory_writer(results, names, options.format, options.overwrite))
     if video is not None:
-        film = stack.enter_context(VideoWriter(video, frames.rate, frames.size, options.overwrite))
+        film = stack.enter_context(VideoWriter(video, frames.rate, frames.size, options.overwrite, frames.pixel_aspect))
     return film, table
 
 

@@ -89,10 +89,10 @@ class RarTracker:
         """Hash of the weights, all settings, device, backend, precision and the code of network, filter and loop."""
         from rartrack import checkpoints
         from rartrack.backends import backend_version
-        from rartrack.config import override, to_dict
+        from rartrack.config import change_model, to_dict
         from rartrack.tracking.load import pick_device, precision_of, settings_of
 
-        config = override(settings_of(self.model), dict(self.settings), where="settings")
+        config = change_model(settings_of(self.model), dict(self.settings))
         device = pick_device(self.device, self.backend)
         folders = ("network", "filter", "tracking", "backends")
         return {

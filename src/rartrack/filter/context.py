@@ -48,17 +48,9 @@ class Statistics:
         """The targets of a slice, a list or a mask."""
         return self._map(lambda tensor: tensor[index])
 
-    def copy(self) -> Statistics:
-        """A copy that shares no memory."""
-        return self._map(torch.clone)
-
     def to(self, device: torch.device | str) -> Statistics:
         """The same on another device."""
         return self._map(lambda tensor: tensor.to(device))
-
-    def detach(self) -> Statistics:
-        """The same outside the graph of gradients."""
-        return self._map(torch.Tensor.detach)
 
     @staticmethod
     def stack(parts: Sequence[Statistics]) -> Statistics:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from rartrack.config import NetworkConfig
-from rartrack.network.base import Backbone, cells, centre_of_cell
+from rartrack.network.base import Backbone, cells
 from rartrack.network.resnet import ResNet18, ResNet50
 from rartrack.network.vggm import VGGM
 
-__all__ = ["Backbone", "build_backbone", "cells", "centre_of_cell"]
+__all__ = ["Backbone", "build_backbone", "cells"]
 
 _KINDS: dict[str, type[Backbone]] = {"resnet50": ResNet50, "resnet18": ResNet18, "vggm": VGGM}
 

@@ -10,7 +10,7 @@ from rartrack.config import NetworkConfig
 from rartrack.errors import InputError
 
 STRIDE = 8
-"""Pixels between neighbouring cells at every level (paper, Table 1)."""
+"""Pixels of a crop between neighbouring cells, at every level (paper, Table 1)."""
 FIRST_CENTRE = 7
 """Pixel at which cell 0 is centred: cell i looks at pixel 7 + 8 i, 0-based (SPEC Sec. 5)."""
 
@@ -73,11 +73,6 @@ def cells(input_size: int) -> int:
         below = max(1, (input_size - FIRST_CENTRE) // STRIDE) * STRIDE + FIRST_CENTRE
         raise InputError(f"network.input_size: {input_size} is not 8n + 7; {below} and {below + STRIDE} are")
     return (input_size - FIRST_CENTRE) // STRIDE
-
-
-def centre_of_cell(index: int) -> int:
-    """Pixel at which cell ``index`` is centred."""
-    return FIRST_CENTRE + STRIDE * index
 
 
 def width(channels: int, config: NetworkConfig) -> int:

@@ -48,14 +48,6 @@ class Memory:
             *(_chosen(mask, getattr(self, name), getattr(other, name)) for name in SEEN),
         )
 
-    def detach(self) -> Memory:
-        """The same values, cut from the graph of gradients."""
-        return self._map(torch.Tensor.detach)
-
-    def clone(self) -> Memory:
-        """The same values in storage of their own."""
-        return self._map(torch.Tensor.clone)
-
     def to(self, device: torch.device | str, precision: torch.dtype | None = None) -> Memory:
         """The same values on another device; in another precision too if wanted, but for the own boxes."""
         own = None if self.own is None else self.own.to(device)

@@ -13,7 +13,7 @@ from rartrack.backends import backend_version, check_backend, onnx_file
 from rartrack.backends.cache import exported
 from rartrack.backends.prepared import prepared_network
 from rartrack.backends.runtimes import backend_precision, open_exported
-from rartrack.config import ModelConfig, override, preset_settings
+from rartrack.config import ModelConfig, change_model, preset_settings
 from rartrack.errors import InputError
 from rartrack.network.packed import packed
 from rartrack.tracking.tracker import Tracker
@@ -35,7 +35,7 @@ def load(
         model: ``"rar-fast"``, ``"rar-resnet50"``, or a path.
         device: ``"auto"`` or None (CUDA where there is one, else the CPU), ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
         settings: changes to the checkpoint's settings by dotted name, such as ``{"tracking.update_interval": 5}``;
-            the network's own shape cannot be changed.
+            the network's own shape cannot be changed, nor a section as a whole.
         backend: what runs the network: ``"torch"``, ``"onnx"`` (onnxruntime) or ``"openvino"``. The last two run on the
             CPU with as many threads as torch has; a model is exported for them once and kept in the user's cache.
         preset: ``"quality"``, ``"balanced"`` (the model as it is) or ``"fast"``, see ``rartrack.config.PRESETS``;
@@ -67,7 +67,7 @@ def load(
 
 
 def _changed(own: ModelConfig, changes: Mapping[str, Any]) -> ModelConfig:
-    config = override(own, changes, where="settings")
+    config = change_model(own, changes)
     if config.network != own.network:
         raise InputError("settings: the network's shape is fixed by its weights; change filter.* or tracking.* instead")
     return config

@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 
 from rartrack.boxes import Boxes
 from rartrack.config import TrackingConfig
-
-STRIDE = 8
-"""Pixels of a crop between neighbouring cells (paper, Table 1)."""
+from rartrack.network.base import STRIDE
 
 _AROUND = np.array([(x, y) for y in (-1, 0, 1) for x in (-1, 0, 1) if x or y]) / 3
 """Where a last look is taken, in windows from the last place: a third, which is one target with the usual padding."""

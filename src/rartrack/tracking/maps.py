@@ -73,7 +73,7 @@ def update_with_maps(tracker: Tracker, image: Image, frame: int) -> FrameMaps:
         image: RGB uint8, the next frame.
         frame: its number, kept in the result.
     """
-    model, before = tracker.model, tracker.settle()
+    model, before, image = tracker.model, tracker.settle(), np.ascontiguousarray(image)
     crop = model.search_crops(image, before.centre[:1], before.size[:1])
     with _watched(tracker) as seen:
         (search,) = model.passes(crop)

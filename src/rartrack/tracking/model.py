@@ -17,16 +17,16 @@ from rartrack.config import ModelConfig
 from rartrack.errors import InputError
 from rartrack.filter.context import Statistics, learn, respond
 from rartrack.filter.fourier import displacement_window, gaussian_label, subcell_peak
-from rartrack.network.backbone import cells
+from rartrack.network.base import STRIDE, cells
 from rartrack.network.box import read_boxes
 from rartrack.network.interface import Network
 from rartrack.network.memory import Memory
 from rartrack.network.rar import RAR
 from rartrack.tracking.crops import AROUND, Image, cut, window_size
-from rartrack.tracking.localize import STRIDE
 
 _UNLIKELY = 0.05
-"""What the box head's probability of 0 counts as: where it sees the target nowhere, differences say nothing."""
+"""What the box head's probability of 0 counts as: where it sees the target nowhere, differences say nothing. So does
+the weight 0 of a displacement."""
 
 
 class Pass(Protocol):
@@ -73,13 +73,21 @@ class Model:
         target_cells = self.side / (1 + config.tracking.padding) / STRIDE
         self.label = gaussian_label(self.cells, config.filter.label_sigma * target_cells).to(self.device)
         self.prior: Tensor | None = None
-        """Weight of displacements; None is 1 everywhere."""
+        """Weight of displacements, above 0; None is 1 everywhere."""
         if weight := config.tracking.displacement_window:
-            self.prior = (1 - weight) + weight * displacement_window(self.cells, device=self.device)
+            prior = (1 - weight) + weight * displacement_window(self.cells, device=self.device)
+            self.prior = prior.clamp(min=_UNLIKELY)
 
     def windows(self, size: Boxes) -> Boxes:
         """(B, 2) windows in pixels around targets of (B, 2) width and height."""
         return window_size(size, self.config.tracking.padding, self.config.tracking.crop)
+
+    @property
+    def learned_crops(self) -> tuple[int, int]:
+        """Crops of a target that an update learns from, and their side in pixels; see ``template_crops``."""
+        if self._shares:
+            return 1, self.side + 2 * self._apart * STRIDE
+        return 1 + self.config.filter.contexts // self._turns, self.side
 
     def search_crops(self, image: Image, centre: Boxes, size: Boxes) -> Image:
         """Crops (B, S, S, 3) of the windows around B places, (B, 2) centres and sizes of targets in pixels."""
@@ -97,7 +105,7 @@ class Model:
             turn: number of the update, of whose contexts the crops are (``context_turns``); None takes all.
         """
         if self._shares:
-            side = self.side + 2 * self._apart * STRIDE
+            _, side = self.learned_crops
             return cut(image, centre, self.windows(size) * side / self.side, side)
         contexts = AROUND[1 : 1 + self.config.filter.contexts]
         if turn is not None:  # above and below, or left and right, are two apart
@@ -190,7 +198,8 @@ class Model:
             # Its middle is no motion, which in a response comes first.
             likely = torch.roll(maps[:, 4], (-(self.cells // 2),) * 2, (1, 2)).sigmoid().to(response)
         weight = (_UNLIKELY + (1 - _UNLIKELY) * likely).pow(tracking.classification)
-        weighted = response * weight if self.prior is None else response * self.prior * weight
+        weight = weight if self.prior is None else weight * self.prior
+        weighted = response * weight
         said = torch.stack([weighted, weight, likely], 1)
         # Here, and nowhere else in a frame, the host waits for the device: once for the windows that are searched, and
         # once for each second look.
@@ -213,7 +222,8 @@ class Sighting:
     Attributes:
         peak: (B,) height of the filter's response where the target seems to be, less where the box head doubts it
             (``tracking.doubted_below``); 0 where it is not a number.
-        rank: (B,) the same with more of the head's say in it (``tracking.classification``), by which windows compare.
+        rank: (B,) the same with more of the head's say in it (``tracking.classification``) and less for what is far
+            (``tracking.displacement_window``), by which windows compare.
         shift: (B, 2) that place, x and y in cells from the middle: the weighted response's peak.
         response: (B, n, n) on the device, with no motion first.
         maps: (B, 4, n, n) on the host, what the box head says of boxes, relative to the given one; None without it.

@@ -67,7 +67,7 @@ class TrackerState:
         form: how the boxes were given, and so how results come back: as one, a list, or a mapping of names.
         frame_size: (width, height) of the frames in pixels; None if it is not known, as of files that lack it.
         names: the targets' names.
-        frame: frames since ``init``.
+        frame: frames since ``init``, or as ``at`` was told.
         centre: (N, 2) x, y in pixels at the edges.
         size: (N, 2) width and height in pixels.
         first_size: (N, 2) width and height at ``init``.
@@ -144,6 +144,17 @@ class TrackerState:
             thumbnail=self.thumbnail,
         )
 
+    def at(self, frame: int) -> TrackerState:
+        """The same, counted as if ``init`` had been so many frames ago: what ``stack`` asks of states that began at
+        different frames. By this count updates and scales take their turns (``tracking.update_interval``).
+
+        Raises:
+            InputError: it is no whole number from 0 on.
+        """
+        if isinstance(frame, bool) or not isinstance(frame, int) or frame < 0:
+            raise InputError(f"frame {frame!r}: expected a whole number, 0 or more")
+        return replace(self, frame=frame)
+
     def to(self, device: torch.device | str, precision: torch.dtype) -> TrackerState:
         """The state for a network on a device that remembers in a precision; DSST's part stays on the processor."""
         return replace(
@@ -176,8 +187,11 @@ class TrackerState:
             names = names if form == "mapping" else tuple(str(number) for number in range(1, len(names) + 1))
         if len(set(names)) != len(names):
             raise InputError(f"targets {sorted(names)}: a name comes twice; names must differ to be tracked together")
-        if len({state.frame for state in states}) != 1:
-            raise InputError("states of different frames cannot be stacked; bring them to one frame first")
+        if len(frames := {state.frame for state in states}) != 1:
+            raise InputError(
+                f"states of different frames cannot be stacked: {sorted(frames)}; where they know the same picture, "
+                f"count them alike by state.at({max(frames)})"
+            )
         sizes = {state.frame_size for state in states if state.frame_size is not None}
         if len(sizes) > 1:
             raise InputError(f"states of frames of different sizes cannot be stacked: {sorted(sizes)}")

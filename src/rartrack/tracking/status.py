@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rartrack.boxes import Boxes
 from rartrack.config import TrackingConfig
@@ -59,12 +60,22 @@ def search_places(centre: Boxes, window: Boxes, turn: int, count: int, frame_siz
     frame, spacing = np.asarray(frame_size, dtype=np.float64), _STEP * window
     first = np.ceil(-centre / spacing).astype(int)
     last = np.floor((frame - centre) / spacing).astype(int)
-    columns, rows = np.meshgrid(*(np.arange(a, b + 1) for a, b in zip(first, last, strict=True)))
-    offsets = np.stack([columns.ravel(), rows.ravel()], axis=1)
-    distance = np.abs(offsets).max(axis=1)
-    offsets = offsets[np.argsort(distance, kind="stable")]
-    offsets = offsets[np.abs(offsets).any(axis=1)]
-    if not len(offsets):
-        return np.empty((0, 2))
-    chosen = (turn * count + np.arange(min(count, len(offsets)))) % len(offsets)
-    return np.asarray(centre + offsets[chosen] * spacing)
+    # A small target has more places than are worth listing: only the rings that are looked at are.
+    reach = np.arange(1 + max(0, np.abs([first, last]).max()))[:, None]
+    inside = (np.minimum(last, reach) - np.maximum(first, -reach) + 1).clip(0).prod(axis=1)
+    ends = inside - inside[0]  # places up to each ring, without the last place itself
+    chosen = (turn * count + np.arange(min(count, ends[-1]))) % max(1, ends[-1])
+    rings = np.searchsorted(ends, chosen, side="right")
+    listed = {int(ring): _ring(int(ring), first, last) for ring in np.unique(rings)}
+    offsets = [listed[ring][place - ends[ring - 1]] for ring, place in zip(rings.tolist(), chosen, strict=True)]
+    return centre + np.reshape(offsets, (-1, 2)) * spacing
+
+
+def _ring(distance: int, first: NDArray[np.int_], last: NDArray[np.int_]) -> NDArray[np.int_]:
+    """(m, 2) x, y of a grid's places so many steps from its middle, row by row, from ``first`` to ``last`` (2,)."""
+    low, high = np.maximum(first, -distance), np.minimum(last, distance)
+    columns, rows = (np.arange(a, b + 1) for a, b in zip(low, high, strict=True))
+    whole, ends = np.abs(rows) == distance, columns[np.abs(columns) == distance]
+    above, below = rows[whole & (rows < 0)], rows[whole & (rows > 0)]
+    parts = [np.meshgrid(columns, above), np.meshgrid(ends, rows[~whole]), np.meshgrid(columns, below)]
+    return np.concatenate([np.stack([x.ravel(), y.ravel()], axis=1) for x, y in parts])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import torch
+import numpy as np
 from torch import Tensor
 
 from rartrack.config import FilterConfig
@@ -45,7 +45,7 @@ def learned(model: Model, state: TrackerState, template: Pass) -> TrackerState:
     statistics = blend(part.statistics, new, model.config.filter.learning_rate)
     filter = solved(statistics, part.first, model.config.filter)
     part = replace(part, statistics=statistics, filter=filter, memory=memory)
-    return part if len(part) == len(state) else _put(state, part, targets)
+    return part if len(part) == len(state) else _put(state, part, model.on_device(np.array(targets)))
 
 
 def solved(statistics: Statistics, first: Statistics | None, config: FilterConfig) -> Tensor:
@@ -53,15 +53,16 @@ def solved(statistics: Statistics, first: Statistics | None, config: FilterConfi
     return solve(statistics if first is None else blend(statistics, first, config.first_share), config)
 
 
-def _put(state: TrackerState, part: TrackerState, targets: list[int]) -> TrackerState:
-    """``state`` with what some of its targets learned replaced."""
-    index = list(range(len(state)))
-    for position, target in enumerate(targets):
-        index[target] = len(state) + position
+def _put(state: TrackerState, part: TrackerState, index: Tensor) -> TrackerState:
+    """``state`` with what the targets of an index learned in place of what they knew."""
 
+    def put(whole: Tensor, some: Tensor) -> Tensor:
+        return whole.index_copy(0, index, some)
+
+    old, new, memory = state.statistics, part.statistics, part.memory.tensors()
     return replace(
         state,
-        statistics=Statistics.stack([state.statistics, part.statistics])[index],
-        filter=torch.cat([state.filter, part.filter])[index],
-        memory=Memory.stack([state.memory, part.memory])[index],
+        statistics=Statistics(put(old.gram, new.gram), put(old.cross, new.cross), put(old.energy, new.energy)),
+        filter=put(state.filter, part.filter),
+        memory=Memory.from_tensors({name: put(maps, memory[name]) for name, maps in state.memory.tensors().items()}),
     )

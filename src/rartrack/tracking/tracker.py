@@ -82,7 +82,8 @@ class Tracker:
         if not self._fits(state):
             raise InputError(
                 "the tracker's state is another model's, or of other settings "
-                "(filter.form, filter.first_share, tracking.scale_search); "
+                "(filter.form, filter.first_share, tracking.scale_search, and while crops wait to be learned "
+                "filter.contexts, tracking.context_turns, tracking.shared_context); "
                 "load the model that it was saved with"
             )
         self._state = state.to(self.model.device, self.model.network.dtype)
@@ -93,12 +94,15 @@ class Tracker:
         frequencies = (count, count // 2 + 1)
         gram = (*frequencies, channels, channels) if self.config.filter.form == "exact" else frequencies
         memory = {name: tuple(tensor.shape[1:]) for name, tensor in state.memory.tensors().items()}
+        crops, side = self.model.learned_crops
+        waiting = state.waiting
         return (
             tuple(state.filter.shape[1:]) == (channels, *frequencies)
             and tuple(state.statistics.gram.shape[1:]) == gram
             and memory == self.model.network.memory_shapes()
             and (state.first is not None) == (self.config.filter.first_share > 0)
             and (state.scale is not None) == (self.config.tracking.scale_search == "dsst")
+            and (waiting is None or waiting.crops.shape == (sum(waiting.targets) * crops, side, side, 3))
         )
 
     @torch.inference_mode()
@@ -114,7 +118,7 @@ class Tracker:
             InputError: the frame is not an RGB uint8 image, a box is malformed, wholly outside it or far larger, or a
                 name is not text.
         """
-        frame_size = _frame_size(frame)
+        frame_size, frame = _frame_size(frame), np.ascontiguousarray(frame)  # OpenCV copies a view for every crop
         form, named = _named(boxes)
         checked = np.array(list(as_boxes(named, frame_size).values()), dtype=np.float64)
         centre, size = centre_size(checked)
@@ -158,6 +162,7 @@ class Tracker:
                 f"frame: {_written(frame_size)} pixels, but the tracker was started on {_written(state.frame_size)}; "
                 "resize it, or call init anew"
             )
+        frame = np.ascontiguousarray(frame)
         state, scores = self._localize(frame, frame_size, state)
         state = self._resize(frame, frame_size, state)
         state = wait(self.model, state, frame)
@@ -171,7 +176,8 @@ class Tracker:
         return self._state
 
     def given(self) -> Any:
-        """Results for the frame of ``init``: the given boxes with score 1, in the form ``update`` gives them."""
+        """Results for the frame of ``init``, to be asked for before the first ``update``: the given boxes with score 1,
+        in the form ``update`` gives them. Later the boxes are the last ones."""
         return self._results([1.0] * len(self.state))
 
     def _results(self, scores: list[float]) -> Any:
@@ -190,6 +196,8 @@ class Tracker:
     ) -> tuple[TrackerState, list[float]]:
         """All windows of all targets in one batch; then each target's best, after a second look where that is poor."""
         tracking, model = self.config.tracking, self.model
+        if not tracking.delayed_update:  # what waits came with a state that another tracker left
+            state = learn_waiting(model, state)
         candidates = self._candidates(state, frame_size)
         crops = model.search_crops(frame, candidates.centre, candidates.size)
         if state.waiting is None:
@@ -200,7 +208,9 @@ class Tracker:
         found = self._best(search, candidates, state)
         now = self._thumbnail(frame)
         found = self._looked_again(frame, found, state, now)
-        size = (1 - tracking.scale_rate) * state.size + tracking.scale_rate * found.size
+        # A target found again is as large as it was found: its last size may be that of the part that was seen last.
+        rate = np.array([1 if status is Status.LOST else tracking.scale_rate for status in state.status])[:, None]
+        size = (1 - rate) * state.size + rate * found.size
         centre, size = limited(found.centre, size, state.centre, state.first_size, frame_size, tracking)
         scores = [score_of(peak) for peak in found.peak]
         judged = [

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from rartrack.boxes import Boxes, centre_size
 from rartrack.config import ModelConfig
 from rartrack.datasets.sequence import Image
+from rartrack.network.base import STRIDE
 from rartrack.tracking.crops import AROUND, cut, window_size
-from rartrack.tracking.localize import STRIDE
 from rartrack.training.config import DataConfig
 
 ASPECT_SLACK = 1.15

@@ -11,11 +11,10 @@ from torch import Tensor, nn
 from rartrack.config import ModelConfig
 from rartrack.filter.context import respond, solve_training
 from rartrack.filter.fourier import gaussian_label, subcell_peak
-from rartrack.network.backbone import cells
+from rartrack.network.base import STRIDE, cells
 from rartrack.network.box import BoxHead, read_boxes
 from rartrack.network.inference import frozen_taps
 from rartrack.network.rar import RAR
-from rartrack.tracking.localize import STRIDE
 from rartrack.training.config import TrainingConfig
 
 _HIT = 1.0

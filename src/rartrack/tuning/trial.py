@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from rartrack import checkpoints
-from rartrack.config import ModelConfig, override, to_dict
+from rartrack.config import ModelConfig, change_model, to_dict
 from rartrack.evaluation.trackers import RarTracker
 from rartrack.tracking.load import load
 from rartrack.tracking.tracker import Tracker
@@ -43,7 +43,7 @@ class TrialTracker:
 
     def describe(self) -> dict[str, Any]:
         """As ``RarTracker.describe`` of a tracker with these settings."""
-        config = override(_config(self.model), dict(self.settings), where="settings")
+        config = change_model(_config(self.model), dict(self.settings))
         return {**_described(self.model, self.device, self.backend), "config": to_dict(config)}
 
     def build(self, threads: int) -> Tracker:
@@ -53,7 +53,7 @@ class TrialTracker:
         torch.set_num_threads(threads)
         precision = dict(self.settings).get("tracking.precision", _config(self.model).tracking.precision)
         base = _loaded(self.model, self.device, self.backend, precision)
-        return Tracker(base.model.network, override(base.config, dict(self.settings), where="settings"))
+        return Tracker(base.model.network, change_model(base.config, dict(self.settings)))
 
 
 def trial_name(number: int) -> str:

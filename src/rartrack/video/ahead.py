@@ -30,13 +30,16 @@ class ReadAhead(Generic[T]):
         return self
 
     def __next__(self) -> T:
-        if self._over:
-            raise StopIteration
-        item, error = self._ready.get()
-        if error is not None:
-            self._over = True
-            raise error
-        return item  # type: ignore[return-value]
+        while not self._over:  # which another thread may set while this one waits
+            try:
+                item, error = self._ready.get(timeout=_POLL_SECONDS)
+            except queue.Empty:
+                continue
+            if error is not None:
+                self._over = True
+                raise error
+            return item  # type: ignore[return-value]
+        raise StopIteration
 
     def close(self) -> bool:
         """Stop reading; returns whether the thread has ended (a read from a dead network may still hold it)."""

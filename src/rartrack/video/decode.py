@@ -69,33 +69,48 @@ def frame_rate(stream: Any) -> Fraction:
 def upright(frame: Any) -> Image:
     """Convert a decoded frame to RGB uint8 (height, width, 3), turned and mirrored as its display matrix says."""
     image: Image = frame.to_ndarray(format="rgb24")
+    turned, columns, rows = _turned(frame)
+    if turned:
+        image = image.transpose(1, 0, 2)
+    return np.ascontiguousarray(image[:: -1 if rows < 0 else 1, :: -1 if columns < 0 else 1])
+
+
+def _turned(frame: Any) -> tuple[bool, int, int]:
+    """Of a frame's display matrix: whether columns and rows change places, and the signs of columns and rows then."""
     matrix = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:
-        return image
+        return False, 1, 1
     a, b, _, c, d = np.frombuffer(matrix, dtype=np.int32)[:5].tolist()
     # A point (p, q) is shown at (a p + c q, b p + d q): by quarter turns, either the axes stay or they change places.
-    if abs(a) >= abs(b):
-        columns, rows = a, d
-    else:
-        image, columns, rows = image.transpose(1, 0, 2), c, b
-    return np.ascontiguousarray(image[:: -1 if rows < 0 else 1, :: -1 if columns < 0 else 1])
+    return (False, a, d) if abs(a) >= abs(b) else (True, c, b)
+
+
+def _pixel_aspect(stream: Any, frame: Any) -> Fraction:
+    """Width of a pixel over its height as ``upright`` gives the frame; 1 where the stream does not say."""
+    aspect = Fraction(stream.sample_aspect_ratio or 1)
+    return 1 / aspect if _turned(frame)[0] else aspect
 
 
 class Decoder:
     """Decodes a stream to its end, however damaged.
 
     Attributes:
+        pixel_aspect: from the first frame on, the width of a pixel over its height, after rotation; 1 where they are
+            square, and before.
         damage: after the last frame, what was wrong with the video in words; empty where nothing was.
     """
 
     def __init__(self, container: Any, stream: Any) -> None:
         self._container, self._stream = container, stream
         self.damage = ""
+        self.pixel_aspect = Fraction(1)
 
     def __iter__(self) -> Iterator[Any]:
         """Yield PyAV's frames in the order they are shown; none is left out before the place where a video is cut."""
         delivered = 0
         for frame in self._frames():
+            if not delivered:
+                self.pixel_aspect = _pixel_aspect(self._stream, frame)
             if frame.is_corrupt and not self.damage:
                 self.damage = f"damaged at frame {delivered}; it may show"
             delivered += 1

@@ -54,6 +54,7 @@ class _Opened:
     count: int | None
     release: Callable[[], object] = lambda: None
     damage: Callable[[], str] = lambda: ""
+    pixel_aspect: Callable[[], Fraction] = lambda: Fraction(1)
     live: bool = False
 
 
@@ -63,6 +64,7 @@ class FrameSource:
     Attributes:
         name: the file's stem, the folder's name, ``"camera 0"``, the url or ``"stdin"``.
         size: (width, height) of every frame in pixels, after rotation.
+        pixel_aspect: width of a pixel over its height, after rotation; 1 but for anamorphic video.
         rate: frames a second, on average where it varies; 30 for images.
         count: frames in the whole source as its headers state it, or None where they do not.
 
@@ -85,6 +87,7 @@ class FrameSource:
             raise InputError(f"{opened.where}: no frame could be read{f' from frame {start} on' if start else ''}")
         image = self._first[1]
         self.size = (image.shape[1], image.shape[0])
+        self.pixel_aspect = opened.pixel_aspect()
         self._images = opened.images
         if not opened.live:
             depth = max(1, min(_AHEAD_FRAMES, _AHEAD_BYTES // image.nbytes))
@@ -179,6 +182,7 @@ def _video(location: str, path: Path | None, start: int) -> _Opened:
         stream.frames or None,
         release=container.close,
         damage=lambda: decoder.damage,
+        pixel_aspect=lambda: decoder.pixel_aspect,
     )
 
 

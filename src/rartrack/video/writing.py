@@ -47,17 +47,25 @@ class VideoWriter:
         size: (width, height) of the frames in pixels. H.264 needs even numbers: an odd side gets its last row or
             column twice.
         overwrite: replace a file of that name.
+        pixel_aspect: width of a pixel over its height, by which players stretch the picture; see ``FrameSource``.
 
     Raises:
         InputError: as ``check_output``; the encoder refuses the size; or (when writing or closing) the disk does.
     """
 
     def __init__(
-        self, path: str | Path, rate: Fraction | float, size: tuple[int, int], overwrite: bool = False
+        self,
+        path: str | Path,
+        rate: Fraction | float,
+        size: tuple[int, int],
+        overwrite: bool = False,
+        pixel_aspect: Fraction | float = 1,
     ) -> None:
         self.path = check_output(path, overwrite, VIDEO_SUFFIXES)
         self.size = size
         self.count = 0
+        self._over = False
+        self._aspect = Fraction(pixel_aspect).limit_denominator(1001)
         self._rate = Fraction(rate).limit_denominator(1001)
         if self._rate <= 0 or self._rate.numerator > _LARGEST_TERM:
             raise InputError(f"{self.path}: {float(rate):g} frames a second cannot be written")
@@ -87,8 +95,11 @@ class VideoWriter:
             results: drawn on the frame as by ``draw``, in the writer's thread; free to be changed too.
 
         Raises:
-            InputError: another size or dtype, or the disk is full: then for a frame written before.
+            InputError: another size or dtype, the video is closed, or the disk is full: then for a frame written
+                before.
         """
+        if self._over:
+            raise InputError(f"{self.path}: the video is closed; write its frames before that")
         width, height = self.size
         if image.shape != (height, width, 3) or image.dtype != np.uint8:
             found = f"{image.dtype} {image.shape}"
@@ -112,16 +123,20 @@ class VideoWriter:
             self.discard()
 
     def close(self) -> None:
-        """Finish the video and give it its name.
+        """Finish the video and give it its name; nothing where that was done, or it was discarded.
 
         Raises:
             InputError: the disk is full; what can be played has the name all the same.
         """
+        if self._over:
+            return
         try:
             self._behind.close()
             self._mux(None)
             self._container.close()
+            self._over = True
         except (av.error.FFmpegError, OSError) as error:
+            self._over = True
             self._stop()
             if not is_playable(self._part):
                 self._part.unlink(missing_ok=True)
@@ -134,7 +149,10 @@ class VideoWriter:
             self._join()
 
     def discard(self) -> None:
-        """Stop, and remove what was written."""
+        """Stop, and remove what was written; nothing where the video was closed."""
+        if self._over:
+            return
+        self._over = True
         self._stop()
         self._part.unlink(missing_ok=True)
 
@@ -162,6 +180,8 @@ class VideoWriter:
         context.time_base = self._tick
         context.colorspace = context.color_primaries = context.color_trc = _BT709
         context.color_range = _LIMITED
+        if self._aspect != 1:
+            context.sample_aspect_ratio = self._aspect
         context.open()
         return stream
 
