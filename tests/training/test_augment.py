@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from rartrack.training.augment import augment, blur_kernel, colour_matrix, recolour
+from rartrack.training.augment import augment, blur_kernel, coarse, colour_matrix, recolour
 from rartrack.training.clips import Clip
 from rartrack.training.config import AugmentConfig
 
@@ -67,3 +67,18 @@ def test_blur_keeps_brightness_and_touches_one_frame_with_its_contexts() -> None
     frames = [touched[:1] + touched[2:6], touched[1:2] + touched[6:10], touched[10:]]
     assert sorted(all(frame) for frame in frames) == [False, False, True]
     assert sorted(any(frame) for frame in frames) == [False, False, True]
+
+
+def test_a_coarse_clip_is_seen_through_few_pixels_in_every_frame() -> None:
+    crops = augment(clip(), replace(NOTHING, coarse=1.0), np.random.default_rng(0), padding=0.0).crops()
+    assert (crops == crops[0]).all()
+    assert (crops[0] != clip().search).any()
+
+
+def test_pixels_fewer_than_asked_for_are_not_made_more() -> None:
+    picture = np.repeat(np.repeat(clip().search[:8, :8], 8, axis=0), 8, axis=1)
+    assert np.abs(coarse(picture, 64, 100).astype(int) - picture).mean() < 8  # JPEG alone
+    assert np.abs(coarse(picture, 200, 100).astype(int) - coarse(picture, 64, 100)).max() == 0
+    few = coarse(picture, 4, 100).astype(float)
+    assert few.std() < 0.8 * picture.std()
+    assert abs(few.mean() - picture.mean()) < 3

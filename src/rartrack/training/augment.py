@@ -10,11 +10,19 @@ from rartrack.datasets.sequence import Image
 from rartrack.training.clips import Clip
 from rartrack.training.config import AugmentConfig
 
+_FEW = (17.0, 42.5)
+"""Least and most pixels a side that the target of a coarse clip has, log-uniform between."""
+
+_QUALITY = (40, 90)
+"""Of its JPEG, from and below."""
+
 _LUMA = np.array([0.299, 0.587, 0.114])
 """Share of red, green and blue in brightness (ITU-R BT.601)."""
 
 
-def augment(clip: Clip, config: AugmentConfig, random: np.random.Generator, drift: bool = False) -> Clip:
+def augment(
+    clip: Clip, config: AugmentConfig, random: np.random.Generator, drift: bool = False, padding: float = 2.0
+) -> Clip:
     """Change a clip's look at random.
 
     Args:
@@ -22,6 +30,7 @@ def augment(clip: Clip, config: AugmentConfig, random: np.random.Generator, drif
         config: probabilities and amounts.
         random: the source of chance.
         drift: let brightness differ between frames, too, which real videos do by themselves.
+        padding: of the windows, which show 1 + padding targets a side.
     """
     if random.random() < config.flip:
         clip = clip.flipped()
@@ -37,7 +46,20 @@ def augment(clip: Clip, config: AugmentConfig, random: np.random.Generator, drif
         kernel = blur_kernel(random, clip.search.shape[0])
         for index in frames[int(random.integers(len(frames)))]:
             crops[index] = cv2.filter2D(crops[index], -1, kernel, borderType=cv2.BORDER_REPLICATE)
+    if config.coarse and random.random() < config.coarse:
+        pixels, quality = np.exp(random.uniform(*np.log(_FEW))), int(random.integers(*_QUALITY))
+        crops = np.stack([coarse(crop, round((1 + padding) * pixels), quality) for crop in crops])
     return clip.with_crops(crops)
+
+
+def coarse(crop: Image, side: int, quality: int) -> Image:
+    """A crop (S, S, 3) as ``side`` x ``side`` pixels show it, coded as JPEG of a quality from 0 to 100."""
+    whole = crop.shape[0]
+    if side < whole:
+        crop = cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA)
+    coded = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    seen = cv2.imdecode(coded, cv2.IMREAD_COLOR)
+    return np.asarray(cv2.resize(seen, (whole, whole), interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
 
 
 def colour_matrix(config: AugmentConfig, random: np.random.Generator) -> NDArray[np.float64]:

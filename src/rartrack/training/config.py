@@ -57,6 +57,9 @@ class AugmentConfig:
     """Largest relative change of brightness between frames of one pseudo-clip."""
     blur: Share = 0.15
     """Probability that one frame of a clip is blurred, as by defocus or by motion."""
+    coarse: Share = 0.0
+    """Probability that a clip is seen through few pixels, its target through 17 to 42 a side, coded as JPEG and
+    enlarged again, as small targets are."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 

@@ -117,7 +117,7 @@ class ClipDataset:
             return clip
         if data.turned and random.random() < data.turned:
             clip = clip.turned(int(random.integers(1, 4)))
-        return augment(clip, data.augment, random, drift=still)
+        return augment(clip, data.augment, random, still, model.tracking.padding)
 
 
 @dataclass(frozen=True)
