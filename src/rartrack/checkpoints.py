@@ -30,7 +30,7 @@ _MANTISSA, _EXPONENT = ".int8", ".exponent"
 
 BUILT_IN = {
     "rar-fast": "c57ee46c5e2f3e7546d95c5bcef76bfc29edf7235eddc08790869323fa845cf6",
-    "rar-resnet50": "e7181b8b7443231134e3a851f2f8ba23dae80f81ae07e1cadc849af7093d3f9d",
+    "rar-resnet50": "3144b67c08ba5de64ebdfd38039033f9554349dc120411168c07f70344047bbf",
 }
 """Name of a built-in model -> SHA-256 of its file in ``rartrack/models``."""
 
