@@ -261,6 +261,28 @@ def test_a_lost_target_is_sought_at_its_last_size_and_as_it_was_given(
     assert not np.isin(places[0][2:].sum(1), places[2][2:].sum(1)).all(), "the next turn looks elsewhere"
 
 
+@pytest.mark.parametrize(("factor", "alike"), [((1.2, 1.0), True), ((1.3, 1.0), False), ((1.0, 0.7), False)])
+def test_a_lost_target_as_large_as_it_was_given_is_sought_elsewhere_in_every_frame(
+    small_tracker: Make, scene, monkeypatch: pytest.MonkeyPatch, factor: tuple[float, float], alike: bool
+) -> None:
+    tracker = small_tracker(lost_below=1.1, lost_after=1, found_above=1.1, search_windows=4)
+    tracker.init(scene.frame(0), scene.box(0))
+    tracker.state = replace(tracker.state, size=tracker.state.size * factor)
+    tracker.update(scene.frame(0))  # now it is lost, and stays where it is
+    last, cut, sought = tracker.state.centre[0], tracker.model.search_crops, []
+    monkeypatch.setattr(
+        tracker.model,
+        "search_crops",
+        lambda frame, centre, size: sought.append((centre[2:], size[0])) or cut(frame, centre, size),
+    )
+    for _ in range(2):
+        tracker.update(scene.frame(0))
+    (places, size), (after, size_after) = sought
+    assert np.array_equal(size, size_after) is alike
+    steps = {tuple(step) for step in np.concatenate([(places - last) / size, (after - last) / size_after]).round(9)}
+    assert (len(steps) == 2 * 4) is alike
+
+
 @pytest.mark.parametrize("rate", [0.5, 1.0])
 def test_a_target_found_again_is_as_large_as_it_was_found(small_tracker: Make, scene, rate: float) -> None:
     tracker = small_tracker(scales=1, scale_rate=rate, lost_after=1, found_above=0.3)

@@ -44,6 +44,10 @@ _CARRIED = 0.5
 """Sizes of a target by which the camera must have carried it for a look there: nearer ones are seen well enough."""
 
 
+_ALIKE = 1.25
+"""Factor between the sides of two sizes up to which a lost target is sought at one of them alone."""
+
+
 class Tracker:
     """Follows one or several targets from frame to frame.
 
@@ -289,9 +293,11 @@ class Tracker:
             if status is not Status.LOST:
                 parts.append(at_scales(target, centre, size, tracking, exponents))
                 continue
-            # What was seen last of a target that was hidden bit by bit was small: so as it was given, too, in turn.
-            turn, as_given = divmod(int(state.unseen[target]) - tracking.lost_after, 2)
-            size = state.first_size[target] if as_given else size
+            # What was seen last of a target that was hidden bit by bit was small: then as it was given, too, in turn.
+            turn, first = int(state.unseen[target]) - tracking.lost_after, state.first_size[target]
+            if (np.maximum(size / first, first / size) > _ALIKE).any():
+                turn, as_given = divmod(turn, 2)
+                size = first if as_given else size
             window = self.model.windows(size)
             # The hint first: a target seen off-centre, faded by the window, is looked at again in full.
             around = search_places(centre, window, turn, tracking.search_windows, frame_size)
