@@ -29,7 +29,7 @@ FORMAT = "1"
 _MANTISSA, _EXPONENT = ".int8", ".exponent"
 
 BUILT_IN = {
-    "rar-fast": "c57ee46c5e2f3e7546d95c5bcef76bfc29edf7235eddc08790869323fa845cf6",
+    "rar-fast": "735fdef95a8e59c2485fb8faeb015d23a2c94dee9a7d711f50695af513311f87",
     "rar-resnet50": "3144b67c08ba5de64ebdfd38039033f9554349dc120411168c07f70344047bbf",
 }
 """Name of a built-in model -> SHA-256 of its file in ``rartrack/models``."""
