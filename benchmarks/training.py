@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from rartrack.config import load_yaml
+from rartrack.config_files import load_yaml
 from rartrack.network.inference import pick_precision
 from rartrack.network.rar import RAR
 from rartrack.tracking.load import pick_device

@@ -27,7 +27,8 @@ import yaml
 
 from rartrack import checkpoints
 from rartrack.cli import main as rartrack
-from rartrack.config import load_yaml, override, parse_settings, read_yaml
+from rartrack.config import override, parse_settings
+from rartrack.config_files import load_yaml, read_yaml
 from rartrack.datasets import load_dataset
 from rartrack.evaluation.statistics import bootstrap, compare
 from rartrack.training.config import TrainingConfig

@@ -48,7 +48,8 @@ def pack(config: Path, bundle: Path, data: Path, limit: int, side: int, quality:
     Raises:
         SystemExit: the config names what is not there, or there is no room for code and weights.
     """
-    from rartrack.config import load_yaml, to_dict
+    from rartrack.config import to_dict
+    from rartrack.config_files import load_yaml
     from rartrack.training.config import TrainingConfig
 
     settings = to_dict(load_yaml(TrainingConfig, config))

@@ -15,10 +15,10 @@ from rartrack.config import (
     TrackingConfig,
     change_model,
     from_dict,
-    load_yaml,
     parse_settings,
     to_dict,
 )
+from rartrack.config_files import load_yaml
 from rartrack.errors import InputError
 
 

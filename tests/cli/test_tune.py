@@ -13,7 +13,8 @@ import pytest
 from rartrack import checkpoints
 from rartrack.cli import progress
 from rartrack.cli.main import main
-from rartrack.config import ModelConfig, load_yaml
+from rartrack.config import ModelConfig
+from rartrack.config_files import load_yaml
 from rartrack.datasets import otb
 from rartrack.evaluation import run
 from rartrack.evaluation.execute import execute

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from rartrack.config import load_yaml
+from rartrack.config_files import load_yaml
 from rartrack.network.rar import RAR
 from rartrack.training.config import SourceConfig, TrainingConfig
 from rartrack.training.dataset import Batch, ClipDataset

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from rartrack.config import load_yaml, parse_settings
+from rartrack.config import parse_settings
+from rartrack.config_files import load_yaml
 from rartrack.errors import InputError
 from rartrack.network.rar import RAR
 from rartrack.training.config import OptimizationConfig, TrainingConfig

@@ -44,7 +44,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _preview(options: argparse.Namespace) -> int:
     """Torch is loaded for this action alone."""
-    from rartrack.config import load_yaml, parse_settings
+    from rartrack.config import parse_settings
+    from rartrack.config_files import load_yaml
     from rartrack.training.config import TrainingConfig
     from rartrack.training.dataset import ClipDataset
     from rartrack.training.preview import write_preview

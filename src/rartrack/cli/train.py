@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 
 from rartrack.cli.stopping import when_asked_to_stop
-from rartrack.config import load_yaml, parse_settings
+from rartrack.config import parse_settings
+from rartrack.config_files import load_yaml
 from rartrack.training.config import TrainingConfig
 
 

@@ -25,7 +25,8 @@ import torch
 from torch import Tensor
 
 from rartrack import checkpoints
-from rartrack.config import load_yaml, parse_settings
+from rartrack.config import parse_settings
+from rartrack.config_files import load_yaml
 from rartrack.errors import InputError
 from rartrack.filter.context import respond, solve_training
 from rartrack.filter.fourier import gaussian_label

@@ -10,7 +10,8 @@ from typing import Any, get_type_hints
 
 import yaml
 
-from rartrack.config import FilterConfig, ModelConfig, TrackingConfig, override, read_mapping, to_dict
+from rartrack.config import FilterConfig, ModelConfig, TrackingConfig, override, to_dict
+from rartrack.config_files import read_mapping
 from rartrack.errors import InputError, nearest
 
 _EXPECTED = "expected KEY=LOW:HIGH, KEY=LOW:HIGH:log or KEY=A,B,..."

@@ -1,0 +1,78 @@
+"""Settings in YAML files, of which one builds on another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from rartrack.config import changed, from_dict
+from rartrack.errors import InputError
+
+T = TypeVar("T")
+
+
+def load_yaml(cls: type[T], path: str | Path, overrides: Mapping[str, Any] | None = None) -> T:
+    """Read a config dataclass from a YAML file, then apply dotted overrides such as ``{"network.dilate": False}``.
+
+    Raises:
+        InputError: as ``read_yaml`` and ``from_dict``.
+    """
+    return from_dict(cls, changed(read_yaml(path), overrides or {}), where=str(path))
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """Read settings from a YAML file; one that names another by ``base`` changes only what it says itself.
+
+    A value of null takes a key of the base away, which then has its default.
+
+    Raises:
+        InputError: the file or its base is missing, not a YAML mapping, or its own base.
+    """
+    return _read_yaml(Path(path), ())
+
+
+def read_mapping(path: Path, as_text: bool = False) -> dict[str, Any]:
+    """The mapping that a YAML file holds.
+
+    Args:
+        path: the file.
+        as_text: keep every value as the text it is written as; YAML would read 1:5 as a number to the base of 60.
+
+    Raises:
+        InputError: the file is missing, or not a YAML mapping.
+    """
+    import yaml
+
+    try:
+        text = path.read_text(encoding="utf-8")
+        values = yaml.load(text, Loader=yaml.BaseLoader if as_text else yaml.SafeLoader)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: expected a mapping of settings at the top level")
+    return values
+
+
+def _read_yaml(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
+    if path.resolve() in above:
+        raise InputError(f"{path}: is its own base, by way of {above[-1].name}")
+    values = read_mapping(path)
+    base = values.pop("base", None)
+    if base is None:
+        return values
+    return _merged(_read_yaml(path.parent / str(base), (*above, path.resolve())), values)
+
+
+def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in changes.items():
+        if value is None:
+            merged.pop(key, None)
+        elif isinstance(value, dict) and isinstance(base.get(key), dict):
+            merged[key] = _merged(base[key], value)
+        else:
+            merged[key] = value
+    return merged
