@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import csv
 import os
 import re
@@ -13,7 +12,6 @@ import time
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TextIO
 
 import av
@@ -21,7 +19,7 @@ import cv2
 import numpy as np
 import pytest
 
-from rartrack.cli import main, track
+from rartrack.cli import main
 from rartrack.trajectories import read_trajectories
 from rartrack.trajectory_formats import FormatName
 from rartrack.video import VideoWriter, open_source
@@ -182,31 +180,6 @@ def test_an_anamorphic_video_stays_as_wide(run: Run, tmp_path: Path) -> None:
     assert run("wide.mp4", "--box", BOX, "--video", "out.mp4") == 0
     with av.open("out.mp4") as container:
         assert container.streams.video[0].sample_aspect_ratio == Fraction(16, 11)
-
-
-@pytest.mark.parametrize(
-    ("source", "stem"),
-    [
-        ("rtsp://user:secret@camera.example:554/", "camera.example"),
-        ("rtsp://user:secret@10.0.0.7", "10.0.0.7"),
-        ("rtsp://user:sec/ret@host/yard/live", "live"),
-        ("https://host/clips/a%20day.mp4?token=secret@x", "a-20day"),
-        ("udp://@:1234", "video"),
-        (f"http://host/{'a' * 999}.mp4", "a" * 100),
-        ("é" * 120, "é" * 50),
-        ("camera 0", "camera-0"),
-        ("a://", "video"),
-    ],
-)
-def test_outputs_named_after_a_source_are_short_and_tell_no_password(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, stem: str
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    options = argparse.Namespace(source=source, video=None, results=None, format=None, overwrite=False, box=None)
-    assert track._outputs(options, SimpleNamespace(name=source)) == (
-        Path(f"{stem}-tracked.mp4"),
-        Path(f"{stem}-tracked.csv"),
-    )
 
 
 @pytest.mark.parametrize(("format", "name"), [("json", "slide-tracked.json"), ("mot", "slide-tracked.txt")])
