@@ -17,7 +17,10 @@ from rartrack.evaluation.scoring import Score, read_trajectories, rules_of, scor
 from rartrack.evaluation.scoring_runs import read_several, score_several
 from rartrack.evaluation.scoring_vot import EXPERIMENTS, benchmark_of, read_runs, score_vot
 
-PROTOCOLS = ("ope", "tre", "sre", *EXPERIMENTS, "got10k", "lasot")
+SEVERAL = ("tre", "sre")
+"""Those of several runs a sequence, whose starts depend on all its frames."""
+
+PROTOCOLS = ("ope", *SEVERAL, *EXPERIMENTS, "got10k", "lasot")
 """Ways in which results can be scored: one pass, from several frames, from disturbed boxes, supervised with resets, the
 same in real time, without resets, and one pass with GOT-10k's and LaSOT's figures."""
 
@@ -103,8 +106,7 @@ def score_results(
         dataset = replace(dataset, protocol=cast(Protocol, protocol))
     wanted = _rules(dataset, protocol, rules)
     folders = _folders(results, trackers)
-    several = protocol in ("tre", "sre")
-    sequences = _sequences(dataset, partial, None if several else first, remarks)
+    sequences = _sequences(dataset, partial, None if protocol in SEVERAL else first, remarks)
     origin = dataset.origin if given_origin is None else given_origin
     scores: list[Score] = []
     for folder in folders.values():
@@ -144,7 +146,7 @@ def _read(
         benchmark, runs = benchmark_of(dataset), read_runs(folder, dataset, sequences, protocol, cut)
         return _Read(runs.missing, runs.remarks, lambda name: score_vot(runs, benchmark, sequences, name, protocol))
     known = rules_of(dataset)
-    if protocol in ("tre", "sre"):
+    if protocol in SEVERAL:
         title = f"{dataset.name}-{protocol}"
         several = read_several(folder, dataset, sequences, protocol, origin, first)
         return _Read(
