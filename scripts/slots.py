@@ -39,22 +39,23 @@ def pack(config: Path, bundle: Path, data: Path, limit: int, side: int, quality:
 
     Args:
         config: a YAML file of ``configs/``.
-        bundle: a folder, made anew.
+        bundle: a folder that is not there yet.
         data: the folder that the config's paths lie in, where they do not lie here.
         limit: bytes in all.
         side: longest side of a picture in pixels.
         quality: WebP quality of the pictures.
 
     Raises:
-        SystemExit: the config names what is not there, or there is no room for code and weights.
+        SystemExit: the bundle is there, the config names what is not, or there is no room for code and weights.
     """
     from rartrack.config import to_dict
     from rartrack.config_files import load_yaml
     from rartrack.training.config import TrainingConfig
 
+    if bundle.exists():
+        raise SystemExit(f"{bundle}: exists already; delete it, or give another name")
     settings = to_dict(load_yaml(TrainingConfig, config))
     weights, folders = _weights(settings, data), _folders(settings, data)
-    shutil.rmtree(bundle, ignore_errors=True)
     (bundle / "data").mkdir(parents=True)
     shutil.copytree(ROOT / "src", bundle / "src", ignore=shutil.ignore_patterns("__pycache__", "*.xz"))
     (bundle / "config.yaml").write_text(yaml.safe_dump(settings))

@@ -56,6 +56,15 @@ def test_a_part_damaged_on_its_way_is_noticed(slots: ModuleType, tmp_path: Path)
         slots.collect(tmp_path / "out", tmp_path / "back")
 
 
+def test_packing_leaves_what_is_there(slots: ModuleType, tmp_path: Path) -> None:
+    kept = tmp_path / "mine" / "thesis.txt"
+    kept.parent.mkdir()
+    kept.write_text("years of work")
+    with pytest.raises(SystemExit, match="mine: exists already; delete it, or give another name"):
+        slots.main(["pack", "configs/fast.yaml", str(kept.parent)])
+    assert kept.read_text() == "years of work"
+
+
 def data(folder: Path) -> Path:
     """Eight sequences of four frames, two of them held out; four photographs with boxes and masks."""
     random = np.random.default_rng(0)
@@ -151,6 +160,9 @@ def test_all_weights_that_a_run_reads_are_packed_wherever_they_lie(
     names = settings["backbone"], settings["start"], settings["optimization"]["teacher"]
     assert names == ("net.pth", "last.safetensors", "teacher-last.safetensors")
     assert [(tmp_path / "bundle" / "data" / name).read_bytes() for name in names] == [b"\0", b"\1", b"\2"]
+
+
+def test_a_built_in_model_to_start_from_is_packed(slots: ModuleType, tmp_path: Path) -> None:
     settings = packed(slots, tmp_path, start="rar-fast")
     path = tmp_path / "bundle" / "data" / settings["start"]
     assert checkpoints.fingerprint(path) == checkpoints.BUILT_IN["rar-fast"]

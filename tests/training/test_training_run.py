@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -221,25 +222,34 @@ def test_workers_that_die_end_the_run_with_one_line(config: TrainingConfig, chan
         train(changed(config, optimization={"steps": 40}, workers=workers), say=kill_workers)
 
 
-@pytest.mark.parametrize("remembered", [0, 12])
-def test_skipped_clips_are_counted(
-    config: TrainingConfig, videos: Path, tmp_path: Path, changed: Changed, remembered: int
-) -> None:
-    import shutil
-
-    shutil.copytree(videos, tmp_path / "copy")
+def with_damaged_frames(config: TrainingConfig, videos: Path, folder: Path) -> TrainingConfig:
+    """The run on a copy of its videos in which every third frame of one cannot be read."""
+    shutil.copytree(videos, folder / "copy")
     for number in range(0, 12, 3):
-        (tmp_path / "copy" / "clip_a" / f"{number:04d}.png").write_bytes(b"no image")
-    sources = {"made": replace(config.data.sources["made"], path=str(tmp_path / "copy"))}
-    config = changed(config, data={"sources": sources}, optimization={"backbone_rate": 0.0, "remembered": remembered})
-    train(config, say=silent)
+        (folder / "copy" / "clip_a" / f"{number:04d}.png").write_bytes(b"no image")
+    sources = {"made": replace(config.data.sources["made"], path=str(folder / "copy"))}
+    return replace(config, data=replace(config.data, sources=sources))
+
+
+def assert_skipped(config: TrainingConfig, clips: int) -> None:
+    """That what the first clips could not use is counted and listed, all of it once."""
     skipped = int(read_curve(Path(config.output) / TRAINING)[-1]["skipped"])
     lines = (Path(config.output) / "skipped.txt").read_text().splitlines()
     assert skipped == len(lines) > 0
     assert "clip_a" in lines[0]
-    clips = ClipDataset(config)  # six updates of four; those remembered come twice, and were cut once
-    reasons = [reason for index in range(remembered or 24) for reason in clips[index].skipped]
+    drawn = ClipDataset(config)
+    reasons = [reason for index in range(clips) for reason in drawn[index].skipped]
     assert sorted(line.partition(": ")[2] for line in lines) == sorted(reasons)
+
+
+@pytest.mark.parametrize("remembered", [0, 12])
+def test_skipped_clips_are_counted(
+    config: TrainingConfig, videos: Path, tmp_path: Path, changed: Changed, remembered: int
+) -> None:
+    config = with_damaged_frames(config, videos, tmp_path)
+    config = changed(config, optimization={"backbone_rate": 0.0, "remembered": remembered})
+    train(config, say=silent)
+    assert_skipped(config, remembered or 24)  # six updates of four; those remembered come twice, and were cut once
 
 
 def test_no_steps_write_the_starting_weights_with_new_settings(
@@ -318,6 +328,14 @@ def test_processes_stop_together_while_the_first_decodes(
     made = subprocess.run(words, check=True, env=environment(), capture_output=True, text=True, timeout=240)
     assert made.stdout.count("stopped while videos are decoded") == 1
     assert len(list(Path(str(config.data.cache)).iterdir())) == 1
+
+
+@pytest.mark.slow
+def test_what_each_of_two_processes_skips_is_listed(config: TrainingConfig, videos: Path, tmp_path: Path) -> None:
+    config = with_damaged_frames(config, videos, tmp_path)
+    words = [*launcher(2), *command(config, tmp_path)[3:]]
+    subprocess.run(words, check=True, env=environment(), capture_output=True)
+    assert_skipped(config, 24)
 
 
 @pytest.mark.slow

@@ -260,6 +260,8 @@ class _Run:
         settings = self.config.optimization
         loss, skipped = self.processes.sums(float(losses.sum()), float(len(reasons)))
         self.skipped += int(skipped)
+        if skipped:  # the same sum in all of them
+            reasons = self.processes.together(reasons)
         if self.curves is None:
             return
         for reason in reasons:

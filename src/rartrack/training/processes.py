@@ -47,6 +47,14 @@ class Processes:
             dist.all_reduce(total)
         return [float(value) for value in total]
 
+    def together(self, texts: list[str]) -> list[str]:
+        """The texts of all processes, in the order of their ranks."""
+        if self.world == 1:
+            return texts
+        every: list[list[str]] = [[] for _ in range(self.world)]
+        dist.all_gather_object(every, texts)
+        return [text for part in every for text in part]
+
     def wait(self) -> None:
         """Until all are here."""
         if self.world > 1:
