@@ -289,6 +289,7 @@ def test_a_mistake_is_one_line_and_status_2(
         ("own.mp4", ["--results", "./own.mp4", "--format", "csv"], "own.mp4: is the source itself"),
         ("file:own.mp4", ["--video", "own.mp4"], "own.mp4: is the source itself"),
         ("file://{}/own.mp4", ["--video", "own.mp4"], "own.mp4: is the source itself"),
+        ("concat:file:own.mp4|more.mp4", ["--video", "own.mp4"], "own.mp4: is the source itself"),
         ("frames", ["--results", "frames/0.png", "--format", "csv"], "frames/0.png: is the source itself, or a part"),
         ("own.mp4", ["--video", "o.mp4", "--results", "../{}/o.mp4", "--format", "otb"], "are one file"),
     ],
@@ -312,10 +313,11 @@ def test_neither_the_source_nor_each_other_is_overwritten(
     assert cv2.imread(str(tmp_path / "frames" / "0.png")) is not None
 
 
-def test_what_standard_input_reads_is_not_overwritten(video: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["-", "pipe:", "pipe:0"])
+def test_what_standard_input_reads_is_not_overwritten(video: Path, tmp_path: Path, name: str) -> None:
     own = tmp_path / "own.mp4"
     own.write_bytes(video.read_bytes())
-    command = [sys.executable, "-m", "rartrack", "track", "-", "--box", BOX, "--video", str(own), "--overwrite"]
+    command = [sys.executable, "-m", "rartrack", "track", name, "--box", BOX, "--video", str(own), "--overwrite"]
     with own.open("rb") as stdin:
         ended = subprocess.run(command, stdin=stdin, capture_output=True, text=True)
     assert (ended.returncode, ended.stderr.splitlines()) == (

@@ -172,12 +172,16 @@ def _check_outputs(options: argparse.Namespace, video: Path | None, results: Pat
 
 
 def _inputs(source: str) -> Sequence[Path | int]:
-    """The files a source may be read from: standard input's, a folder's images, or what FFmpeg makes of ``file:``."""
+    """The files a source may be read from: standard input's, a folder's images, or those that FFmpeg reads for it."""
     if source == "-":
         return [0]
     if "://" not in source and Path(source).is_dir():
         return image_paths(Path(source))
-    return [Path(source), Path(source.removeprefix("file:"))]
+    protocol, _, rest = source.partition(":")
+    if protocol == "pipe":
+        return [int(rest) if rest.isdecimal() else 0]
+    parts = rest.split("|") if protocol == "concat" else [source]
+    return [Path(name) for part in parts for name in (part, part.removeprefix("file:"))]
 
 
 def _draw_box(image: Image) -> dict[str, Box]:
