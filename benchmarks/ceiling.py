@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from rartrack.config import NetworkConfig
 from rartrack.evaluation.trackers import Tracker
 from rartrack.network.memory import Memory
 from rartrack.network.rar import RAR
@@ -23,29 +24,30 @@ CROPS = (1, 3)
 def against_ceiling(trackers: dict[str, Tracker], repeats: int = 30) -> None:
     """Print, for every tracker of ours, a pass over one crop and over three, best of several.
 
-    The operations are those of the whole network, counted by torch on its own; the precision of the product is that of
-    torch's network, and single for the other backends.
+    A pass is one of a target that is followed: the first one's memory is there. The operations are those of the whole
+    network, box head included, counted by torch on its own; the precision of the product is that of torch's network,
+    and single for the other backends.
     """
     ours = {name: tracker for name, tracker in trackers.items() if isinstance(tracker, OurTracker)}
     width = max(map(len, ours), default=8)
     print(f"\n{'network':{width}s}{'crops':>7s}{'GFLOP':>8s}{'ms':>8s}{'GFLOP/s':>9s}{'ceiling':>9s}{'ratio':>7s}")
-    counted: dict[int, int] = {}
+    counted: dict[NetworkConfig, int] = {}
     for name, tracker in ours.items():
-        network, side = tracker.model.network, tracker.model.side
+        network, side, shape = tracker.model.network, tracker.model.side, tracker.config.network
         precision = network.dtype if isinstance(network, RAR) else torch.float32
         for count in CROPS:
             crops = torch.zeros(count, 3, side, side, dtype=torch.uint8, device=network.device)
             crops = crops.contiguous(memory_format=torch.channels_last)
-            memory = network.initial_memory(count)
-            if isinstance(network, RAR) and side not in counted:
-                counted[side] = operations(network, crops, memory) // count
-            if side not in counted:
+            memory = network.look(crops, network.initial_memory(count))[1]
+            if isinstance(network, RAR) and shape not in counted:
+                counted[shape] = operations(network, crops, memory) // count
+            if shape not in counted:
                 continue
-            best = fastest(lambda network=network, given=(crops, memory): network(*given), repeats)
-            speed = counted[side] * count / best / 1e9
+            best = fastest(lambda network=network, given=(crops, memory): network.look(*given), repeats)
+            speed = counted[shape] * count / best / 1e9
             limit = product_speed(network.device, precision) / 1e9
             print(
-                f"{name:{width}s}{count:7d}{counted[side] * count / 1e9:8.2f}{best * 1e3:8.1f}{speed:9.0f}{limit:9.0f}"
+                f"{name:{width}s}{count:7d}{counted[shape] * count / 1e9:8.2f}{best * 1e3:8.1f}{speed:9.0f}{limit:9.0f}"
                 f"{speed / limit:7.2f}",
                 flush=True,
             )
@@ -55,7 +57,7 @@ def operations(network: RAR, crops: torch.Tensor, memory: Memory) -> int:
     """Floating-point operations of one pass, those of packed convolutions, which torch does not know, included."""
     packed = {torch.ops.mkldnn._convolution_pointwise: _convolution}
     with FlopCounterMode(display=False, custom_mapping=packed) as counter:
-        network(crops, memory)
+        network.look(crops, memory)
     return counter.get_total_flops()
 
 

@@ -32,6 +32,8 @@ class Tracker:
     def __init__(self, path):
         self.session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
         self.names = [entry.name for entry in self.session.get_outputs()]
+        kinds = {entry.name: entry.type for entry in self.session.get_inputs()}
+        self.crops = np.uint8 if kinds["crops"] == "tensor(uint8)" else np.float32
         config = json.loads(self.session.get_modelmeta().custom_metadata_map["config"])
         self.filter, self.tracking = config["filter"], config["tracking"]
         other = [name for name, value in SHOWN.items() if self.tracking.get(name, value) != value]
@@ -138,7 +140,7 @@ class Tracker:
         """Half spectra (B, D, rows, columns) of the windowed features of B crops, and all that the network gave."""
         crops = np.stack([self.crop(frame, centre, self.size) for centre in centres])
         inputs = {name: np.repeat(value, len(crops), 0) for name, value in self.memory.items()}
-        inputs["crops"] = np.ascontiguousarray(crops.transpose(0, 3, 1, 2))
+        inputs["crops"] = np.ascontiguousarray(crops.transpose(0, 3, 1, 2), dtype=self.crops)
         outputs = dict(zip(self.names, self.session.run(self.names, inputs), strict=True))
         windowed = outputs["features"] * self.window
         self.energy = np.square(windowed[0], dtype=float).sum()
@@ -214,6 +216,8 @@ def main():
             box, score = tracker.update(frame)
         print(number, *(f"{value:.2f}" for value in box), f"{score:.3f}", sep=",")
         number += 1
+    if number == 0:
+        sys.exit(f"{sys.argv[2]}: holds no frame that can be read")
 
 
 if __name__ == "__main__":

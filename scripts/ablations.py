@@ -32,7 +32,7 @@ from rartrack.config_files import load_yaml, read_yaml
 from rartrack.datasets import load_dataset
 from rartrack.evaluation.statistics import bootstrap, compare
 from rartrack.training.config import TrainingConfig
-from rartrack.training.split import HELD_OUT, matches
+from rartrack.training.split import matches
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 
@@ -69,7 +69,7 @@ def main() -> None:
     parser.add_argument("config", type=Path)
     parser.add_argument("changes", nargs="*", metavar="KEY=VALUE", help="settings changed in every variant")
     parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--data", type=Path, help="folder of the videos (default: that of the first source)")
+    parser.add_argument("--data", type=Path, help="folder of the videos, of which those held out are tracked")
     parser.add_argument("--dataset", help="track on this data set instead of the held-out videos")
     parser.add_argument("--variants", default=",".join(DEFAULT), help=f"default: {','.join(DEFAULT)}")
     parser.add_argument("--seeds", default="0", metavar="A,B")
@@ -80,12 +80,24 @@ def main() -> None:
     if unknown := [name for name in names if name not in SWITCHES]:
         sys.exit(f"--variants: unknown {', '.join(unknown)}; known are {', '.join(SWITCHES)}")
     where = options.dataset or str(options.data or parser.error("--data or --dataset is needed"))
+    wanted = sequences(options, where)
     scores: dict[str, list[np.ndarray]] = {name: [] for name in names}
     for seed in options.seeds.split(","):
         models = {name: train(options, name, seed, options.output / seed / name) for name in names}
-        for name, sequences in track(options, models, seed, where).items():
-            scores[name].append(sequences)
+        for name, found in track(options, models, seed, where, wanted).items():
+            scores[name].append(found)
     table(scores, tracked(options) / "ablations.csv")
+
+
+def sequences(options: argparse.Namespace, where: str) -> list[str]:
+    """Names of those that are tracked."""
+    known = list(load_dataset(where).names)
+    if options.dataset:
+        return known
+    held_out = override(load_yaml(TrainingConfig, options.config), parse_settings(options.changes)).data.held_out
+    if not (found := [name for name in known if matches(name, held_out)]):
+        sys.exit(f"{where}: none of its {len(known)} sequences is held out by data.held_out, {', '.join(held_out)}")
+    return found
 
 
 def tracked(options: argparse.Namespace) -> Path:
@@ -150,11 +162,11 @@ def flat(settings: Mapping[str, Any], parts: tuple[str, ...]) -> dict[str, Any]:
     return {f"{part}.{key}": value for part in parts for key, value in settings.get(part, {}).items()}
 
 
-def track(options: argparse.Namespace, models: Mapping[str, Path], seed: str, where: str) -> dict[str, np.ndarray]:
+def track(
+    options: argparse.Namespace, models: Mapping[str, Path], seed: str, where: str, wanted: list[str]
+) -> dict[str, np.ndarray]:
     """AUC by sequence (S,) of every variant."""
     results, report = tracked(options) / f"results-{seed}", tracked(options) / f"report-{seed}"
-    known = load_dataset(where).names
-    wanted = known if options.dataset else [name for name in known if matches(name, HELD_OUT)]
     first = ["--first", str(options.first)]
     trackers = [word for name, path in models.items() for word in ("--tracker", f"{name}={path}")]
     chosen = ["--sequences", ",".join(wanted)]
@@ -167,8 +179,8 @@ def track(options: argparse.Namespace, models: Mapping[str, Path], seed: str, wh
     with (report / "sequences.csv").open(newline="", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["metric"] == "auc" and row["rules"] == "toolkit"]
     found = {(row["tracker"], row["sequence"]): float(row["value"]) for row in rows}
-    sequences = sorted({sequence for _, sequence in found})
-    return {name: np.array([found[name, sequence] for sequence in sequences]) for name in models}
+    scored = sorted({sequence for _, sequence in found})
+    return {name: np.array([found[name, sequence] for sequence in scored]) for name in models}
 
 
 def table(scores: Mapping[str, list[np.ndarray]], path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 import json
 from pathlib import Path
@@ -226,6 +227,12 @@ def test_an_export_that_differs_is_refused(without_memory: Pair, monkeypatch: py
     checkpoint = untrained()
     with pytest.raises(InputError, match=r"differs from torch's by 1\.0e-01"):
         export(prepared_network(checkpoint, "small"), checkpoint, "")
+
+
+def test_what_is_no_number_is_no_agreement(without_memory: Pair) -> None:
+    network = copy.deepcopy(without_memory[0])
+    next(network.refinement.parameters()).fill_(float("nan"))
+    assert onnx_file.largest_difference(network, without_memory[1]) == float("inf")
 
 
 def test_files_that_are_refused(with_memory: Pair, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from rartrack.checkpoints import BUILT_IN
 from rartrack.cli import main
 from rartrack.cli.main import COMMANDS
 
@@ -69,3 +70,10 @@ def test_words_that_a_command_does_not_take_name_its_help(
 ) -> None:
     assert main(words) == 2
     assert capsys.readouterr().err == f"rartrack: unrecognized arguments: {said}\n"
+
+
+def test_the_models_are_listed_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models"]) == 0
+    listed = capsys.readouterr().out
+    assert all(name in listed for name in BUILT_IN)
+    assert "docs/models/data.md" in listed

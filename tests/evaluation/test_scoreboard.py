@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,10 @@ from rartrack.datasets import Dataset, load_dataset
 from rartrack.datasets.dataset import Entry
 from rartrack.datasets.sequence import Sequence
 from rartrack.errors import InputError
+from rartrack.evaluation import got10k
 from rartrack.evaluation.protocols import TRE, starts
 from rartrack.evaluation.scoreboard import by_attribute, score_results
+from rartrack.report.summaries import interval, paired
 
 # EAO, A, R by the challenge's rules of the year, by pysot's, and by the later Python toolkit's.
 CHALLENGES = {
@@ -179,3 +182,55 @@ def test_a_benchmark_of_which_only_a_part_is_there_is_scored_on_request(shared: 
     board = score_results(raw_results / "otb", dataset, trackers=["KCF"], partial=True)
     assert set(board.sequences) == {"Crossing", "Couple", "KiteSurf"}
     assert board.main[0].missing == ()
+
+
+@pytest.fixture
+def uneven(tmp_path: Path) -> Dataset:
+    """One sequence of 200 frames and three of 20; results of ``x``, right in the long one alone, and of ``y``, right in
+    all but half of it."""
+    boxes = {f"s{index}": np.tile([50.0, 40.0, 20.0, 10.0], (20 if index else 200, 1)) for index in range(4)}
+    for tracker in ("x", "y"):
+        folder = tmp_path / "results" / tracker
+        folder.mkdir(parents=True)
+        (folder / "unsupervised").mkdir()
+        for name, truth in boxes.items():
+            result = truth.copy()
+            result[(1 if name != "s0" else 200) if tracker == "x" else (100 if name == "s0" else 20) :, 0] += 500
+            np.savetxt(folder / f"{name}.txt", result, delimiter=",")
+            np.savetxt(folder / "unsupervised" / f"{name}_001.txt", result, delimiter=",")
+    entries = tuple(
+        Entry(name, lambda name=name: Sequence(name, boxes[name], frame_size=(640, 360)))  # type: ignore[misc]
+        for name in boxes
+    )
+    return Dataset("uneven", entries, "folder", "got10k", 0, tmp_path)
+
+
+@pytest.mark.parametrize("protocol", ["got10k", "vot-unsupervised"])
+def test_where_frames_are_pooled_intervals_and_comparisons_are_of_the_pooled_figure(
+    uneven: Dataset, protocol: str
+) -> None:
+    board = score_results(uneven.root / "results", uneven, protocol=protocol)
+    x, y = board.main
+    assert x.tracker == "x"
+    for score in board.main:
+        assert score.mean(score.by_sequence["ao"]) == pytest.approx(score.figures["ao"])
+        bounds = interval(score, "ao")
+        assert bounds.low < score.figures["ao"] < bounds.high
+    compared = paired(x, y, "ao")
+    assert compared is not None
+    assert compared.difference == pytest.approx(x.figures["ao"] - y.figures["ao"])
+    assert compared.difference > 0 > (x.by_sequence["ao"] - y.by_sequence["ao"]).mean()
+    if protocol == "got10k":
+        assert x.curves is not None
+        pooled = got10k.success_curve([x.overlaps[name] for name in x.sequences])
+        np.testing.assert_allclose(x.mean(x.curves.success), pooled)
+
+
+def test_rules_are_described_by_the_benchmark_they_are_of(tmp_path: Path) -> None:
+    dataset = replace(_dataset(tmp_path), protocol="lasot", layout="trackingnet")
+    folder = tmp_path / "results" / "right"
+    folder.mkdir(parents=True)
+    np.savetxt(folder / "alpha.txt", dataset[0].boxes, delimiter=",")
+    assert "TrackingNet" in score_results(tmp_path / "results", dataset).sources["toolkit"]
+    lasot = replace(dataset, layout="lasot")
+    assert "LaSOT" in score_results(tmp_path / "results", lasot).sources["toolkit"]

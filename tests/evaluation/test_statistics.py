@@ -66,3 +66,12 @@ def test_the_chance_of_the_best_is_what_it_says() -> None:
 def test_the_chance_of_the_best_of_equal_and_of_constant_differences() -> None:
     assert chance_of_best(np.zeros((3, 24))) == 1.0
     assert chance_of_best(np.full((3, 24), 0.01)) < 0.001
+
+
+def test_weights_count_as_so_many_alike() -> None:
+    a, b, weights = FIGURES[:20], FIGURES[20:40], np.arange(1.0, 21.0)
+    comparison = compare(a, b, weights=weights)
+    assert comparison.difference == pytest.approx(np.average(a, weights=weights) - np.average(b, weights=weights))
+    assert comparison.interval.low < comparison.difference < comparison.interval.high
+    alike, plain = bootstrap(a, weights=np.full(20, 7.0)), bootstrap(a)
+    assert (alike.low, alike.high) == pytest.approx((plain.low, plain.high))

@@ -70,6 +70,7 @@ def test_the_page_shows_every_picture_and_leaves_out_what_is_not_there(tmp_path:
 
 def test_pictures_of_an_earlier_page_go_and_other_files_stay(tmp_path: Path) -> None:
     (tmp_path / "mine.png").touch()
+    (tmp_path / "index.html").write_bytes(b"\xff, somebody's own")
     for frame in (3, 8):
         write_inspection([maps(frame)], tmp_path, "x")  # type: ignore[list-item]
     names = {path.name.partition("-")[0] for path in tmp_path.glob("*.png")}

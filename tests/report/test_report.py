@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
+import html
 import re
+import shlex
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -160,3 +163,36 @@ def test_the_worst_frames_are_the_lowest_and_apart() -> None:
     overlap[60] = -1
     assert worst_frames.lowest(overlap, 2) == [40, 80]
     assert len(worst_frames.lowest(overlap, 3)) == 3
+
+
+def test_a_page_shows_the_plots_of_its_own_report_alone(annotations: Path, results: Path, tmp_path: Path) -> None:
+    for name in ("alpha", "beta", "gamma"):
+        np.savetxt(results / "perfect" / f"{name}_time.txt", np.full(20, 0.01))
+    dataset, output = load_dataset(annotations), tmp_path / "report"
+    timed = write_report([score_results(results, dataset)], output)[-1].read_text(encoding="utf-8")
+    untimed = write_report([score_results(results, dataset, trackers=["halved"])], output)[-1]
+    assert "Speed" in timed
+    assert "Speed" not in untimed.read_text(encoding="utf-8")
+
+
+def test_two_data_sets_of_one_name_are_refused(
+    annotations: Path, results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other" / annotations.name
+    shutil.copytree(annotations, other)
+    assert main(["report", str(results), "--dataset", f"{annotations},{other}"]) == 2
+    assert capsys.readouterr().err == (
+        f"rartrack: --dataset {other}: a second data set called small; report them one at a time\n"
+    )
+
+
+def test_a_folder_called_as_the_papers_tables_are_has_its_own(annotations: Path, results: Path, tmp_path: Path) -> None:
+    shutil.copytree(annotations, tmp_path / "tabletop")
+    words = ["report", str(results), "--dataset", str(tmp_path / "tabletop"), "--output", str(tmp_path / "report")]
+    assert main(words) == 0
+    page = (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
+    assert "The paper" not in page
+    assert html.escape(shlex.join(["rartrack", *words])) in page
+    comparison = (tmp_path / "report" / "tables" / "tabletop-comparison.tex").read_text(encoding="utf-8")
+    assert comparison.isascii()
+    assert r"$\Delta$ AUC" in comparison

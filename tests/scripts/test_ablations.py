@@ -92,3 +92,19 @@ def test_an_unknown_variant_is_named(tmp_path: Path) -> None:
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith("--variants: unknown RAR_NXA; known are RAR, ")
+
+
+def test_videos_none_of_which_is_held_out_are_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    words = [
+        sys.executable,
+        SCRIPT,
+        written_config(tmp_path),
+        "--output",
+        tmp_path / "out",
+        "--data",
+        tmp_path / "films",
+    ]
+    done = subprocess.run([*words, "data.held_out=[none_*]"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == f"{tmp_path / 'films'}: none of its 5 sequences is held out by data.held_out, none_*\n"
+    assert not (tmp_path / "out").exists()

@@ -92,3 +92,9 @@ def test_times_are_weighed_by_frames_and_compared_on_the_same_sequences() -> Non
     assert (start.overlap, start.ms, start.ratio) == pytest.approx((0.6, 7.0, 1.0))
     assert (given_up.sequences, given_up.ms, given_up.ratio) == (1, 4.0, 0.5)
     assert failed.failure == "a: ValueError: no"
+
+
+def test_what_the_limit_leaves_may_be_worse() -> None:
+    choice = choose([trial(0, START, ms=20), trial(1, START - 0.05, ms=9)], 24, Limits(ms=10))
+    assert choice.worse
+    assert not choice.distinguishable

@@ -25,6 +25,7 @@ def test_ranges_and_lists_of_values() -> None:
         Range("tracking.update_interval", 1, 5, integer=True),
         Choice("filter.form", ("exact", "shared")),
     )
+    assert parse_space(["filter.regularization=1e-5,1e-4"]) == (Choice("filter.regularization", (1e-5, 1e-4)),)
 
 
 def test_a_file_says_the_same_nested_or_dotted(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -94,7 +95,7 @@ def export(network: RAR, checkpoint: Checkpoint, fingerprint: str, crops: CropTy
 def largest_difference(network: RAR, content: bytes) -> float:
     """Two steps of three made crops by torch and by onnxruntime: the largest difference relative to the largest value.
 
-    Features count, boxes, and the memory, which the second step reads.
+    Features count, boxes, and the memory, which the second step reads. Infinite where a difference is no number.
     """
     exported = OnnxNetwork(content, torch.get_num_threads())
     side, worst = network.config.input_size, 0.0
@@ -108,7 +109,11 @@ def largest_difference(network: RAR, content: bytes) -> float:
             if boxes is not None and wanted is not None:
                 pairs.append((boxes, wanted))
             ours, theirs = after, later
-            worst = max(worst, *(_relative(found, wanted) for found, wanted in pairs))
+            for found, wanted in pairs:
+                difference = _relative(found, wanted)
+                if not math.isfinite(difference):  # no maximum is of anything that is not a number
+                    return math.inf
+                worst = max(worst, difference)
     return worst
 
 

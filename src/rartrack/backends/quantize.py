@@ -27,8 +27,8 @@ from rartrack.backends.runtimes import OnnxNetwork
 from rartrack.errors import InputError
 
 LIMIT = 0.25
-"""Largest relative error of the features at which a quantised network is accepted. The built-in models have 0.05 and
-0.07; where quantisation goes wrong as a whole it is 0.5 and more."""
+"""Largest relative error of the features at which a quantised network is accepted. The built-in models have a few
+hundredths; where quantisation goes wrong as a whole it is 0.5 and more."""
 GROUP = 4
 """Crops whose extremes count together. A map's range is the mean over groups of these: one crop is too few to show it,
 and the extremes over all, which a few bright cells set, leave the others fewer steps."""

@@ -90,6 +90,7 @@ def _run(arguments: list[str]) -> int:
     except InputError as error:
         dashed = next((word for word in arguments if word.startswith("-") and Path(word).exists()), None)
         raise InputError(f"{error}; if {dashed} is a file, write ./{dashed}" if dashed else str(error)) from None
+    options.arguments = arguments
     status = options.run(options)
     return DONE if status is None else int(status)
 

@@ -15,10 +15,11 @@ def run(options: argparse.Namespace) -> int:  # noqa: ARG001 every command takes
     from rich.table import Table
 
     from rartrack import checkpoints
+    from rartrack.report.table import WIDE
 
     table = Table(box=None, pad_edge=False)
     for heading in ("model", "file", "network", "trained", "licence"):
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")
     for name in checkpoints.BUILT_IN:
         path, _ = checkpoints.locate(name)
         checkpoint = checkpoints.load(name)
@@ -31,5 +32,8 @@ def run(options: argparse.Namespace) -> int:  # noqa: ARG001 every command takes
             str(about.get("trained", "")),
             str(about.get("licence", "")),
         )
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:
+        console.width = WIDE
+    console.print(table)
     return 0

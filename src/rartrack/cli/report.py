@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -78,7 +77,7 @@ def run(options: argparse.Namespace) -> None:
         for name, draw in drawn.items():
             written += save(draw(), make_folder(options.output / "plots"), name)
     else:
-        command = shlex.join(["rartrack", *sys.argv[1:]])
+        command = shlex.join(["rartrack", *options.arguments])
         written = write_report(boards, options.output, against=options.against, command=command, worst=options.worst)
     say(f"{len(written)} files written to {options.output}; {written[-1].name} last")
 
@@ -98,6 +97,8 @@ def _boards(options: argparse.Namespace) -> list[Scoreboard]:
         )
         # The same tracker is left out, or remarked on, once, not once a benchmark.
         said = {remark for earlier in boards for remark in earlier.remarks}
+        if any(board.benchmark == earlier.benchmark for earlier in boards):
+            raise InputError(f"--dataset {name}: a second data set called {board.benchmark}; report them one at a time")
         boards.append(replace(board, remarks=tuple(each for each in board.remarks if each not in said)))
     return boards
 

@@ -40,7 +40,9 @@ def _cut(boxes: Boxes, frame_size: tuple[int, int]) -> Boxes:
 
 
 def figures(overlap: Values) -> dict[str, float]:
-    """AO and SR at 0.5 and 0.75 of pooled overlaps (T,)."""
+    """AO and SR at 0.5 and 0.75 of pooled overlaps (T,); NaN of none."""
+    if not len(overlap):
+        return dict.fromkeys(METRICS, float("nan"))
     rates = {name: float(np.mean(overlap > limit)) for name, limit in SUCCESS_RATES.items()}
     return {"ao": float(np.mean(overlap)), **rates}
 

@@ -13,7 +13,7 @@ from rartrack.datasets.dataset import Dataset, Protocol
 from rartrack.datasets.sequence import Sequence
 from rartrack.errors import InputError, nearest
 from rartrack.evaluation import raw, vot
-from rartrack.evaluation.scoring import Score, read_trajectories, rules_of, score_got10k, score_one_pass
+from rartrack.evaluation.scoring import Score, read_trajectories, rules_of, rules_text, score_got10k, score_one_pass
 from rartrack.evaluation.scoring_runs import read_several, score_several
 from rartrack.evaluation.scoring_vot import EXPERIMENTS, benchmark_of, read_runs, score_vot
 
@@ -39,6 +39,7 @@ class Scoreboard:
         metrics: names of the figures, the ranking one first.
         sequences: name -> sequence, those scored.
         scores: one per tracker and set of rules.
+        sources: where each set of rules was read.
         remarks: one line for each thing that was missing, odd or left out.
     """
 
@@ -48,6 +49,7 @@ class Scoreboard:
     metrics: tuple[str, ...]
     sequences: Mapping[str, Sequence]
     scores: tuple[Score, ...]
+    sources: Mapping[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = field(default=())
 
     def by(self, rules: str) -> list[Score]:
@@ -69,9 +71,8 @@ class Scoreboard:
 
 
 def by_attribute(score: Score, metric: str, names: Collection[str]) -> float:
-    """Mean of a tracker's per-sequence figures over the named sequences; NaN if it has none of them."""
-    chosen = [index for index, name in enumerate(score.sequences) if name in names]
-    return float(score.by_sequence[metric][chosen].mean()) if chosen else float("nan")
+    """A tracker's figure over the named sequences, of which it is a mean; NaN if it has none of them."""
+    return float(score.mean(score.by_sequence[metric], names))
 
 
 def score_results(
@@ -123,7 +124,8 @@ def score_results(
         raise InputError(f"{results}: no tracker can be scored on {dataset.name}: {why}")
     metrics = tuple(scores[0].figures)
     scores.sort(key=lambda score: _position(score, wanted, metrics[0]))
-    return Scoreboard(scores[0].benchmark, protocol, wanted, metrics, sequences, tuple(scores), tuple(remarks))
+    sources = {name: rules_text(dataset, protocol, name) for name in wanted}
+    return Scoreboard(scores[0].benchmark, protocol, wanted, metrics, sequences, tuple(scores), sources, tuple(remarks))
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,6 +29,7 @@ class Score:
         sequences: S names, in the benchmark's order, that were scored.
         figures: metric -> figure over all of them, full precision.
         by_sequence: metric -> (S,) figures.
+        weights: (S,) frames a sequence has in a figure that pools those of all; None where sequences count alike.
         curves: success and precision curves (S, N), where the protocol draws them.
         overlaps: sequence -> (T,) overlap with the truth in every frame; -1 where the truth is invalid.
         boxes: sequence -> (T, 4) results, 0-based.
@@ -43,12 +44,25 @@ class Score:
     sequences: tuple[str, ...]
     figures: Mapping[str, float]
     by_sequence: Mapping[str, Values]
+    weights: Values | None = None
     curves: Curves | None = None
     overlaps: Mapping[str, Values] = field(default_factory=dict)
     boxes: Mapping[str, Boxes] = field(default_factory=dict)
     seconds: float | None = None
     missing: tuple[str, ...] = ()
     challenge: VotScores | None = None
+
+    def mean(self, values: Values, chosen: Collection[str] | None = None) -> Values:
+        """Mean over the sequences, or those chosen, of values (S, ...), weighed as the figures weigh them.
+
+        NaN where none of them has a weight.
+        """
+        rows = [index for index, name in enumerate(self.sequences) if chosen is None or name in chosen]
+        weights = np.ones(len(self.sequences)) if self.weights is None else self.weights
+        rows = [index for index in rows if weights[index] > 0]
+        if not rows:
+            return np.full(values.shape[1:], np.nan)
+        return np.asarray(np.average(values[rows], axis=0, weights=weights[rows]))
 
 
 @dataclass
@@ -76,14 +90,19 @@ _VOT_RULES = {
 }
 
 
-def rules_text(protocol: str, name: str) -> str:
-    """Where a set of rules was read, for a reader."""
+def rules_text(dataset: Dataset, protocol: str, name: str) -> str:
+    """Where a set of rules was read, for a reader.
+
+    Args:
+        dataset: that is scored.
+        protocol: by which.
+        name: of the rules.
+    """
     if protocol == "got10k":
         return "the got10k package 0.1.3, ExperimentGOT10k: frames pooled, first frames and unseen targets left out"
     if protocol.startswith("vot"):
         return _VOT_RULES.get(name, name)
-    known = normalized.LASOT_RULES if protocol == "lasot" else otb.RULES
-    return known[name].source if name in known else name
+    return rules_of(dataset)[name].source
 
 
 def truth_of(sequence: Sequence, dataset: Dataset) -> Boxes:
@@ -254,6 +273,7 @@ def score_got10k(
     }
     each = {name: got10k.figures(values) for name, values in counted.items()}
     success = np.array([got10k.success_curve([values]) for values in counted.values()])
+    weights = np.array([float(len(values)) for values in counted.values()])
     return Score(
         benchmark=benchmark,
         tracker=read.tracker,
@@ -261,6 +281,7 @@ def score_got10k(
         sequences=tuple(counted),
         figures=got10k.figures(np.concatenate(list(counted.values()))),
         by_sequence={metric: np.array([figures[metric] for figures in each.values()]) for metric in got10k.METRICS},
+        weights=weights,
         curves=Curves(success, np.empty((len(counted), 0)), np.empty((len(counted), 0))),
         overlaps=counted,
         boxes={name: own_coordinates(read.boxes[name], -dataset.origin) for name in counted},

@@ -116,6 +116,7 @@ def _score_unsupervised(read: Runs, found: vot.VotScores, title: str) -> Score:
         sequences=tuple(found.per_sequence),
         figures={"ao": found.accuracy},
         by_sequence={"ao": np.array([one.accuracy for one in found.per_sequence.values()])},
+        weights=found.weights,
         missing=tuple(read.missing),
     )
 

@@ -85,6 +85,7 @@ class VotScores:
         eao: expected average overlap, in [0, 1].
         curve: (L,) expected average overlap of sequences of 1 to L frames, NaN beyond what is known.
         per_sequence: sequence name -> its scores.
+        weights: (S,) frames that each of them has in ``accuracy``.
         per_tag: tag -> the scores of its frames; ``empty`` are frames without any. Empty where nothing is tagged.
     """
 
@@ -95,6 +96,7 @@ class VotScores:
     eao: float
     curve: Floats
     per_sequence: Mapping[str, SequenceScores]
+    weights: Floats
     per_tag: Mapping[str, TagScores]
 
 
@@ -137,6 +139,7 @@ def score(
         eao=eao(curve, benchmark.eao_range, chosen.first_length),
         curve=curve,
         per_sequence=per_sequence,
+        weights=_weights(per_sequence, chosen),
         per_tag={tag: _tag_scores(tag, measured, benchmark, chosen) for tag in tags},
     )
 
@@ -208,8 +211,13 @@ def _sequence_scores(runs: list[Run]) -> SequenceScores:
 def _accuracy(per_sequence: Mapping[str, SequenceScores], rules: Rules) -> float:
     entries = list(per_sequence.values())
     if rules.accuracy_mean == "sequences":  # a sequence in which no frame counts has accuracy 0 in that toolkit
-        return float(np.average([np.nan_to_num(e.accuracy) for e in entries], weights=[e.frames for e in entries]))
+        return float(np.average([np.nan_to_num(e.accuracy) for e in entries], weights=_weights(per_sequence, rules)))
     return mean_known(np.concatenate([entry.overlaps for entry in entries]))
+
+
+def _weights(per_sequence: Mapping[str, SequenceScores], rules: Rules) -> Floats:
+    whole = rules.accuracy_mean == "sequences"
+    return np.array([e.frames if whole else (~np.isnan(e.overlaps)).sum() for e in per_sequence.values()], dtype=float)
 
 
 def _robustness(per_sequence: Mapping[str, SequenceScores]) -> float:

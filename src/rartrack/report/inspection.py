@@ -56,7 +56,7 @@ def write_inspection(frames: Sequence[FrameMaps], output: Path, title: str) -> P
         output.mkdir(parents=True, exist_ok=True)
         page = output / PAGE
         if page.is_file():
-            for name in _PICTURE.findall(page.read_text(encoding="utf-8")):
+            for name in _PICTURE.findall(page.read_text(encoding="utf-8", errors="replace")):
                 (output / name).unlink(missing_ok=True)
         for maps in frames:
             rows = "\n".join(_row(output, maps, name, pictures) for name, pictures in _rows(maps).items())

@@ -11,8 +11,8 @@ from typing import Any
 from rartrack import __version__
 from rartrack.errors import InputError
 from rartrack.evaluation.scoreboard import Scoreboard
-from rartrack.evaluation.scoring import rules_text
 from rartrack.report import worst_frames
+from rartrack.report.catalogue import PAPER_TABLES
 from rartrack.report.drawing import colours
 from rartrack.report.summaries import METRICS, benchmark_title
 from rartrack.report.table import Column, Table, groups
@@ -38,9 +38,23 @@ class Shown:
 
 
 def write_page(
-    boards: Sequence[Scoreboard], tables: Mapping[str, Table], output: Path, *, command: str, worst: int
+    boards: Sequence[Scoreboard],
+    tables: Mapping[str, Table],
+    plots: Mapping[str, Path],
+    output: Path,
+    *,
+    command: str,
+    worst: int,
 ) -> Path:
-    """Write ``index.html``; the plots are taken from ``output/plots``.
+    """Write ``index.html``.
+
+    Args:
+        boards: one per benchmark.
+        tables: by name, all of the report.
+        plots: name -> SVG file, all of the report.
+        output: folder of the page.
+        command: how the report was asked for.
+        worst: for how many sequences frames are shown.
 
     Raises:
         InputError: jinja2 is not installed.
@@ -55,8 +69,8 @@ def write_page(
     environment.filters |= {"cells": _cells, "groups": groups}
     palette = colours(boards)
     text = environment.get_template("report.html").render(
-        boards=[_describe(board, tables, output, worst) for board in boards],
-        paper=[table for name, table in tables.items() if name.startswith("table")],
+        boards=[_describe(board, tables, plots, worst) for board in boards],
+        paper=[table for name, table in tables.items() if name in PAPER_TABLES],
         palette=palette,
         command=command,
         version=__version__,
@@ -66,21 +80,21 @@ def write_page(
     return path
 
 
-def _describe(board: Scoreboard, tables: Mapping[str, Table], output: Path, worst: int) -> dict[str, Any]:
-    images = {title: output / "plots" / f"{board.benchmark}-{kind}.svg" for kind, title in _KINDS.items()}
+def _describe(board: Scoreboard, tables: Mapping[str, Table], plots: Mapping[str, Path], worst: int) -> dict[str, Any]:
+    images = {title: plots.get(f"{board.benchmark}-{kind}") for kind, title in _KINDS.items()}
     return {
         "name": board.benchmark,
         "title": benchmark_title(board.benchmark),
         "frames": sum(len(sequence) for sequence in board.sequences.values()),
         "sequences": len(board.sequences),
         "trackers": len(board.main),
-        "rules": [(name, rules_text(board.protocol, name)) for name in board.rules],
+        "rules": list(board.sources.items()),
         "metrics": [METRICS[name] for name in board.metrics],
         "overall": tables[f"{board.benchmark}-overall"],
         "attributes": tables.get(f"{board.benchmark}-attributes") or tables.get(f"{board.benchmark}-tags"),
         "comparison": tables.get(f"{board.benchmark}-comparison"),
         "by_sequence": [table for name, table in tables.items() if name.startswith(f"{board.benchmark}-sequences")],
-        "images": {title: _embedded(path) for title, path in images.items() if path.is_file()},
+        "images": {title: _embedded(path) for title, path in images.items() if path is not None},
         "worst": worst_frames.collect(board, worst),
         "remarks": board.remarks,
     }

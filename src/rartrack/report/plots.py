@@ -50,7 +50,7 @@ def _curves(axis: Axes, board: Scoreboard, kind: str, palette: Colours) -> None:
     ranked = sorted(board.main, key=lambda score: -score.figures[metric])
     for score in ranked[::-1]:
         assert score.curves is not None
-        curve = getattr(score.curves, kind).mean(axis=0)
+        curve = score.mean(getattr(score.curves, kind))
         axis.plot(_thresholds(kind, len(curve)), curve, **line_of(score, palette))
     axis.set(title=f"{title}, {benchmark_title(board.benchmark)}", xlabel=across, ylabel=up, ylim=(0, 1.0))
     axis.set_xlim(0, _thresholds(kind, 2)[-1])
@@ -75,8 +75,7 @@ def attribute_plots(board: Scoreboard, palette: Colours) -> Figure:
         ranked = sorted((pair for pair in figures if pair[0] == pair[0]), key=lambda pair: -pair[0])
         for _, score in ranked[::-1]:
             assert score.curves is not None
-            chosen = [index for index, sequence in enumerate(score.sequences) if sequence in members]
-            curve = score.curves.success[chosen].mean(axis=0)
+            curve = score.mean(score.curves.success, members)
             axis.plot(_thresholds("success", len(curve)), curve, **line_of(score, palette))
         axis.set_title(f"{ATTRIBUTES.get(name, name).capitalize()} ({len(members)})", fontsize=9.5, pad=5)
         axis.set(xlim=(0, 1), ylim=(0, 1), xticks=(0.2, 0.4, 0.6, 0.8), yticks=(0, 0.2, 0.4, 0.6, 0.8, 1))

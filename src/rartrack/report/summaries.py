@@ -95,13 +95,16 @@ def partial_notes(board: Scoreboard) -> tuple[str, ...]:
 
 
 @cache
-def _interval(values: tuple[float, ...]) -> Interval:
-    return bootstrap(values)
+def _interval(values: tuple[float, ...], weights: tuple[float, ...] | None) -> Interval:
+    return bootstrap(values, weights=weights)
 
 
 def interval(score: Score, metric: str) -> Interval:
-    """Bootstrap interval (95 %) of a tracker's figure over sequences."""
-    return _interval(tuple(score.by_sequence[metric].tolist()))
+    """Bootstrap interval (95 %) of a tracker's figure over the sequences that count in it."""
+    values, weights = score.by_sequence[metric], score.weights
+    if weights is None:
+        return _interval(tuple(values.tolist()), None)
+    return _interval(tuple(values[weights > 0].tolist()), tuple(weights[weights > 0].tolist()))
 
 
 def attributes(board: Scoreboard) -> Table | None:
@@ -190,10 +193,19 @@ def comparisons(board: Scoreboard, against: str | None = None) -> Table | None:
 
 
 def paired(first: Score, second: Score, metric: str) -> Comparison | None:
-    """Compare two trackers on the sequences that both have; None where there are none, or a figure is not a number."""
+    """Compare two trackers on the sequences that both have; None where there are none, or a figure is not a number.
+
+    Sequences count as they do in the first one's figure.
+    """
+    places = {name: place for place, name in enumerate(first.sequences)}
     common = [name for name in first.sequences if name in second.sequences]
+    if first.weights is not None:
+        common = [name for name in common if first.weights[places[name]] > 0]
     values = [[each.by_sequence[metric][each.sequences.index(name)] for name in common] for each in (first, second)]
-    return compare(values[0], values[1]) if common and np.isfinite(values).all() else None
+    if not common or not np.isfinite(values).all():
+        return None
+    weights = None if first.weights is None else first.weights[[places[name] for name in common]]
+    return compare(values[0], values[1], weights=weights)
 
 
 def _versus(name: str, result: Comparison | None) -> tuple[Cell, ...]:

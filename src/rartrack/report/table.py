@@ -193,7 +193,15 @@ def _group_heads(table: Table) -> list[str]:
     ]
 
 
-_LATEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "{": r"\{", "}": r"\}", "–": "--", "≤": r"$\le$"}
+_LATEX = {
+    **{sign: f"\\{sign}" for sign in "&%_#${}"},
+    "\\": r"\textbackslash{}",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "–": "--",
+    "≤": r"$\le$",
+    "Δ": r"$\Delta$",
+}
 
 
 def _latex(text: str) -> str:

@@ -42,9 +42,12 @@ def write_report(
     found = catalogue.tables(boards, against)
     for table in found.values():
         written += write_table(table, output)
+    plots = {}
     for name, draw in catalogue.figures(boards).items():
-        written += save(draw(), make_folder(output / "plots"), name)
-    written.append(page.write_page(boards, found, output, command=command, worst=worst))
+        files = save(draw(), make_folder(output / "plots"), name)
+        plots[name] = files[0]
+        written += files
+    written.append(page.write_page(boards, found, plots, output, command=command, worst=worst))
     return written
 
 

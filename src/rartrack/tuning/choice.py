@@ -90,6 +90,11 @@ class Choice:
         """Whether the best is better beyond the chance of sequences and of having tried so many settings."""
         return self.comparison is not None and self.comparison.interval.low > 0 and self.chance <= LEVEL
 
+    @property
+    def worse(self) -> bool:
+        """Whether the best that the time limit allows is worse than the start, which it rules out."""
+        return self.comparison is not None and self.comparison.interval.high < 0
+
 
 def standings(trials: Mapping[int, Mapping[str, Any]], sequences: Sequence[str], runs: Runs) -> list[Standing]:
     """Every trial of which at least one run is there, over the sequences it was tracked on, by number."""

@@ -160,9 +160,14 @@ def _dimension(where: str, key: str, text: str) -> Dimension:
         values = dimension.values
     else:  # of whole numbers two neighbours, too: a setting may take odd ones alone
         values = (dimension.low, *([dimension.low + 1] if dimension.integer else []), dimension.high)
-    for value in values:
-        override(ModelConfig(), {key: value}, where)
-    return dimension
+    typed = [_typed(key, value, where) for value in values]
+    return Choice(key, tuple(typed)) if isinstance(dimension, Choice) else dimension
+
+
+def _typed(key: str, value: Any, where: str) -> Any:
+    """A value as the settings hold it: YAML reads 1e-4 as text."""
+    part, name = key.split(".")
+    return getattr(getattr(override(ModelConfig(), {key: value}, where), part), name)
 
 
 def _range(where: str, key: str, text: str, kind: Any) -> Range:

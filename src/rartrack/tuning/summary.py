@@ -133,6 +133,8 @@ def _gain(choice: Choice) -> list[str]:
 
 def _verdict(choice: Choice) -> str:
     chance = f"p = {choice.chance:.2g}, the best of {choice.candidates} counted in"
+    if choice.worse:
+        return "WORSE than the current settings, which the time limit rules out"
     if choice.distinguishable:
         return f"the difference is distinguishable from zero ({chance})"
     return f"NOT DISTINGUISHABLE FROM ZERO ({chance}): other videos may as well be tracked worse"
