@@ -154,7 +154,13 @@ def test_settings_are_yaml_by_dotted_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "says"), [("steps", "expected KEY=VALUE"), ("=3", "expected KEY=VALUE"), ("a=[", "not YAML")]
+    ("text", "says"),
+    [
+        ("steps", "expected KEY=VALUE"),
+        ("=3", "expected KEY=VALUE"),
+        ("a=[", "not YAML"),
+        ("a=2025-02-30", "not YAML: day"),
+    ],
 )
 def test_a_setting_without_key_or_value_is_refused(text: str, says: str) -> None:
     with pytest.raises(InputError, match=says):

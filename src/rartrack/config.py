@@ -314,7 +314,7 @@ def parse_settings(texts: list[str]) -> dict[str, Any]:
             raise InputError(f"setting {text!r}: expected KEY=VALUE, for example filter.form=shared")
         try:
             settings[key.strip()] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, ValueError) as error:  # the latter of what looks like a date
             raise InputError(f"setting {text!r}: not YAML: {' '.join(str(error).split())}") from None
     return settings
 

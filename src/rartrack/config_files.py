@@ -49,7 +49,7 @@ def read_mapping(path: Path, as_text: bool = False) -> dict[str, Any]:
         values = yaml.load(text, Loader=yaml.BaseLoader if as_text else yaml.SafeLoader)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:  # the latter of bytes that are no text, or what looks like a date
         raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):
         raise InputError(f"{path}: expected a mapping of settings at the top level")

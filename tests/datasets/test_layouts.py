@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 
 import numpy as np
 import pytest
@@ -51,6 +52,44 @@ class TestFolder:
         (tree.root / "a.mp4").write_bytes(b"")
         (tree.root / "a.avi").write_bytes(b"")
         with pytest.raises(InputError, match=r"a has several videos \(a.avi, a.mp4\); keep one"):
+            load_dataset(tree.root)[0]
+
+    def test_a_video_as_cameras_name_it(self, tree):
+        tree.text("GOPR01.txt", "1,2,3,4\n")
+        tree.text("GOPR01.json", '{"frames": 1}')
+        (tree.root / "GOPR01.MP4").write_bytes(b"")
+        (found,) = load_dataset(tree.root)
+        assert (found.name, found.frames.path.name) == ("GOPR01", "GOPR01.MP4")
+
+    def test_names_in_any_script_and_names_that_are_nearly_alike(self, tree):
+        names = ["кошка", "собака", "take-1", "take1", "café"]
+        for name in names:
+            tree.images(name, ["1.png"])
+            tree.text(f"{name}.txt", "1,2,3,4\n")
+        dataset = load_dataset(tree.root)
+        for name in names:
+            assert dataset.entry(name).name == name
+        assert dataset.entry("Собака").name == "собака"
+        assert dataset.entry(unicodedata.normalize("NFD", "café")).name == "café"
+        with pytest.raises(InputError, match="no sequence 'Take_1'"):
+            dataset.entry("Take_1")
+
+    @pytest.mark.parametrize(
+        ("content", "said"),
+        [
+            ('{"frames": "40"}', "frames: expected a whole number above 0, got '40'"),
+            ('{"frames": 0}', "frames: expected a whole number above 0, got 0"),
+            ('{"width": "64px", "height": 48}', "width: expected a whole number above 0, got '64px'"),
+            ('{"rate": NaN}', "rate: expected a number above 0, got nan"),
+            ('{"attributes": 3}', "attributes: expected a list of names, got 3"),
+            ('{"attributes": "fast"}', "attributes: expected a list of names, got 'fast'"),
+        ],
+    )
+    def test_a_description_of_another_kind(self, tree, content, said):
+        tree.images("a", ["1.png"])
+        tree.text("a.txt", "1,2,3,4\n")
+        tree.text("a.json", content)
+        with pytest.raises(InputError, match=f"a.json: {said}"):
             load_dataset(tree.root)[0]
 
     @pytest.mark.parametrize("content", ["{", "[1]"])

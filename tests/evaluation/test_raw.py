@@ -78,6 +78,14 @@ def test_times_and_strangers_are_told_from_results(dataset: Dataset, tracker: Pa
     assert raw.read_times(times).tolist() == [0.1, 0.2]
 
 
+def test_a_sequence_may_be_called_as_times_are(tracker: Path, tmp_path: Path) -> None:
+    entries = tuple(Entry(name, lambda name=name: Sequence(name, np.ones((3, 4)))) for name in ("lap_time", "dog"))  # type: ignore[misc]
+    own = Dataset("own", entries, "folder", "ope", 0, tmp_path)
+    boxes, times = _write(tracker, "lap_time.txt"), _write(tracker, "lap_time_time.txt", "0.1\n")
+    found = raw.find_results(tracker, own)
+    assert (found.files, found.times) == ({"lap_time": [boxes]}, {"lap_time": times})
+
+
 def test_two_files_for_one_sequence_are_refused(dataset: Dataset, tracker: Path) -> None:
     _write(tracker, "Jogging-1.txt")
     _write(tracker, "jogging.1.txt", "5,6,7,8\n")

@@ -87,6 +87,12 @@ def test_frames_without_the_target_fail_in_lasot_and_are_dropped_in_pysot() -> N
     assert normalized.LASOT_PYSOT.curves(dropped).normalized[0] == 1
 
 
+def test_lasot_repairs_boxes_while_the_target_is_away_too() -> None:
+    result = np.vstack([TRUTH[0], [0, 0, 0, 0], [0, 0, 0, 0]])
+    truth = np.vstack([TRUTH[0], NAN, TRUTH[0]])
+    assert measure(result, truth, normalized.LASOT).overlap.tolist() == [1, -1, 1]
+
+
 def test_figures_are_read_off_the_curves() -> None:
     curves = Curves(success=np.linspace(1, 0, 21), precision=np.linspace(0, 1, 51), normalized=np.linspace(0, 1, 51))
     assert otb.TOOLKIT.figures(curves) == pytest.approx({"auc": 0.5, "dp20": 0.4})

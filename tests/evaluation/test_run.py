@@ -299,6 +299,16 @@ class TestPlan:
         with pytest.raises(InputError, match="two sequences are named 'a'"):
             plan(twice, [parse_tracker("opencv:kcf")], Settings())
 
+    def test_a_sequence_where_anothers_times_go(self, folder):
+        dataset = load_dataset(folder, sequences=["a"])
+        again = replace(dataset[0], name="a_time")
+        with pytest.raises(InputError, match="a_time is a sequence, and where a's times go; rename one"):
+            plan([dataset[0], again], [parse_tracker("opencv:kcf")], Settings())
+
+    def test_a_tracker_whose_results_would_not_be_found_again(self, folder):
+        with pytest.raises(InputError, match="tracker name '_m'"):
+            plan(load_dataset(folder), [parse_tracker("_m=opencv:kcf")], Settings())
+
     def test_no_frames(self, folder):
         for image in (folder / "a").iterdir():
             image.unlink()

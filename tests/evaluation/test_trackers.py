@@ -9,6 +9,7 @@ import cv2
 import fake_trackers
 import numpy as np
 import pytest
+import torch
 
 from rartrack.boxes import Box, iou
 from rartrack.config import PRESETS
@@ -31,6 +32,7 @@ class TestParse:
             ("runs/night-3.safetensors", RarTracker, "night-3"),
             ("ours=rar-fast", RarTracker, "ours"),
             ("rar-fast@quality", RarTracker, "rar-fast-quality"),
+            ("_mine:Tracker", CallableTracker, "mine.Tracker"),
             ("theirs=trax:python tracker.py --x=1", TraxTracker, "theirs"),
         ],
     )
@@ -50,6 +52,7 @@ class TestParse:
             ("", "empty"),
             ("opencv:", "empty"),
             ("trax:", "empty"),
+            ('trax:python "x', "no closing quotation in its command"),
             ("opencv:ksrt", "did you mean 'csrt'"),
             ("opencv:csrt-v2", r"OpenCV's are csrt, kcf, mil, nano\[-VARIANT\]:FOLDER"),
             ("rar-fast@best", "preset 'best': expected quality, balanced, fast"),
@@ -74,9 +77,19 @@ class TestParse:
 
     def test_a_spec_travels_to_other_processes(self):
         for text in ("opencv:mil", "rar-fast", "a.b:c", "trax:x y"):
-            spec = parse_tracker(text, settings={"filter.form": "shared"})
+            settings = {"filter.form": "shared", "tracking.size_limits": [0.5, 2.0]}
+            spec = parse_tracker(text, settings=settings)
             assert pickle.loads(pickle.dumps(spec)) == spec
-            assert hash(spec) == hash(parse_tracker(text, settings={"filter.form": "shared"}))
+            assert hash(spec) == hash(parse_tracker(text, settings=settings))
+
+    def test_threads_are_all_libraries(self):
+        before = torch.get_num_threads(), cv2.getNumThreads()
+        try:
+            parse_tracker("rar-fast").build(1)
+            assert (torch.get_num_threads(), cv2.getNumThreads()) == (1, 1)
+        finally:
+            torch.set_num_threads(before[0])
+            cv2.setNumThreads(before[1])
 
 
 class TestCallable:
@@ -103,6 +116,17 @@ class TestCallable:
         assert before["version"] == "1.2"
         (tmp_path / "mine.py").write_text("__version__ = '1.2'\ndef make(): pass\n")
         assert spec.describe()["code"] != before["code"]
+
+    def test_the_description_changes_with_the_code_that_a_package_takes_from_elsewhere(self, tmp_path, monkeypatch):
+        package = tmp_path / "their_package"
+        package.mkdir()
+        (package / "__init__.py").write_text("from their_package.inside import Theirs\n")
+        (package / "inside.py").write_text("class Theirs:\n    speed = 1\n")
+        monkeypatch.syspath_prepend(tmp_path)
+        spec = parse_tracker("their_package:Theirs")
+        before = spec.describe()["code"]
+        (package / "inside.py").write_text("class Theirs:\n    speed = 2\n")
+        assert spec.describe()["code"] != before
 
 
 class Recorder:

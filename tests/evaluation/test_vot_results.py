@@ -14,7 +14,7 @@ from rartrack.evaluation.vot_results import (
     read_repetitions,
     read_trajectory,
     repetition_name,
-    write_trajectory,
+    trajectory_text,
 )
 
 POLYGON = [1.0, 2, 3, 2, 3, 4, 1, 4]
@@ -22,11 +22,10 @@ POLYGON = [1.0, 2, 3, 2, 3, 4, 1, 4]
 
 def test_codes_boxes_and_polygons_come_back_as_they_were(tmp_path: Path) -> None:
     rows = [[1.0], [1.5, 2.25, 3, 4], POLYGON, [2.0], [0.0], [0.0], [0.0], [0.0], [1.0], [-0.1234, 0, 10000, 0.5]]
-    path = tmp_path / "a" / "a_001.txt"
-    write_trajectory(path, Trajectory.from_rows(rows))
+    path = tmp_path / "a_001.txt"
+    path.write_text(trajectory_text(Trajectory.from_rows(rows)))
     assert path.read_text().splitlines()[:4] == ["1", "1.5,2.25,3,4", "1,2,3,2,3,4,1,4", "2"]
     assert read_trajectory(path).rows() == rows
-    assert [entry.name for entry in path.parent.iterdir()] == ["a_001.txt"]
 
 
 def test_published_spellings(tmp_path: Path) -> None:
@@ -40,9 +39,8 @@ def test_published_spellings(tmp_path: Path) -> None:
 
 def test_repetitions_are_read_up_to_the_first_gap(tmp_path: Path) -> None:
     for repetition in (1, 2, 4):
-        write_trajectory(
-            tmp_path / repetition_name("a", repetition), Trajectory.from_rows([[1.0], [repetition, 0, 1, 1]])
-        )
+        rows = [[1.0], [repetition, 0.0, 1.0, 1.0]]
+        (tmp_path / repetition_name("a", repetition)).write_text(trajectory_text(Trajectory.from_rows(rows)))
     (tmp_path / "a_001_time.value").write_text("0.1\n0.2\n")
     found = read_repetitions(tmp_path, "a")
     assert [trajectory.regions[1, 0] for trajectory in found] == [1, 2]

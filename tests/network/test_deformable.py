@@ -53,6 +53,16 @@ def test_fractions_are_bilinear_and_zero_outside():
                 assert float(samples[0, 0, tap, row, column]) == pytest.approx(bilinear(x[0, 0], y, x_at), abs=1e-5)
 
 
+def test_positions_are_exact_in_bfloat16():
+    """There 30.3 cells would be 30.25."""
+    line = torch.arange(40.0)[None, None, None].expand(1, 1, 40, 40)
+    offsets = torch.full((1, 18, 40, 40), 0.3)
+    samples = sample_taps(line.bfloat16(), offsets.bfloat16(), kernel=3, stride=1, padding=1, dilation=1)
+    assert samples.dtype == torch.bfloat16
+    shift = float(torch.tensor(0.3).bfloat16())
+    assert float(samples[0, 0, 4, 20, 30]) == pytest.approx(float(torch.tensor(30 + shift).bfloat16()), abs=0)
+
+
 def test_gradients_are_exact_in_map_weight_and_offsets():
     layer = DeformableConv2d(2, 3, padding=1).double()
     with torch.no_grad():

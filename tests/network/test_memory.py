@@ -43,12 +43,6 @@ def test_stack_undoes_selection():
     assert equal(Memory.stack([whole[:1], whole[1:3], whole[3:]]), whole)
 
 
-def test_where_commits_some_targets_and_not_others():
-    mixed = memory(3).where(torch.tensor([True, False, True]), memory(3, start=100))
-    assert targets(mixed) == [0, 101, 2]
-    assert mixed.levels[4][1][1, 0, 0, 0] == -1010
-
-
 def test_goes_to_tensors_and_back():
     value = memory(2)
     assert sorted(value.tensors()) == ["3.cell", "3.hidden", "4.cell", "4.hidden"]
@@ -59,7 +53,6 @@ def test_an_empty_memory_allows_all_of_it():
     """The variants without inter-frame attention have nothing to remember."""
     empty = Memory()
     assert empty[1:2] == empty.repeat(3) == Memory.stack([empty, empty]) == empty
-    assert empty.where(torch.tensor([True]), empty) == empty
     assert Memory.from_tensors(empty.tensors()) == empty
 
 
@@ -80,9 +73,5 @@ def test_what_the_box_head_saw_goes_along():
     assert torch.equal(Memory.from_tensors(whole.tensors()).template, template)
     assert torch.equal(Memory.from_tensors(whole.tensors()).recent, -template)
     assert torch.equal(Memory.from_tensors(whole.tensors()).own, own)
-    other = replace(whole, template=template + 10, recent=template + 20, own=own + 10)
-    mixed = whole.where(torch.tensor([True, False, True, True]), other)
-    assert mixed.recent[:, 1, 2, 3].tolist() == [0, 21, -2, -3]
-    assert mixed.template[:, 0, 0, 0].tolist() == mixed.own[:, 3, 0, 0].tolist() == [0, 11, 2, 3]
     assert memory(4).template is None
     assert Memory.stack([memory(1), memory(1)]).template is None

@@ -36,6 +36,15 @@ def test_a_turn_of_the_camera_is_seen_to_a_pixel_of_the_thumbnail(width: int, he
     assert_allclose(camera_motion(before, after, (width, height)), -turn, atol=max(1, max(width, height) / 240))
 
 
+@pytest.mark.parametrize(
+    ("width", "height"),
+    [(1920, 1080), (1280, 720), (640, 360), (135, 135), (101, 333), (2, 3), (500, 1), (1, 1), (1, 9)],
+)
+def test_where_nothing_moved_nothing_is_said_to_have(width: int, height: int) -> None:
+    frame = seen(max(width, 8), max(height, 8), 0, 0)[:height, :width]
+    assert_allclose(camera_motion(thumbnail(frame), thumbnail(frame), (width, height)), 0, atol=0.01)
+
+
 def test_pictures_with_nothing_in_common_say_nothing() -> None:
     draw = np.random.default_rng(1)
     one, other = draw.integers(0, 255, (2, 135, 240), dtype=np.uint8)

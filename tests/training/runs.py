@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import torch
@@ -31,3 +32,9 @@ def start(config: TrainingConfig) -> RAR:
     """The network that a run of this seed starts from."""
     torch.manual_seed(config.seed)
     return RAR(config.model.network).eval()
+
+
+def read_curve(path: Path) -> list[dict[str, float]]:
+    """The rows of a csv that ``Curves`` wrote."""
+    with path.open(newline="", encoding="utf-8") as stream:
+        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(stream)]

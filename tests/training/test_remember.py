@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from runs import assert_equal, silent, start, weights
+from runs import assert_equal, read_curve, silent, start, weights
 from training_data import moving_square, write_sequence
 
 from rartrack import checkpoints
@@ -19,7 +19,7 @@ from rartrack.tracking.load import load as load_tracker
 from rartrack.training import remember
 from rartrack.training.config import SourceConfig, TrainingConfig
 from rartrack.training.dataset import Batch, ClipDataset
-from rartrack.training.log import TRAINING, VALIDATION, read_curve
+from rartrack.training.log import TRAINING, VALIDATION
 from rartrack.training.loop import LAST, train
 from rartrack.training.objective import ClipLoss
 from rartrack.training.remember import Memorised, RememberedBatch

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from runs import assert_equal, silent, weights
+from runs import assert_equal, read_curve, silent, weights
 
 from rartrack import checkpoints
 from rartrack.config import to_dict
@@ -27,7 +27,7 @@ from rartrack.network.rar import RAR
 from rartrack.tracking.load import load as load_tracker
 from rartrack.training.config import AugmentConfig, SourceConfig, TrainingConfig
 from rartrack.training.dataset import ClipDataset
-from rartrack.training.log import TRAINING, VALIDATION, read_curve
+from rartrack.training.log import TRAINING, VALIDATION
 from rartrack.training.loop import BEST, LAST, train
 from rartrack.training.objective import ClipLoss
 from rartrack.training.state import FILE
@@ -78,6 +78,17 @@ def test_a_run_stopped_after_every_step_equals_one_that_never_stopped(
     for name in (TRAINING, VALIDATION):
         one, two = (read_curve(Path(folder) / name) for folder in (whole.folder, pieces.output))
         assert [(row["step"], row["loss"]) for row in one] == [(row["step"], row["loss"]) for row in two]
+
+
+def test_a_run_killed_before_its_first_checkpoint_validates_its_start_once(config: TrainingConfig) -> None:
+    def kill(line: str) -> None:
+        if line.startswith("step 2: loss"):
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        train(config, say=kill)
+    rows = read_curve(train(config, say=silent).folder / VALIDATION)
+    assert [row["step"] for row in rows] == [0, 3, 6]
 
 
 @pytest.mark.parametrize("asked", [False, True])

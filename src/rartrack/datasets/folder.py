@@ -8,6 +8,7 @@ optional; of what it says, ``attributes`` (a list of names), ``frames`` (their n
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,14 @@ from rartrack.errors import InputError
 from rartrack.video import VideoFrames
 
 ORIGIN = 0
+
+_NUMBERS: tuple[tuple[str, Any, str], ...] = (
+    ("frames", int, "a whole number"),
+    ("width", int, "a whole number"),
+    ("height", int, "a whole number"),
+    ("rate", (int, float), "a number"),
+)
+"""Keys of ``NAME.json`` whose values are numbers, their types, and what they are called."""
 
 
 def recognise(folder: Path) -> bool:
@@ -64,6 +73,14 @@ def _about(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: not JSON: {error}") from None
     if not isinstance(about, dict):
         raise InputError(f'{path}: expected an object such as {{"attributes": []}}')
+    attributes = about.get("attributes")
+    named = isinstance(attributes, list) and all(isinstance(one, str) for one in attributes)
+    if attributes is not None and not named:
+        raise InputError(f"{path}: attributes: expected a list of names, got {attributes!r}")
+    for key, kind, what in _NUMBERS:
+        value = about.get(key)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, kind) or not 0 < value < math.inf):
+            raise InputError(f"{path}: {key}: expected {what} above 0, got {value!r}")
     return about
 
 
@@ -87,4 +104,8 @@ def _video(folder: Path, name: str) -> Path | None:
 
 
 def _beside(folder: Path, name: str) -> list[Path]:
-    return [path for suffix in sorted(VIDEO_SUFFIXES) if (path := folder / f"{name}{suffix}").is_file()]
+    # Cameras write endings in capitals, too.
+    beside = (folder / f"{name}{ending}" for suffix in sorted(VIDEO_SUFFIXES) for ending in (suffix, suffix.upper()))
+    found = [path for path in beside if path.is_file()]
+    # On a disk that takes both for one, one name is enough.
+    return [path for place, path in enumerate(found) if not any(path.samefile(other) for other in found[:place])]

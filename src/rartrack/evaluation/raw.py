@@ -76,7 +76,7 @@ def find_results(folder: Path, dataset: Dataset) -> Found:
     found = Found()
     paths = _text_files(folder)
     claims: dict[tuple[str, int], list[tuple[Path, str]]] = {}
-    stems = [path.stem for path in paths if not _TIMES.search(path.stem)]
+    stems = [path.stem for path in paths if not _of_times(path, dataset)]
     beginning, ending = _common_ending([stem[::-1] for stem in stems])[::-1], _common_ending(stems)
     for path in paths:
         inside = [plain(part) for part in path.relative_to(folder).parts[:-1]]
@@ -84,8 +84,10 @@ def find_results(folder: Path, dataset: Dataset) -> Found:
             continue
         nested = dataset.find(path.parent.name) if inside else None
         transparent = all(part in _wrappers(dataset) for part in (inside[:-1] if nested else inside))
-        times = inside[-1:] == ["times"] or _TIMES.search(path.stem) is not None
-        entry = nested or _entry(_TIMES.sub("", path.stem), beginning, (f"_{folder.name}", ending), dataset)
+        named = _of_times(path, dataset)
+        times = inside[-1:] == ["times"] or named
+        spelt = _TIMES.sub("", path.stem) if named else path.stem
+        entry = nested or _entry(spelt, beginning, (f"_{folder.name}", ending), dataset)
         repetition = _REPETITION.search(path.stem)
         if entry is None or not (transparent or times):
             found.unknown += [] if times else [path.parent.name if inside and repetition else path.stem]
@@ -97,6 +99,11 @@ def find_results(folder: Path, dataset: Dataset) -> Found:
     for name, number in sorted(claims):
         found.files.setdefault(name, []).append(_one_of(claims[name, number], folder))
     return found
+
+
+def _of_times(path: Path, dataset: Dataset) -> bool:
+    """Whether a file is called as one of times is, and no sequence is called so."""
+    return _TIMES.search(path.stem) is not None and dataset.find(path.stem) is None
 
 
 def _text_files(folder: Path) -> list[Path]:

@@ -160,7 +160,9 @@ def repaired(result: Boxes, truth: Boxes, rules: Rules) -> Boxes:
     if rules.repair is not None:
         missing = np.isnan(boxes)
         unusable = missing.all(axis=1) if rules.repair == "all nan" else missing.any(axis=1)
-        bad = np.asarray((unusable | (boxes[:, 2:] <= 0).any(axis=1)) & ~np.isnan(truth).any(axis=1))
+        bad = np.asarray(unusable | (boxes[:, 2:] <= 0).any(axis=1))
+        if rules.absent == "invalid":  # else NaN stands for a box that the annotators did write, which is asked later
+            bad &= ~np.isnan(truth).any(axis=1)
         last_good = np.maximum.accumulate(np.where(bad, 0, np.arange(len(boxes))))
         boxes = boxes[last_good]
     return boxes

@@ -123,13 +123,17 @@ def plan(sequences: Iterable[Sequence], trackers: Iterable[TrackerSpec], setting
         raise InputError("nothing to evaluate: give at least one sequence and one tracker")
     names = [tracker.name for tracker in trackers]
     for name in names:
-        if not re.fullmatch(r"[\w+-][\w.+-]*", name):
-            raise InputError(f"tracker name {name!r}: it names a folder; use letters, digits and . _ + -")
+        if not re.fullmatch(r"[\w+-][\w.+-]*", name) or name.startswith("_"):
+            raise InputError(
+                f"tracker name {name!r}: it names a folder; use letters, digits and . _ + -, a letter or digit first"
+            )
         if names.count(name) > 1:
             raise InputError(f"two trackers are named {name!r}: name them, --tracker NAME=SPEC")
     for sequence in sequences:
         if sum(sequence.name == other.name for other in sequences) > 1:
             raise InputError(f"two sequences are named {sequence.name!r}: their results would be one file")
+        if any(f"{sequence.name}_time" == other.name for other in sequences):
+            raise InputError(f"{sequence.name}_time is a sequence, and where {sequence.name}'s times go; rename one")
         if sequence.frames is None:
             raise InputError(f"{sequence.name}: only its annotation is there, no frames; evaluating needs both")
     runs = [(sequence, start) for sequence in sequences for start in starts(settings.protocol, sequence)]

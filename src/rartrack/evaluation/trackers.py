@@ -18,6 +18,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
+import inspect
 import re
 import shlex
 import sys
@@ -106,12 +107,11 @@ class RarTracker:
         }
 
     def build(self, threads: int) -> Tracker:
-        """Load weights and settings; torch's threads are set for the whole process."""
-        import torch
-
+        """Load weights and settings; threads are set for the whole process."""
         from rartrack.tracking.load import load
+        from rartrack.tracking.threads import use_threads
 
-        torch.set_num_threads(threads)
+        use_threads(threads)
         return load(self.model, self.device, dict(self.settings), self.backend)
 
 
@@ -124,10 +124,11 @@ class CallableTracker:
     attribute: str
 
     def describe(self) -> dict[str, Any]:
-        """Its version, if the module has one, and the hash of the file it is defined in."""
-        module, _ = self._find()
-        source = getattr(module, "__file__", None)
-        code = hashlib.sha256(Path(source).read_bytes()).hexdigest() if source else None
+        """Its version, if the module has one, and the hash of the files that it is named in and defined in."""
+        module, found = self._find()
+        sources = dict.fromkeys([getattr(module, "__file__", None), _defined_in(found)])
+        content = [Path(source).read_bytes() for source in sources if source]
+        code = hashlib.sha256(b"".join(content)).hexdigest() if content else None
         version = getattr(module, "__version__", None)
         return {"tracker": f"{Path(self.module).name}:{self.attribute}", "version": version, "code": code}
 
@@ -196,7 +197,10 @@ def parse_tracker(
     if kind == "opencv":
         return parse_opencv(rest, name)
     if kind == "trax":
-        command = tuple(shlex.split(rest))
+        try:
+            command = tuple(shlex.split(rest))
+        except ValueError as error:
+            raise InputError(f"tracker {text!r}: {str(error).lower()} in its command") from None
         return TraxTracker(name or _folder_name(Path(command[0]).stem), command, time_limit)
     if (match := _CALLABLE.fullmatch(spec)) and not Path(spec).is_file():
         module, attribute = match["module"], match["callable"]
@@ -213,11 +217,21 @@ def parse_tracker(
     model = str(Path(path).resolve()) if Path(path).is_file() else path
     stem = Path(path).name.removesuffix(".xz").removesuffix(".safetensors").removesuffix(".onnx")
     own_name = _folder_name(f"{stem}-{preset}" if preset else stem)
-    return RarTracker(name or own_name, model, device, tuple(sorted(changes.items())), backend)
+    # Lists, as YAML has them, could not be looked up by.
+    fixed = {key: tuple(value) if isinstance(value, list) else value for key, value in changes.items()}
+    return RarTracker(name or own_name, model, device, tuple(sorted(fixed.items())), backend)
 
 
 def _folder_name(text: str) -> str:
-    return re.sub(r"[^\w.+-]+", "-", text).strip("-.") or "tracker"
+    return re.sub(r"[^\w.+-]+", "-", text).strip("-.").lstrip("_-.") or "tracker"
+
+
+def _defined_in(found: object) -> str | None:
+    """The file of a class's or function's source, if there is one."""
+    try:
+        return inspect.getsourcefile(found)  # type: ignore[arg-type]
+    except TypeError:
+        return None
 
 
 def _from_name(name: str) -> ModuleType:

@@ -8,7 +8,6 @@ coordinates. Source: the result format of the VOT challenges 2013 to 2019.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -98,14 +97,6 @@ def read_repetitions(folder: Path, sequence: str) -> list[Trajectory]:
     while (path := folder / repetition_name(sequence, len(found) + 1)).is_file():
         found.append(read_trajectory(path))
     return found
-
-
-def write_trajectory(path: Path, trajectory: Trajectory) -> None:
-    """Write one repetition, whole or not at all (written beside, then renamed)."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.write_text(trajectory_text(trajectory), encoding="utf-8")
-    unfinished.replace(path)
 
 
 def trajectory_text(trajectory: Trajectory) -> str:

@@ -74,15 +74,17 @@ def sample_taps(x: Tensor, offsets: Tensor, kernel: int, stride: int, padding: i
     """
     batch, channels, height, width = x.shape
     rows, columns = offsets.shape[-2:]
-    shift = offsets.reshape(batch, kernel * kernel, 2, rows, columns)
-    steps = torch.arange(kernel, device=x.device, dtype=x.dtype) * dilation - padding
+    # Positions of sixteen cells and more have steps of an eighth of a cell in bfloat16.
+    exact = torch.promote_types(x.dtype, torch.float32)
+    shift = offsets.reshape(batch, kernel * kernel, 2, rows, columns).to(exact)
+    steps = torch.arange(kernel, device=x.device, dtype=exact) * dilation - padding
     tap_y, tap_x = steps.repeat_interleave(kernel), steps.repeat(kernel)
-    place_y = torch.arange(rows, device=x.device, dtype=x.dtype)[:, None] * stride
-    place_x = torch.arange(columns, device=x.device, dtype=x.dtype) * stride
+    place_y = torch.arange(rows, device=x.device, dtype=exact)[:, None] * stride
+    place_x = torch.arange(columns, device=x.device, dtype=exact) * stride
     y = shift[:, :, 0] + tap_y[:, None, None] + place_y  # (B, k k, H', W')
     x_at = shift[:, :, 1] + tap_x[:, None, None] + place_x
     # grid_sample counts from -1 at the left edge of cell 0 to 1 at the right edge of the last cell.
     grid = torch.stack([(2 * x_at + 1) / width - 1, (2 * y + 1) / height - 1], dim=-1)
     grid = grid.reshape(batch, kernel * kernel * rows, columns, 2)
-    samples = F.grid_sample(x, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
-    return samples.reshape(batch, channels, kernel * kernel, rows, columns)
+    samples = F.grid_sample(x.to(exact), grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    return samples.to(x.dtype).reshape(batch, channels, kernel * kernel, rows, columns)

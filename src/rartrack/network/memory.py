@@ -37,17 +37,6 @@ class Memory:
         """Give each of B targets ``times`` crops in a row: (B, ...) to (B * times, ...), target by target."""
         return self._map(lambda tensor: tensor.repeat_interleave(times, dim=0))
 
-    def where(self, choose: Tensor, other: Memory) -> Memory:
-        """Keep this memory where ``choose`` (B,) bool is true, and take ``other`` elsewhere."""
-        mask = choose[:, None, None, None]
-        return Memory(
-            {
-                level: (torch.where(mask, h, other.levels[level][0]), torch.where(mask, c, other.levels[level][1]))
-                for level, (h, c) in self.levels.items()
-            },
-            *(_chosen(mask, getattr(self, name), getattr(other, name)) for name in SEEN),
-        )
-
     def to(self, device: torch.device | str, precision: torch.dtype | None = None) -> Memory:
         """The same values on another device; in another precision too if wanted, but for the own boxes."""
         own = None if self.own is None else self.own.to(device)
@@ -86,10 +75,6 @@ class Memory:
         levels = {level: (change(h), change(c)) for level, (h, c) in self.levels.items()}
         seen = (None if tensor is None else change(tensor) for tensor in (getattr(self, name) for name in SEEN))
         return Memory(levels, *seen)
-
-
-def _chosen(mask: Tensor, one: Tensor | None, other: Tensor | None) -> Tensor | None:
-    return None if one is None or other is None else torch.where(mask, one, other)
 
 
 def _joined(parts: Sequence[Tensor | None]) -> Tensor | None:

@@ -46,9 +46,21 @@ def camera_motion(before: Thumbnail, after: Thumbnail, frame_size: tuple[int, in
         frame_size: their (width, height) in pixels.
     """
     shape = after.shape
-    shift, height = cv2.phaseCorrelate(before.astype(np.float32), after.astype(np.float32), _window(shape))
+    if min(shape) < 2:
+        return np.zeros(2)
+    # Of odd sides, which OpenCV takes as they are where they suit its transform, it says half a pixel too much.
+    faded = [
+        cv2.copyMakeBorder(image * _window(shape), 0, _more(shape[0]), 0, _more(shape[1]), cv2.BORDER_CONSTANT)
+        for image in (before, after)
+    ]
+    shift, height = cv2.phaseCorrelate(*faded)
     moved: NDArray[np.float64] = np.array(shift) * frame_size / np.array(shape[::-1])
     return moved if height >= _CERTAIN else np.zeros(2)
+
+
+def _more(side: int) -> int:
+    """Pixels by which a side is made even, and one that is transformed quickly."""
+    return 2 * cv2.getOptimalDFTSize((side + 1) // 2) - side
 
 
 @lru_cache(maxsize=4)

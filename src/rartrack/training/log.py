@@ -85,12 +85,6 @@ class Pace:
         return taken
 
 
-def read_curve(path: Path) -> list[dict[str, float]]:
-    """The rows of a csv that ``Curves`` wrote."""
-    with path.open(newline="", encoding="utf-8") as stream:
-        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(stream)]
-
-
 def _drop_after(path: Path, step: int) -> None:
     if not path.exists():
         return

@@ -113,10 +113,11 @@ class _Run:
         if config.optimization.remembered:
             self.memorised = Memorised(config, self.network, self.teacher, self.clips)
         self.step, self.best, self.skipped = 0, {}, 0  # type: ignore[var-annotated]
+        self.begun = stored is not None
         if stored is not None:
             self._restore(stored)
         self.module = processes.wrap(objective(self.network, config, self.precision))
-        self.curves = Curves(self.folder, self.step) if processes.first else None
+        self.curves = Curves(self.folder, self.step if self.begun else -1) if processes.first else None
 
     def go(self, stopping: Callable[[], bool]) -> Outcome:
         """Prepare what is not there yet, then step until all steps are made or somebody says stop."""
@@ -127,7 +128,7 @@ class _Run:
         if not self._memorise(stopping):
             self.say("stopped while the backbone's features are computed; the same command goes on from there")
             return Outcome(self.step, False, self.folder)
-        if self.step == 0:
+        if not self.begun:
             self._validate()
             self._save()
         pace = Pace()

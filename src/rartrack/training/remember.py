@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -114,8 +115,13 @@ class Memorised:
         self, config: TrainingConfig, network: RAR, teacher: Teacher | None = None, clips: ClipDataset | None = None
     ) -> None:
         self.count, self.seed, self.teacher = config.optimization.remembered, config.seed, teacher
+        self.taught = teacher is not None
         base = default_folder() if config.data.cache is None else Path(config.data.cache).expanduser()
         self.folder = base.parent / "features" / _digest(config, network, teacher, clips)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What processes that read clips are given: the teacher has said all."""
+        return {**self.__dict__, "teacher": None}
 
     def __getitem__(self, index: int) -> RememberedClip:
         """Clip ``index`` of an endless sequence of rounds."""
@@ -129,7 +135,7 @@ class Memorised:
         label, name = tensors["label"], _text(tensors["name"])
         skipped = tuple(json.loads(_text(tensors["skipped"]))) if turn == 0 else ()
         taps = {int(level): tensors[level] * tensors[f"{level}.step"] for level in tensors if level.isdigit()}
-        taught = tensors["taught"].float() if self.teacher is not None else None
+        taught = tensors["taught"].float() if self.taught else None
         return RememberedClip(taps, label, name, skipped, taught)
 
     def missing(self) -> list[int]:
