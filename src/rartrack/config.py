@@ -158,7 +158,8 @@ class TrackingConfig:
     """Where the box head searches sizes, its probability below which it doubts what the filter found: the score falls
     in proportion. Chosen on the held-out videos; 0 leaves the score to the filter."""
     shared_context: bool = False
-    """Cut template and contexts out of one larger crop's features: cheaper; train the network that way too."""
+    """Cut template and contexts out of one larger crop's features: cheaper, but for their borders, which the network
+    was not trained with."""
     update_interval: Count = 1
     """Update filter and memory every so many frames (paper: incrementally, every frame)."""
     context_turns: Literal[1, 2, 4] = 1

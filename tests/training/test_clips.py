@@ -78,14 +78,26 @@ def test_the_label_says_how_large_the_target_is() -> None:
 
 
 def test_the_label_falls_with_the_windows_misfit() -> None:
-    random = np.random.default_rng(0)
-    assert Jitter.draw(random, DataConfig(zoom=0.3), SIDE).height == 1
+    random, fitting = np.random.default_rng(0), np.array([90.0, 60.0])
+    assert Jitter.draw(random, DataConfig(zoom=0.3), SIDE).height(2 * fitting, fitting) == 1
     drawn = [Jitter.draw(random, DataConfig(zoom=0.3, aspect=0.2, fit=0.1), SIDE) for _ in range(200)]
     width, height = np.array([jitter.zoom for jitter in drawn]).T
     assert 0.25 < np.abs(width + height).max() / 2 <= 0.3
     assert 0.15 < np.abs(width - height).max() <= 0.2
     expected = np.exp(-(width**2 + height**2) / 2 / (2 * 0.1**2))  # a misfit of 0.1 on both sides: exp(-1/2)
-    np.testing.assert_allclose([jitter.height for jitter in drawn], expected)
+    found = [jitter.height(fitting * np.exp(jitter.zoom), fitting) for jitter in drawn]
+    np.testing.assert_allclose(found, expected)
+
+
+def test_windows_that_keep_the_first_aspect_misfit_too() -> None:
+    image = np.zeros((200, 300, 3), np.uint8)
+    first, last = Shot(image, np.array([100.0, 80, 40, 40])), Shot(image, np.array([100.0, 80, 48, 36]))
+    jitter = Jitter(np.zeros(2), np.zeros(2), fit=0.1)
+    made = cut_clip([first, last], jitter, ModelConfig(), "made")
+    window = SIDE / 8 / made.label[3:]  # in targets, of which there are three where it fits
+    misfit = np.log(window / 3)
+    assert made.label[2] == pytest.approx(np.exp(-(misfit @ misfit) / 4 / 0.1**2), rel=1e-6)
+    assert made.label[2] < 0.6
 
 
 def test_the_mirror_image_moves_the_label_along() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 from training_data import MODEL
 
 from rartrack.config import FilterConfig, ModelConfig
@@ -21,7 +22,7 @@ from rartrack.training.checks import check
 from rartrack.training.clips import Clip
 from rartrack.training.config import TrainingConfig
 from rartrack.training.dataset import Batch, ClipDataset
-from rartrack.training.objective import BoxLoss, ClipLoss, objective, squared_error
+from rartrack.training.objective import BoxLoss, ClipLoss, _divergence, objective, squared_error
 from rartrack.training.optimizer import build_optimizer, freeze, set_modes
 
 Changed = Callable[..., TrainingConfig]
@@ -247,3 +248,28 @@ def test_a_box_head_does_not_learn_from_square_windows(config: TrainingConfig, c
     wrong = changed(config, model=square, optimization={"learns": "box", "backbone_rate": 0.0})
     with pytest.raises(InputError, match=r"model\.tracking\.crop: .* use stretch"):
         check(wrong, world=1)
+
+
+def test_what_departs_from_probabilities_can_be_computed_on_a_gpu_in_16_bits() -> None:
+    """Autocast there refuses some of torch's functions; asked of tensors without content, which need no GPU."""
+    with FakeTensorMode():
+        odds, likely = torch.empty(2, 225, device="cuda"), torch.empty(2, 225, device="cuda")
+        torch.set_autocast_enabled("cuda", True)  # torch.autocast asks for a GPU
+        try:
+            assert _divergence(odds, likely).shape == (2,)
+            with pytest.raises(RuntimeError, match="unsafe to autocast"):
+                torch.nn.functional.binary_cross_entropy(likely, likely)
+        finally:
+            torch.set_autocast_enabled("cuda", False)
+
+
+def test_nothing_departs_from_itself() -> None:
+    likely = torch.tensor([[0.0, 1.0, 0.3, 0.9]])
+    assert float(_divergence(likely.logit(1e-7), likely)) == pytest.approx(0, abs=1e-5)
+    assert float(_divergence(torch.zeros(1, 4), likely)) > 1
+
+
+def test_clips_are_not_cut_from_a_shared_context(config: TrainingConfig, changed: Changed) -> None:
+    model = replace(config.model, tracking=replace(config.model.tracking, shared_context=True))
+    with pytest.raises(InputError, match=r"model\.tracking\.shared_context: clips are cut without it"):
+        check(changed(config, model=model), world=1)

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from rartrack.config import parse_settings
-from rartrack.config_files import load_yaml
+from rartrack.config_files import load_yaml, read_yaml
 from rartrack.errors import InputError
 from rartrack.network.rar import RAR
 from rartrack.training.config import OptimizationConfig, TrainingConfig
+from rartrack.training.split import matches
 
 FOLDER = Path(__file__).parents[2] / "configs"
 FILES = sorted(path for path in FOLDER.glob("*.yaml"))
@@ -109,3 +110,26 @@ def test_a_config_that_is_its_own_base_is_refused(tmp_path: Path) -> None:
 def test_a_value_out_of_its_range_is_refused_before_data_is_looked_for(key: str, value: float, range_: str) -> None:
     with pytest.raises(InputError, match=f"{key}: must be {range_}, got {value}"):
         load_yaml(TrainingConfig, FOLDER / "tiny.yaml", {key: value})
+
+
+def test_a_source_is_taken_away_on_the_command_line_as_in_a_file() -> None:
+    config = load_yaml(
+        TrainingConfig, FOLDER / "fast.yaml", parse_settings(["data.sources.ground=null", "backbone=null"])
+    )
+    assert list(config.data.sources) == ["davis", "aerial", "stills"]
+    assert config.backbone is None
+    with pytest.raises(InputError, match="unknown key"):
+        load_yaml(TrainingConfig, FOLDER / "fast.yaml", parse_settings(["data.sources=null", "data.sorces=1"]))
+
+
+TEST_SEQUENCES = ("tld_car", "mask_book", "mask_fish")
+"""OTB's Suv and VOT's book and fish3 under other names."""
+
+
+@pytest.mark.parametrize("path", [*FILES, *sorted((FOLDER / "untrained").glob("*.yaml"))], ids=lambda path: path.stem)
+def test_no_config_trains_on_a_test_sequence_under_another_name(path: Path) -> None:
+    sources = read_yaml(path).get("data", {}).get("sources", {})
+    for source in sources.values():
+        if source.get("path") == "train":
+            for name in TEST_SEQUENCES:
+                assert not matches(name, source.get("include", ["*"])) or matches(name, source.get("exclude", []))

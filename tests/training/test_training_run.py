@@ -80,6 +80,12 @@ def test_a_run_stopped_after_every_step_equals_one_that_never_stopped(
         assert [(row["step"], row["loss"]) for row in one] == [(row["step"], row["loss"]) for row in two]
 
 
+def test_where_nothing_is_validated_the_best_is_the_last(config: TrainingConfig, changed: Changed) -> None:
+    outcome = train(changed(config, validation={"clips": 0, "frames": 0}), say=silent)
+    best, last = (checkpoints.load(outcome.folder / name) for name in (BEST, LAST))
+    assert best.provenance["step"] == last.provenance["step"] == 6
+
+
 def test_a_run_killed_before_its_first_checkpoint_validates_its_start_once(config: TrainingConfig) -> None:
     def kill(line: str) -> None:
         if line.startswith("step 2: loss"):

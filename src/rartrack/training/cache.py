@@ -31,7 +31,7 @@ from rartrack.training.config import DataConfig
 from rartrack.training.files import frame_files, size_and_time
 from rartrack.video.images import ImageFrames
 
-_VERSION = 1
+_VERSION = 2
 _OVERSAMPLING = 1.25
 
 
@@ -191,7 +191,8 @@ def _around(image: Image, box: Boxes, model: ModelConfig, data: DataConfig) -> S
     if (high - low < 2).any():
         return None
     part = image[low[1] : high[1], low[0] : high[0]]
-    wanted = np.minimum(1, _OVERSAMPLING * model.network.input_size / window)
+    smallest = np.exp(-data.zoom - data.aspect / 2) * window  # of the windows that are cut
+    wanted = np.minimum(1, _OVERSAMPLING * model.network.input_size / smallest)
     pixels = np.maximum(1, np.round((high - low) * wanted)).astype(int)
     resized = cv2.resize(part, (int(pixels[0]), int(pixels[1])), interpolation=cv2.INTER_AREA)
     scale = pixels / (high - low)

@@ -35,5 +35,7 @@ def check(config: TrainingConfig, world: int) -> None:
             "optimization.teacher: it teaches box heads, on clips that are remembered; set optimization.learns=box and "
             "optimization.remembered"
         )
+    if config.model.tracking.shared_context:
+        raise InputError("model.tracking.shared_context: clips are cut without it; leave it to tracking")
     if settings.learns == "box" and config.model.tracking.crop != "stretch":
         raise InputError("model.tracking.crop: the box head tells sides by windows of the target's aspect; use stretch")

@@ -109,20 +109,24 @@ class Jitter:
     Attributes:
         shift: (2,) x, y in pixels of the search crop: where the target's centre lies off the crop's.
         zoom: (2,) log of the window's width and height relative to the target's own window.
-        height: of the label's peak.
+        fit: see ``DataConfig.fit``.
     """
 
     shift: NDArray[np.float64]
     zoom: NDArray[np.float64]
-    height: float = 1.0
+    fit: float = 0.0
 
     @staticmethod
     def draw(random: np.random.Generator, data: DataConfig, side: int) -> Jitter:
         """Uniform on +-``zoom``, +-``aspect`` and +-``shift`` of the crop's side along each axis."""
         zoom, aspect = random.uniform(-data.zoom, data.zoom), random.uniform(-data.aspect, data.aspect)
         both = np.array([zoom + aspect / 2, zoom - aspect / 2])
-        height = math.exp(-0.25 * float(both @ both) / data.fit**2) if data.fit else 1.0
-        return Jitter(random.uniform(-data.shift, data.shift, 2) * side, both, height)
+        return Jitter(random.uniform(-data.shift, data.shift, 2) * side, both, data.fit)
+
+    def height(self, window: Boxes, fitting: Boxes) -> float:
+        """Of the label's peak, for a window (2,) where one (2,) would fit the target."""
+        misfit = np.log(window / fitting)
+        return math.exp(-0.25 * float(misfit @ misfit) / self.fit**2) if self.fit else 1.0
 
 
 def cut_clip(shots: Sequence[Shot], jitter: Jitter, model: ModelConfig, name: str, place: Boxes | None = None) -> Clip:
@@ -151,7 +155,8 @@ def cut_clip(shots: Sequence[Shot], jitter: Jitter, model: ModelConfig, name: st
     centre = target - shift * window / side
     search = shots[-1].crops(centre[None], window[None], side)[0]
     cells = shots[-1].box[2:] / window * side / STRIDE
-    height = jitter.height if np.abs(shift).max() < side / 2 else 0.0
+    fitting = window_size(shots[-1].box[2:], padding, shape)
+    height = jitter.height(window, fitting) if np.abs(shift).max() < side / 2 else 0.0
     label = np.concatenate([shift / STRIDE, [height], cells])
     return Clip(np.stack(exemplars), np.stack(contexts), search, label, name)
 

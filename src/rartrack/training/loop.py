@@ -285,7 +285,7 @@ class _Run:
     def _validate(self) -> None:
         """Loss and overlap of the averaged weights on what is held out, the work divided among the processes."""
         settings, rank, world = self.config.validation, self.processes.rank, self.processes.world
-        if self.held_out is None:
+        if self.held_out is None or not (settings.clips or settings.frames):
             self._save_model(BEST, {})
             self._save_model(LAST, {})
             return

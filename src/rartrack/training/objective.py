@@ -260,8 +260,10 @@ def _mean(values: Tensor, weight: Tensor) -> Tensor:
 
 def _divergence(odds: Tensor, likely: Tensor) -> Tensor:
     """Kullback-Leibler divergence (N,) of what log-odds (N, M) say from probabilities (N, M), summed."""
-    least = F.binary_cross_entropy(likely, likely, reduction="none")
-    return (F.binary_cross_entropy_with_logits(odds, likely, reduction="none") - least).sum(1)
+    # Not F.binary_cross_entropy, which autocast on a GPU refuses.
+    most = torch.special.xlogy(likely, likely) + torch.special.xlogy(1 - likely, 1 - likely)
+    divergence: Tensor = F.binary_cross_entropy_with_logits(odds, likely, reduction="none") + most
+    return divergence.sum(1)
 
 
 def _overlap(one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:

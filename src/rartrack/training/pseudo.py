@@ -20,6 +20,9 @@ Alpha = NDArray[np.float32]
 _ERODED = 1
 """Pixels given up along a cut-out's edge, which show the old background; its box is the whole object's."""
 
+_TURN_OF_BOXES = 4.0
+"""Largest turn in degrees of what has no mask: the box around it then is not known, and is taken to be the same."""
+
 _FEATHER = 1.0
 """Standard deviation in pixels of the blur of a cut-out's edge, so that the edge itself is not what is learned."""
 
@@ -30,10 +33,19 @@ _KNOTS = 4
 """Knots along each axis of the grid whose displacements bend a cut-out."""
 
 _INSIDE = 0.5
-"""Least opacity of what is in a cut-out's box."""
+"""Least share of a pixel that the object covers where it is in its box."""
 
 _PART = (0.3, 0.8)
 """Sides of a part of an object relative to the object's: a head, a wheel, an upper body."""
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Where a cut-out is drawn: centre (2,) and size (2,) in pixels of its box before it is turned, by degrees."""
+
+    centre: NDArray[np.float64]
+    size: NDArray[np.float64]
+    turn: float
 
 
 @dataclass(frozen=True)
@@ -42,34 +54,57 @@ class CutOut:
 
     Attributes:
         image: RGB uint8, (height, width, 3), the object and what is around it.
-        alpha: (height, width) in [0, 1].
-        box: (4,) x, y, w, h of the object in the image.
+        alpha: (height, width) in [0, 1], by which it is painted.
+        mask: (height, width) in [0, 1], the whole object, to its edge.
+        outline: (P, 2), see ``outline_of``, of the mask.
     """
 
     image: Image
     alpha: Alpha
-    box: Boxes
+    mask: Alpha
+    outline: Boxes
+
+    @property
+    def box(self) -> Boxes:
+        """(4,) x, y, w, h of the object in the image."""
+        return box_around(self.outline)
+
+    def box_at(self, pose: Pose) -> Boxes:
+        """(4,) x, y, w, h of the object where it is drawn."""
+        centre, size = centre_size(self.box)
+        return box_around(_placed(self.outline, centre, pose.centre, pose.size / size, pose.turn))
 
 
-@dataclass(frozen=True)
-class Pose:
-    """Where a cut-out is drawn: centre (2,) and size (2,) of its box in pixels, and its turn in degrees."""
+def outline_of(mask: NDArray[np.bool_]) -> Boxes:
+    """(P, 2) x, y at edges: corners of a mask (height, width), whose box is the mask's however they are turned and
+    stretched together; none of an empty one."""
+    found = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]
+    if not found:
+        return np.empty((0, 2))
+    pixels = cv2.convexHull(np.concatenate(found))[:, 0].astype(np.float64)
+    return np.asarray(pixels[:, None] + ((0, 0), (1, 0), (0, 1), (1, 1))).reshape(-1, 2)
 
-    centre: NDArray[np.float64]
-    size: NDArray[np.float64]
-    turn: float
+
+def box_around(points: Boxes) -> Boxes:
+    """(4,) x, y, w, h of points (P, 2)."""
+    low = points.min(axis=0)
+    return np.concatenate([low, points.max(axis=0) - low])
 
 
-def cut_out(image: Image, mask: NDArray[np.bool_], box: Boxes) -> CutOut:
-    """Take an object out of a photograph by its mask (height, width) and box (4,)."""
+def cut_out(image: Image, mask: NDArray[np.bool_]) -> CutOut | None:
+    """Take an object out of a photograph by its mask (height, width); None if that is empty."""
     height, width = mask.shape
+    outline = outline_of(mask)
+    if not len(outline):
+        return None
+    box = box_around(outline)
     margin = np.ceil(_MARGIN * box[2:]) + 2
     low = np.clip(np.floor(box[:2] - margin), 0, (width - 1, height - 1)).astype(int)
     high = np.clip(np.ceil(box[:2] + box[2:] + margin), low + 1, (width, height)).astype(int)
     part = np.s_[low[1] : high[1], low[0] : high[0]]
     hard = mask[part].astype(np.float32)
     alpha = cv2.GaussianBlur(cv2.erode(hard, np.ones((2 * _ERODED + 1,) * 2)), (0, 0), _FEATHER)
-    return CutOut(image[part], np.asarray(alpha, dtype=np.float32), np.concatenate([box[:2] - low, box[2:]]))
+    return CutOut(image[part], np.asarray(alpha, dtype=np.float32), hard, outline - low)
 
 
 def part_of(box: Boxes, random: np.random.Generator) -> Boxes:
@@ -85,10 +120,12 @@ def camera_shots(
     config: PseudoConfig,
     random: np.random.Generator,
     others: Boxes | None = None,
+    outline: Boxes | None = None,
 ) -> list[Shot]:
     """A photograph seen by a camera that zooms, turns and changes the target's aspect along a smooth path.
 
-    The target stays where it is, since crops follow it anyway.
+    The target stays where it is, since crops follow it anyway. Its box is the one around its outline; where there is
+    none the camera hardly turns.
 
     Args:
         image: RGB uint8.
@@ -97,6 +134,7 @@ def camera_shots(
         config: rates of change.
         random: where chance comes from.
         others: (M, 2) centres of other objects.
+        outline: (P, 2) of the target, see ``outline_of``; then ``box`` is its.
     """
     image, offset = _widened(image, config, random)
     height, width = image.shape[:2]
@@ -106,13 +144,18 @@ def camera_shots(
     zooms = _path(config.zoom, count, random)
     aspects = _path(config.aspect, count, random)
     turns = _path(config.turn, count, random)
+    if outline is None and (most := abs(turns).max()) > _TURN_OF_BOXES:
+        turns = turns * _TURN_OF_BOXES / most
     shots = []
-    for zoom, aspect, turn in zip(zooms - zooms[0], aspects - aspects[0], turns - turns[0], strict=True):
+    for zoom, aspect, turn in zip(zooms, aspects, turns, strict=True):
         factor = np.exp([zoom + aspect / 2, zoom - aspect / 2])
         matrix = _placement(centre, centre, factor, turn)
         frame = cv2.warpAffine(image, matrix, (width, height), None, cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101)
         moved = (others - 0.5) @ matrix[:, :2].T + matrix[:, 2] + 0.5
-        shots.append(Shot(np.asarray(frame, dtype=np.uint8), from_centre_size(centre, size * factor), others=moved))
+        seen = from_centre_size(centre, size * factor)
+        if outline is not None:
+            seen = box_around(_placed(outline + offset, centre, centre, factor, turn))
+        shots.append(Shot(np.asarray(frame, dtype=np.uint8), seen, others=moved))
     return shots
 
 
@@ -157,7 +200,7 @@ def composed_shots(
             draw(canvas, distractor, beside[index])
         draw(canvas, views[index], pose)
         others = np.empty((0, 2)) if beside is None else beside[index].centre[None]
-        shots.append(Shot(canvas, from_centre_size(pose.centre, pose.size), others=others))
+        shots.append(Shot(canvas, views[index].box_at(pose), others=others))
     return shots
 
 
@@ -176,7 +219,7 @@ def occlude(shot: Shot, occluder: CutOut, config: PseudoConfig, random: np.rando
 
 
 def another_view(cutout: CutOut, config: PseudoConfig, random: np.random.Generator) -> CutOut:
-    """A cut-out turned by up to ``view_turn`` degrees and bent by up to ``view_bend`` of its size, and its box then."""
+    """A cut-out turned by up to ``view_turn`` degrees and bent by up to ``view_bend`` of its size."""
     centre, size = centre_size(cutout.box)
     half = float(np.hypot(*cutout.alpha.shape)) * (0.5 + config.view_bend)
     side = 2 * int(np.ceil(half)) + 1
@@ -190,16 +233,13 @@ def another_view(cutout: CutOut, config: PseudoConfig, random: np.random.Generat
         np.asarray(place + cv2.resize(bend, (side, side), interpolation=cv2.INTER_CUBIC), dtype=np.float32)
         for place, bend in zip((x, y), bends, strict=True)
     )
-    alpha = cv2.remap(cutout.alpha, x, y, cv2.INTER_LINEAR, None, cv2.BORDER_CONSTANT)
-    left, top, width, height = cv2.boundingRect((alpha > _INSIDE).astype(np.uint8))
-    if not (width and height):
+    mask = cv2.remap(cutout.mask, x, y, cv2.INTER_LINEAR, None, cv2.BORDER_CONSTANT)
+    outline = outline_of(mask > _INSIDE)
+    if not len(outline):
         return cutout
     image = cv2.remap(cutout.image, x, y, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
-    return CutOut(
-        np.asarray(image, dtype=np.uint8),
-        np.asarray(alpha, dtype=np.float32),
-        np.array([left, top, width, height], dtype=np.float64) + _ERODED * np.array([-1, -1, 2, 2]),
-    )
+    alpha = cv2.remap(cutout.alpha, x, y, cv2.INTER_LINEAR, None, cv2.BORDER_CONSTANT)
+    return CutOut(np.asarray(image, np.uint8), np.asarray(alpha, np.float32), np.asarray(mask, np.float32), outline)
 
 
 def draw(canvas: Image, cutout: CutOut, pose: Pose) -> None:
@@ -267,6 +307,24 @@ def _path(most: float, count: int, random: np.random.Generator) -> NDArray[np.fl
     return np.concatenate([[0.0], np.cumsum(steps)])
 
 
+def _placed(
+    points: Boxes,
+    source: NDArray[np.float64],
+    target: NDArray[np.float64],
+    factor: NDArray[np.float64],
+    turn: float,
+) -> Boxes:
+    """Points (P, 2) at edges after ``_placement``."""
+    return np.asarray((points - source) @ _linear(factor, turn).T + target)
+
+
+def _linear(factor: Sequence[float] | NDArray[np.float64], turn: float) -> NDArray[np.float64]:
+    """2x2 that scales by ``factor``, then turns by degrees."""
+    angle = np.deg2rad(turn)
+    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    return rotation @ np.diag(np.asarray(factor, dtype=np.float64))
+
+
 def _placement(
     source: Sequence[float] | NDArray[np.float64],
     target: Sequence[float] | NDArray[np.float64],
@@ -274,9 +332,7 @@ def _placement(
     turn: float,
 ) -> NDArray[np.float64]:
     """Affine 2x3 that scales by ``factor``, turns by degrees, takes ``source`` to ``target`` (positions at edges)."""
-    angle = np.deg2rad(turn)
-    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    linear = rotation @ np.diag(np.asarray(factor, dtype=np.float64))
+    linear = _linear(factor, turn)
     # warpAffine counts pixel centres: half a pixel off the edges on both sides.
     shift = np.asarray(target) - 0.5 - linear @ (np.asarray(source) - 0.5)
     return np.concatenate([linear, shift[:, None]], axis=1)

@@ -36,10 +36,14 @@ _OF_BACKBONE = ("backbone", "width_divisor", "stage_stride", "dilate", "deformab
 _CODE = (
     *(
         f"training/{name}.py"
-        for name in ("augment", "clips", "dataset", "pseudo", "remember", "stills", "teacher", "videos")
+        for name in ("augment", "cache", "clips", "dataset", "pseudo", "remember", "stills", "teacher", "videos")
     ),
+    "datasets/coco.py",
     "tracking/crops.py",
     "network/backbone.py",
+    "network/base.py",
+    "network/deformable.py",
+    "network/inference.py",
     "network/resnet.py",
     "network/vggm.py",
 )

@@ -16,7 +16,16 @@ from rartrack.errors import InputError
 from rartrack.training.clips import Shot
 from rartrack.training.config import DataConfig, SourceConfig
 from rartrack.training.files import find, size_and_time
-from rartrack.training.pseudo import CutOut, camera_shots, composed_shots, cut_out, occlude, part_of
+from rartrack.training.pseudo import (
+    CutOut,
+    box_around,
+    camera_shots,
+    composed_shots,
+    cut_out,
+    occlude,
+    outline_of,
+    part_of,
+)
 from rartrack.training.split import matches
 from rartrack.training.videos import acceptable
 from rartrack.video.images import read_image
@@ -86,14 +95,21 @@ class StillSource:
             part = part_of(box, random)
             if np.sqrt(part[2:].prod()) >= self.source.smallest:
                 box, kind = part, "part"
-        mask = still.mask(target) if kind == "camera" and random.random() < config.compose else None
-        if mask is None:
-            shots = camera_shots(image, box, count, config, random, _others(still, target))
-        else:
+        composed = kind == "camera" and random.random() < config.compose
+        mask = still.mask(target) if kind == "camera" else None
+        cutout = None if mask is None or not composed else cut_out(image, mask)
+        if cutout is not None:
             kind = "composed"
-            shots = self._composed(image, still, target, cut_out(image, mask, still.boxes[target]), random)
-        if self._all_masked and random.random() < config.occlusion:
-            shots[-1] = occlude(shots[-1], self._cut_out(None, random), config, random)
+            shots = self._composed(image, still, target, cutout, random)
+        else:
+            outline = None if mask is None else outline_of(mask)
+            if outline is not None and len(outline):
+                box = box_around(outline)
+            else:
+                outline = None
+            shots = camera_shots(image, box, count, config, random, _others(still, target), outline)
+        if random.random() < config.occlusion and (occluder := self._cut_out(None, random)) is not None:
+            shots[-1] = occlude(shots[-1], occluder, config, random)
         return shots, f"{self.name}/{still.path.stem}#{target}:{kind}"
 
     def _composed(
@@ -106,14 +122,16 @@ class StillSource:
             distractor = self._cut_out(still.labels[target], random)
         return composed_shots(cutout, background, distractor, self.data.exemplars + 1, self.data.pseudo, random)
 
-    def _cut_out(self, label: str | None, random: np.random.Generator) -> CutOut:
-        """A random object with a mask, of the class where that is known."""
+    def _cut_out(self, label: str | None, random: np.random.Generator) -> CutOut | None:
+        """A random object with a mask, of the class where that is known; None if no object has one."""
         members = self._masked.get(label or "") or self._all_masked
+        if not members:
+            return None
         i, k = members[int(random.integers(len(members)))]
         still = self._stills[i]
         mask = still.mask(k)
         assert mask is not None
-        return cut_out(_read(still), mask, still.boxes[k])
+        return cut_out(_read(still), mask)
 
     def _wanted(self, still: Still) -> bool:
         return matches(still.source, self.source.include) and not matches(still.source, self.source.exclude)

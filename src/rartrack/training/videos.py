@@ -162,20 +162,15 @@ def runs(usable: NDArray[np.bool_]) -> list[tuple[int, int]]:
 
 
 def draw_frames(usable: NDArray[np.bool_], exemplars: int, gap: int, random: np.random.Generator) -> list[int] | None:
-    """Indices of T exemplars and the search frame within one run of usable frames, gaps uniform on 1..gap.
+    """Indices of T exemplars and the search frame within one run of usable frames.
 
-    Gaps that do not fit the run are shortened in proportion. None if no run is long enough.
+    Gaps are uniform on 1..gap, or on 1 to a T-th of the run where that is shorter. None if no run is long enough.
     """
     fitting = [(start, stop) for start, stop in runs(usable) if stop - start > exemplars]
     if not fitting:
         return None
     lengths = np.array([stop - start for start, stop in fitting], dtype=np.float64)
     start, stop = fitting[int(random.choice(len(fitting), p=lengths / lengths.sum()))]
-    gaps = random.integers(1, gap, size=exemplars, endpoint=True)
-    room = stop - start - 1
-    if gaps.sum() > room:
-        gaps = np.maximum(1, gaps * room // gaps.sum())
-        while gaps.sum() > room:
-            gaps[np.argmax(gaps)] -= 1
+    gaps = random.integers(1, min(gap, (stop - start - 1) // exemplars), size=exemplars, endpoint=True)
     first = int(random.integers(start, stop - gaps.sum()))
     return [first, *(first + int(step) for step in np.cumsum(gaps))]
