@@ -29,8 +29,8 @@ FORMAT = "1"
 _MANTISSA, _EXPONENT = ".int8", ".exponent"
 
 BUILT_IN = {
-    "rar-fast": "735fdef95a8e59c2485fb8faeb015d23a2c94dee9a7d711f50695af513311f87",
-    "rar-resnet50": "3144b67c08ba5de64ebdfd38039033f9554349dc120411168c07f70344047bbf",
+    "rar-fast": "71493f1b9aafeebd1931b2d10302e82e345162c41337c76bac80265f83906c83",
+    "rar-resnet50": "cb0b2fae2a9535d8598976e1cd887df839223288941bcb7d7a6049dc50684839",
 }
 """Name of a built-in model -> SHA-256 of its file in ``rartrack/models``."""
 

@@ -78,7 +78,7 @@ class PseudoConfig:
     aspect: NotNegative = 0.05
     """Largest log change of aspect a step."""
     turn: NotNegative = 8.0
-    """Largest turn in degrees a step."""
+    """Largest turn in degrees a step; of what has no mask, whose box then is not known, four in all."""
     view: Share = 0.0
     """Probability that a composed target is seen in another view in the last frame: turned and bent, in the box around
     its mask then."""
