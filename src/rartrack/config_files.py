@@ -15,21 +15,23 @@ T = TypeVar("T")
 def load_yaml(cls: type[T], path: str | Path, overrides: Mapping[str, Any] | None = None) -> T:
     """Read a config dataclass from a YAML file, then apply dotted overrides such as ``{"network.dilate": False}``.
 
-    An override of None takes a key away, as null does in a file.
+    An override of None takes away a key that is there, as null does in a file.
 
     Raises:
         InputError: as ``read_yaml`` and ``from_dict``.
     """
-    given = overrides or {}
-    values = changed(read_yaml(path), {key: value for key, value in given.items() if value is not None})
-    for dotted in (key for key, value in given.items() if value is None):
-        *parents, key = dotted.split(".")
-        place: Any = values
-        for parent in parents:
-            place = place.get(parent, {}) if isinstance(place, dict) else {}
-        if isinstance(place, dict):
-            place.pop(key, None)
-    return from_dict(cls, values, where=str(path))
+    values, given = read_yaml(path), overrides or {}
+    left = {key: value for key, value in given.items() if value is not None or not _taken_away(values, key)}
+    return from_dict(cls, changed(values, left), where=str(path))
+
+
+def _taken_away(values: dict[str, Any], dotted: str) -> bool:
+    """Take a key away by its dotted name; returns whether it was there."""
+    *parents, key = dotted.split(".")
+    place: Any = values
+    for parent in parents:
+        place = place.get(parent) if isinstance(place, dict) else None
+    return isinstance(place, dict) and place.pop(key, None) is not None
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:

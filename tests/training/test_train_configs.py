@@ -119,7 +119,9 @@ def test_a_source_is_taken_away_on_the_command_line_as_in_a_file() -> None:
     assert list(config.data.sources) == ["davis", "aerial", "stills"]
     assert config.backbone is None
     with pytest.raises(InputError, match="unknown key"):
-        load_yaml(TrainingConfig, FOLDER / "fast.yaml", parse_settings(["data.sources=null", "data.sorces=1"]))
+        load_yaml(TrainingConfig, FOLDER / "fast.yaml", parse_settings(["bacbone=null"]))
+    with pytest.raises(InputError, match="gruond"):
+        load_yaml(TrainingConfig, FOLDER / "fast.yaml", parse_settings(["data.sources.gruond=null"]))
 
 
 TEST_SEQUENCES = ("tld_car", "mask_book", "mask_fish")

@@ -57,17 +57,10 @@ def test_frames_are_in_order_in_one_run_and_at_most_a_gap_apart(
     assert flags[frames[0] : frames[-1] + 1].all()
 
 
-def test_gaps_are_uniform_in_short_runs_too() -> None:
+@pytest.mark.parametrize(("length", "gap"), [(500, 10), (11, 80)])
+def test_gaps_are_uniform_as_far_as_there_is_room(length: int, gap: int) -> None:
     random = np.random.default_rng(0)
-    gaps = [np.diff(draw_frames(np.ones(11, dtype=bool), 1, 80, random) or [0, 0])[0] for _ in range(2000)]
-    counts = np.bincount(gaps, minlength=11)[1:]
-    assert counts.min() > 140
-    assert counts.max() < 260
-
-
-def test_gaps_are_uniform_where_there_is_room() -> None:
-    random = np.random.default_rng(0)
-    gaps = [np.diff(draw_frames(np.ones(500, dtype=bool), 1, 10, random) or [0, 0])[0] for _ in range(2000)]
+    gaps = [np.diff(draw_frames(np.ones(length, dtype=bool), 1, gap, random) or [0, 0])[0] for _ in range(2000)]
     counts = np.bincount(gaps, minlength=11)[1:]
     assert counts.min() > 140
     assert counts.max() < 260

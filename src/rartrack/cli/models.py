@@ -11,11 +11,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:  # noqa: ARG001 every command takes them
     """Print a row per built-in model: size, network, data, licence."""
-    from rich.console import Console
     from rich.table import Table
 
     from rartrack import checkpoints
-    from rartrack.report.table import WIDE
+    from rartrack.report.table import open_console
 
     table = Table(box=None, pad_edge=False)
     for heading in ("model", "file", "network", "trained", "licence"):
@@ -32,8 +31,5 @@ def run(options: argparse.Namespace) -> int:  # noqa: ARG001 every command takes
             str(about.get("trained", "")),
             str(about.get("licence", "")),
         )
-    console = Console()
-    if not console.is_terminal:
-        console.width = WIDE
-    console.print(table)
+    open_console().print(table)
     return 0

@@ -223,7 +223,7 @@ def parse_tracker(
 
 
 def _folder_name(text: str) -> str:
-    return re.sub(r"[^\w.+-]+", "-", text).strip("-.").lstrip("_-.") or "tracker"
+    return re.sub(r"[^\w.+-]+", "-", text).lstrip("_-.").rstrip("-.") or "tracker"
 
 
 def _defined_in(found: object) -> str | None:

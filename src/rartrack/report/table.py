@@ -8,7 +8,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 Cell = str | float | int | None
 
@@ -133,10 +136,19 @@ def to_latex(table: Table) -> str:
     return "\n".join(lines) + "\n"
 
 
+def open_console() -> Console:
+    """As wide as the terminal, or ``WIDE`` where there is none."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = WIDE
+    return console
+
+
 def print_table(table: Table) -> None:
     """Print the table to the terminal, or as plain text where there is none."""
     from rich import box
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table as Drawn
 
@@ -147,9 +159,7 @@ def print_table(table: Table) -> None:
         drawn.add_column(shown, justify="left" if index == 0 else "right", style=style, no_wrap=True)
     for row in _dressed(table, "[bold]{}[/bold]".format, "{}".format, escape):
         drawn.add_row(*row)
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = WIDE
+    console = open_console()
     console.print(drawn)
     for note in table.notes:
         console.print(f"[dim]{escape(note)}[/dim]")

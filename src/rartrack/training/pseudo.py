@@ -75,12 +75,12 @@ class CutOut:
         return box_around(_placed(self.outline, centre, pose.centre, pose.size / size, pose.turn))
 
 
-def outline_of(mask: NDArray[np.bool_]) -> Boxes:
+def outline_of(mask: NDArray[np.bool_]) -> Boxes | None:
     """(P, 2) x, y at edges: corners of a mask (height, width), whose box is the mask's however they are turned and
-    stretched together; none of an empty one."""
+    stretched together; None of an empty one."""
     found = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]
     if not found:
-        return np.empty((0, 2))
+        return None
     pixels = cv2.convexHull(np.concatenate(found))[:, 0].astype(np.float64)
     return np.asarray(pixels[:, None] + ((0, 0), (1, 0), (0, 1), (1, 1))).reshape(-1, 2)
 
@@ -95,7 +95,7 @@ def cut_out(image: Image, mask: NDArray[np.bool_]) -> CutOut | None:
     """Take an object out of a photograph by its mask (height, width); None if that is empty."""
     height, width = mask.shape
     outline = outline_of(mask)
-    if not len(outline):
+    if outline is None:
         return None
     box = box_around(outline)
     margin = np.ceil(_MARGIN * box[2:]) + 2
@@ -129,16 +129,16 @@ def camera_shots(
 
     Args:
         image: RGB uint8.
-        box: (4,) of the target.
+        box: (4,) of the target, where it has no outline.
         count: frames.
         config: rates of change.
         random: where chance comes from.
         others: (M, 2) centres of other objects.
-        outline: (P, 2) of the target, see ``outline_of``; then ``box`` is its.
+        outline: (P, 2) of the target, see ``outline_of``.
     """
     image, offset = _widened(image, config, random)
     height, width = image.shape[:2]
-    centre, size = centre_size(box)
+    centre, size = centre_size(box if outline is None else box_around(outline))
     centre += offset
     others = (np.empty((0, 2)) if others is None else others) + offset
     zooms = _path(config.zoom, count, random)
@@ -235,7 +235,7 @@ def another_view(cutout: CutOut, config: PseudoConfig, random: np.random.Generat
     )
     mask = cv2.remap(cutout.mask, x, y, cv2.INTER_LINEAR, None, cv2.BORDER_CONSTANT)
     outline = outline_of(mask > _INSIDE)
-    if not len(outline):
+    if outline is None:
         return cutout
     image = cv2.remap(cutout.image, x, y, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
     alpha = cv2.remap(cutout.alpha, x, y, cv2.INTER_LINEAR, None, cv2.BORDER_CONSTANT)

@@ -18,7 +18,6 @@ from rartrack.training.config import DataConfig, SourceConfig
 from rartrack.training.files import find, size_and_time
 from rartrack.training.pseudo import (
     CutOut,
-    box_around,
     camera_shots,
     composed_shots,
     cut_out,
@@ -103,10 +102,6 @@ class StillSource:
             shots = self._composed(image, still, target, cutout, random)
         else:
             outline = None if mask is None else outline_of(mask)
-            if outline is not None and len(outline):
-                box = box_around(outline)
-            else:
-                outline = None
             shots = camera_shots(image, box, count, config, random, _others(still, target), outline)
         if random.random() < config.occlusion and (occluder := self._cut_out(None, random)) is not None:
             shots[-1] = occlude(shots[-1], occluder, config, random)
