@@ -191,7 +191,8 @@ class TrackingConfig:
     found_above: Share = 0.4
     """Score at which a lost target counts as found again."""
     search_windows: Whole = 10
-    """Windows searched around in each frame, besides the last place, for a lost target (chosen on training videos)."""
+    """Windows searched around in each frame, besides the last place, for a lost target (chosen on training
+    videos). Where more than four are lost, they share what four would have, one each at least."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Of the network; the filter has single or double precision always. ``auto``: bfloat16 where the device computes in
     it, float16 on older GPUs, else float32; the backend onnx has float32 alone, openvino that and bfloat16."""

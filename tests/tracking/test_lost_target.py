@@ -76,6 +76,23 @@ def test_a_lost_target_as_large_as_it_was_given_is_sought_elsewhere_in_every_fra
     assert (len(steps) == 2 * 4) is alike
 
 
+@pytest.mark.parametrize(("count", "windows"), [(1, 4), (4, 4), (5, 3), (16, 1), (40, 1)])
+def test_many_lost_targets_share_the_windows_of_four(
+    small_tracker: Make, scene, monkeypatch: pytest.MonkeyPatch, count: int, windows: int
+) -> None:
+    tracker = small_tracker(lost_below=1.1, lost_after=1, found_above=1.1, search_windows=4)
+    tracker.init(scene.frame(0), [scene.box(0)] * count)
+    tracker.update(scene.frame(0))
+    cut, sought = tracker.model.search_crops, []
+    monkeypatch.setattr(
+        tracker.model,
+        "search_crops",
+        lambda frame, centre, size: sought.append(len(centre)) or cut(frame, centre, size),
+    )
+    tracker.update(scene.frame(0))
+    assert sought == [count * (2 + windows)], "besides the last place and the hint"
+
+
 @pytest.mark.parametrize("rate", [0.5, 1.0])
 def test_a_target_found_again_is_as_large_as_it_was_found(small_tracker: Make, scene, rate: float) -> None:
     tracker = small_tracker(scales=1, scale_rate=rate, lost_after=1, found_above=0.3)

@@ -43,6 +43,8 @@ Boxes = Any
 _CARRIED = 0.5
 """Sizes of a target by which the camera must have carried it for a look there: nearer ones are seen well enough."""
 
+_FULL = 4
+"""Lost targets that are sought with all of ``search_windows`` each; where more are lost, they share as many."""
 
 _ALIKE = 1.25
 """Factor between the sides of two sizes up to which a lost target is sought at one of them alone."""
@@ -285,7 +287,9 @@ class Tracker:
         return Found(peak, seen.rank[best], centre, size)
 
     def _candidates(self, state: TrackerState, frame_size: tuple[int, int]) -> Candidates:
-        tracking = self.config.tracking
+        tracking, lost = self.config.tracking, state.status.count(Status.LOST)
+        # However many are lost, as after a cut, a frame stays a frame's work.
+        windows = min(tracking.search_windows, max(1, _FULL * tracking.search_windows // max(1, lost)))
         exponents = exponents_searched(state.frame + 1, tracking)
         parts = []
         for target, status in enumerate(state.status):
@@ -300,7 +304,7 @@ class Tracker:
                 size = first if as_given else size
             window = self.model.windows(size)
             # The hint first: a target seen off-centre, faded by the window, is looked at again in full.
-            around = search_places(centre, window, turn, tracking.search_windows, frame_size)
+            around = search_places(centre, window, turn, windows, frame_size)
             places = np.concatenate([state.hint[target][None], centre[None], around])
             count = len(places)
             sizes = np.tile(size, (count, 1))
