@@ -82,7 +82,7 @@ def test_devices() -> None:
             rartrack.load("rar-fast", "cuda")
 
 
-def test_models_and_doctor_name_both(capsys: pytest.CaptureFixture[str]) -> None:
+def test_models_names_both(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models"]) == 0
     listed = capsys.readouterr().out
     assert "rar-fast" in listed
