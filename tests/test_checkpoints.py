@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import lzma
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -88,6 +89,25 @@ def test_foreign_and_newer_files_are_told(tmp_path: Path) -> None:
     (tmp_path / "key").write_bytes(save_tensors(weights(), metadata=metadata))
     with pytest.raises(InputError, match=r"unknown key 'network\.widht'"):
         checkpoints.load(tmp_path / "key")
+
+
+@pytest.mark.parametrize(
+    ("metadata", "tensors"),
+    [
+        ({"rartrack": "1"}, {}),
+        ({"rartrack": "1", "config": "{", "provenance": "{}"}, {}),
+        ({"rartrack": "1", "config": "{}", "provenance": "{}"}, {"a.int8": torch.zeros(2, 2, dtype=torch.int8)}),
+    ],
+)
+def test_what_a_checkpoint_lacks_is_one_line(tmp_path: Path, metadata: dict[str, str], tensors: Any) -> None:
+    (tmp_path / "damaged").write_bytes(save_tensors({**weights(), **tensors}, metadata=metadata))
+    with pytest.raises(InputError, match=r"damaged: a damaged checkpoint \(.*\); fetch or train it again"):
+        checkpoints.load(tmp_path / "damaged")
+
+
+def test_a_name_that_no_file_can_have() -> None:
+    with pytest.raises(InputError, match="neither a built-in model"):
+        checkpoints.load("x" * 300)
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:

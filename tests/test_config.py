@@ -107,6 +107,8 @@ def test_a_misspelt_override_is_named(tmp_path: Path) -> None:
         ("network: [", "not YAML"),
         ("a: b: c", "not YAML.*line 1"),
         ("- 1\n- 2\n", "expected a mapping"),
+        ("filter: {form: exact}\ntracking: {}\nfilter: {contexts: 4}\n", "filter is given twice, in lines 1 and 3"),
+        ("filter:\n  form: exact\n  form: shared\n", "form is given twice, in lines 2 and 3"),
         ("", "expected a mapping"),
         ("network:\n  dilat: no\n", "did you mean 'network.dilate'"),
     ],

@@ -144,6 +144,9 @@ def test_any_mixture_of_separators_is_read(tmp_path: Path) -> None:
     assert len(read_trajectories(tmp_path / "a.txt")["1"]) == 3
 
 
+ROW = '{"frame": 0, "time": 0, "target": "1", "x": 1, "y": 2, "w": 3, "h": 4, "score": 1, "status": "tracked"}'
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
@@ -155,7 +158,10 @@ def test_any_mixture_of_separators_is_read(tmp_path: Path) -> None:
         ("a.csv", "HEAD0,0,dog,1,2,3,4,1,traked\n", r"line 2: status is 'traked'; did you mean 'tracked'\?"),
         ("a.csv", "HEAD" + "0,0,dog,1,2,3,4,1,tracked\n" * 2, "line 3 gives frame 0 of target 'dog' a second time"),
         ("a.csv", "", "line 1 is '', expected the header"),
+        ("a.csv", "HEAD0,0," + 200_000 * "x" + "\n", "line 2: field larger than field limit"),
         ("a.json", "[{]", "line 1: not JSON"),
+        ("a.json", 100_000 * "[", "not a list of objects"),
+        ("a.json", f"[{ROW.replace('0', '1' + 400 * '0', 1)}]", r"record 1: frame is '10{59}', expected a number"),
         ("a.json", "{}", "expected a list"),
         ("a.json", '[{"frame": 0}]', "record 1 is not an object with frame, time"),
         ("a.txt", "1,2,3,4\n1,2,3\n", r"line 2 has 3 numbers, 4 expected \(x,y,w,h\)"),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import lzma
+import os
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -93,8 +94,12 @@ def load(model: str | Path) -> Checkpoint:
         raise InputError(
             f"{path}: checkpoint format {metadata['rartrack']}, this version reads {FORMAT}; update rartrack"
         )
-    config = from_dict(ModelConfig, json.loads(metadata["config"]), where=f"{path}: config")
-    return Checkpoint(config, _unpack(tensors), json.loads(metadata["provenance"]))
+    try:
+        settings, provenance = json.loads(metadata["config"]), json.loads(metadata["provenance"])
+        weights = _unpack(tensors)
+    except (KeyError, ValueError) as error:
+        raise InputError(f"{path}: a damaged checkpoint ({error!r}); fetch or train it again") from None
+    return Checkpoint(from_dict(ModelConfig, settings, where=f"{path}: config"), weights, provenance)
 
 
 def locate(model: str | Path) -> tuple[Path, str | None]:
@@ -106,7 +111,7 @@ def locate(model: str | Path) -> tuple[Path, str | None]:
     if str(model) in BUILT_IN:
         return Path(str(resources.files("rartrack") / "models" / f"{model}.safetensors.xz")), BUILT_IN[str(model)]
     path = Path(model)
-    if not path.is_file():
+    if not os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises for a name that is too long
         known = ", ".join(BUILT_IN)
         raise InputError(
             f"model {str(model)!r}: neither a built-in model ({known}) nor a file{nearest(str(model), BUILT_IN)}"

@@ -57,9 +57,22 @@ def read_mapping(path: Path, as_text: bool = False) -> dict[str, Any]:
     """
     import yaml
 
+    reader: Any = yaml.BaseLoader if as_text else yaml.SafeLoader
+
+    class Loader(reader):  # type: ignore[misc]
+        """Of keys given twice YAML's keeps the last one, and says nothing."""
+
+        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+            lines: dict[str, int] = {}
+            for key, _ in node.value:
+                line = 1 + key.start_mark.line
+                if isinstance(key, yaml.ScalarNode) and lines.setdefault(key.value, line) != line:
+                    raise yaml.YAMLError(f"{key.value} is given twice, in lines {lines[key.value]} and {line}")
+            return super().construct_mapping(node, deep)
+
     try:
         text = path.read_text(encoding="utf-8")
-        values = yaml.load(text, Loader=yaml.BaseLoader if as_text else yaml.SafeLoader)
+        values = yaml.load(text, Loader=Loader)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None
     except (yaml.YAMLError, ValueError) as error:  # the latter of bytes that are no text, or what looks like a date

@@ -85,15 +85,12 @@ def _write_mot(record: Record, place: int, first: bool) -> str:  # noqa: ARG001
 
 
 def _read_csv(name: str, text: str) -> Located:
-    lines = csv.reader(io.StringIO(text, newline=""))
-    try:
-        header = ",".join(next(lines, []))
-    except csv.Error as error:
-        raise InputError(f"{name}: line 1: {error}") from None
+    rows = _csv_rows(name, text)
+    header = ",".join(next(rows, (1, []))[1])
     if header != ",".join(COLUMNS):
         raise InputError(f"{name}: line 1 is {header[:60]!r}, expected the header {','.join(COLUMNS)}")
-    for values in lines:
-        where = f"{name}: line {lines.line_num}"
+    for number, values in rows:
+        where = f"{name}: line {number}"
         if not values:
             continue
         if len(values) != len(COLUMNS):
@@ -101,11 +98,23 @@ def _read_csv(name: str, text: str) -> Located:
         yield where, _record(where, dict(zip(COLUMNS, values, strict=True)))
 
 
+def _csv_rows(name: str, text: str) -> Iterator[tuple[int, list[str]]]:
+    """Lines, as they are counted in the file, and their values."""
+    lines = csv.reader(io.StringIO(text, newline=""))
+    try:
+        for values in lines:
+            yield lines.line_num, values
+    except csv.Error as error:
+        raise InputError(f"{name}: line {lines.line_num}: {error}") from None
+
+
 def _read_json(name: str, text: str) -> Located:
     try:
         rows = json.loads(text)
     except json.JSONDecodeError as error:
         raise InputError(f"{name}: line {error.lineno}: not JSON: {error.msg}") from None
+    except (RecursionError, ValueError) as error:  # lists within lists without end; numbers of thousands of digits
+        raise InputError(f"{name}: not a list of objects: {error}") from None
     if not isinstance(rows, list):
         raise InputError(f"{name}: expected a list of objects at the top level")
     for place, row in enumerate(rows, start=1):
@@ -188,8 +197,8 @@ def _record(where: str, row: Mapping[str, Any]) -> Record:
     for key in ("frame", "time", "x", "y", "w", "h", "score"):
         try:
             numbers[key] = float(row[key])
-        except (TypeError, ValueError):
-            raise InputError(f"{where}: {key} is {row[key]!r}, expected a number") from None
+        except (TypeError, ValueError, OverflowError):
+            raise InputError(f"{where}: {key} is {str(row[key])[:60]!r}, expected a number") from None
     if not (numbers["frame"].is_integer() and numbers["frame"] >= 0):
         raise InputError(f"{where}: frame is {row['frame']!r}, expected a whole number from 0")
     try:

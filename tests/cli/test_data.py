@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import cv2
@@ -35,6 +36,22 @@ def test_each_problem_is_a_line_and_the_status_is_two(folder, capsys):
     assert "2 lines, shorter than the 3 images" in lines[1]
     assert lines[2].startswith("cup: ")
     assert lines[-1].endswith("2 problems")
+
+
+def test_what_cannot_be_read_is_not_called_enough(folder, capsys):
+    (folder / "ball.txt").write_text("1,2,3,4\n" * 2)
+    assert main(["data", "check", str(folder)]) == 2
+    assert capsys.readouterr().out.splitlines()[-1] == "no annotated frames; 1 problem"
+
+
+def test_names_that_stdout_has_no_letters_for(folder, monkeypatch):
+    (folder / "ball.txt").rename(folder / "bäll.txt")
+    (folder / "ball").rename(folder / "bäll")
+    (folder / "bäll.txt").write_text("1,2,3,4\n" * 2)
+    ascii = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr("sys.stdout", ascii)
+    assert main(["data", "check", str(folder)]) == 2
+    assert b"b\\xe4ll: " in ascii.buffer.getvalue()
 
 
 def test_deep_looks_at_every_frame(folder, capsys):

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 
 import pytest
 
 from rartrack.cli.stopping import when_asked_to_stop
 
-
-@pytest.fixture(autouse=True)
-def handlers() -> Iterator[None]:
-    """Signals answered as before, whatever a test makes of them."""
-    before = [(number, signal.getsignal(number)) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
-    yield
-    for number, handler in before:
-        signal.signal(number, handler)
+pytestmark = pytest.mark.usefixtures("handlers")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

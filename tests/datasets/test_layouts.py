@@ -134,6 +134,11 @@ class TestGot10k:
         assert sequence.tags["covered"].tolist() == [True, False, True]
         assert (sequence.frame_size, sequence.rate, len(sequence.frames)) == ((8, 6), 10, 3)
 
+    def test_a_rate_that_is_no_number(self, tree):
+        self._split(tree, "val", "GOT-10k_Val_000001", 3)
+        tree.text("val/GOT-10k_Val_000001/meta_info.ini", "[METAINFO]\nanno_fps: ...Hz\n")
+        assert load_dataset("got10k-val", tree.root)[0].rate is None
+
     def test_the_test_split_has_its_first_box_alone(self, tree):
         self._split(tree, "test", "GOT-10k_Test_000001", 1)
         (sequence,) = load_dataset("got10k-test", tree.root).sequences
@@ -305,6 +310,12 @@ class TestIlsvrcVid:
         assert first.visible.tolist() == [True, True, False, True]
         assert [int(image[0, 0, 0]) for image in second.frames] == [1, 2]
         assert (first.attributes, second.attributes) == ({"n00"}, {"n01"})
+
+    def test_a_file_that_is_no_frames(self, tree):
+        self._frame(tree, 0, [(0, 1)])
+        tree.text(f"Annotations/{self.VIDEO}/000001 (copy).xml", "<annotation></annotation>")
+        with pytest.raises(InputError, match=r"000001 \(copy\)\.xml: no frame's number"):
+            load_dataset(tree.root)
 
     def test_a_broken_file_is_named(self, tree):
         tree.text(f"Annotations/{self.VIDEO}/000000.xml", "<annotation><object></object></annotation>")

@@ -80,6 +80,13 @@ def test_a_place_that_is_not_there(tree):
         load_dataset("otb2015", tree.root / "nowhere")
 
 
+def test_a_folder_here_of_a_benchmarks_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "otb2015").mkdir()
+    with pytest.raises(InputError, match=r"OTB-2015 not found.*; for the folder here write \./otb2015$"):
+        load_dataset("otb2015")
+
+
 def test_an_unknown_name_is_told_the_nearest():
     with pytest.raises(InputError, match=r"otb2014: neither a folder .* nor a benchmark; did you mean 'otb20"):
         load_dataset("otb2014")

@@ -75,7 +75,8 @@ def _check(dataset: Dataset, deep: bool) -> int:
         print(f"{finding.sequence}: {finding.problem}")
     problems = sum(len(each.findings) for each in checked) + len(missing)
     frames = sum(each.frames for each in checked)
-    held = "" if any(each.has_frames for each in checked) else "; no frames, which is enough to score results"
+    enough = frames and not problems and not any(each.has_frames for each in checked)
+    held = "; no frames, which is enough to score results" if enough else ""
     print(f"{_count(frames, 'annotated frame')}{held}; {_count(problems, 'problem')}")
     return FOUND_PROBLEMS if problems else 0
 

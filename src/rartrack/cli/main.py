@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from rartrack import __version__
-from rartrack.cli.streams import drop_unread_output, open_closed_streams, say
+from rartrack.cli.streams import drop_unread_output, open_closed_streams, print_any_name, say
 from rartrack.errors import InputError
 
 DONE, WRONG, INTERRUPTED, UNREAD = 0, 2, 130, 141
@@ -47,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0 done, 2 wrong use or bad input, 130 interrupted, 141 (what a
     shell says of SIGPIPE) if whoever read stdout has left."""
     open_closed_streams()
+    print_any_name()
     warnings.showwarning = _show_warning
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # what it would print, an InputError says
     try:

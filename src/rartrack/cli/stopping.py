@@ -9,6 +9,34 @@ from contextlib import contextmanager
 ENDING = ("SIGTERM", "SIGHUP")
 
 
+class Interrupt:
+    """Called to stop the program: raises ``KeyboardInterrupt``, but not in the middle of what must not be left half
+    done."""
+
+    def __init__(self) -> None:
+        self._held = self._asked = False
+
+    def __call__(self) -> None:
+        self._asked = True
+        if not self._held:
+            raise KeyboardInterrupt
+
+    def hold(self) -> None:
+        """From here on, finish."""
+        self._held = True
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Finish the block first; where it was asked to stop by then, stop behind it."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+        if self._asked:
+            raise KeyboardInterrupt
+
+
 @contextmanager
 def when_asked_to_stop(stop: Callable[[], object], names: Sequence[str] = ENDING) -> Iterator[None]:
     """Call ``stop`` at the first of the named signals within the block, and let no later one in, neither there nor

@@ -14,7 +14,7 @@ from rartrack.boxes import Box, as_boxes
 from rartrack.cli.numbers import positive
 from rartrack.cli.pace import Pace
 from rartrack.cli.settings import add_set
-from rartrack.cli.stopping import ENDING, when_asked_to_stop
+from rartrack.cli.stopping import ENDING, Interrupt, when_asked_to_stop
 from rartrack.config import PRESETS, parse_settings
 from rartrack.errors import InputError
 from rartrack.outputs import check_output
@@ -85,7 +85,8 @@ def run(options: argparse.Namespace) -> int:
     if options.format and options.video and not options.results:
         raise InputError(f"--format {options.format}: no results are asked for; add --results FILE, or leave it out")
     _check_outputs(options, options.video, options.results)
-    with when_asked_to_stop(_interrupt, ("SIGINT", *ENDING)), ExitStack() as stack:
+    stop = Interrupt()
+    with when_asked_to_stop(stop, ("SIGINT", *ENDING)), ExitStack() as stack:
         frames = stack.enter_context(open_source(options.source, start=options.start))
         video, results = _outputs(options, frames)
         first = next(frames)
@@ -99,11 +100,14 @@ def run(options: argparse.Namespace) -> int:
         tracker.init(first.image, boxes)
         writers = _open(stack, options, frames, list(boxes), video, results)
         pace = stack.enter_context(Pace(_expected(options, frames)))
-        _write(writers, first, tracker.given())
+        stack.callback(stop.hold)  # before all that is open is closed: the video has yet to be finished
+        with stop.held():
+            _write(writers, first, tracker.given())
         pace.step(tracker.given())
         for frame in islice(frames, None if options.first is None else options.first - 1):
             found = tracker.update(frame.image)
-            _write(writers, frame, found)
+            with stop.held():
+                _write(writers, frame, found)
             pace.step(found)
     if results != STDOUT:
         print(*filter(None, (video, results)), sep="\n")
@@ -114,10 +118,6 @@ def _expected(options: argparse.Namespace, frames: FrameSource) -> int | None:
     """Frames there will be, if the source says how many it has; else at most so many, if that was asked for."""
     numbers = [options.first, None if frames.count is None else frames.count - options.start]
     return min((number for number in numbers if number is not None), default=None)
-
-
-def _interrupt() -> None:
-    raise KeyboardInterrupt
 
 
 def _parse_boxes(texts: list[str]) -> dict[str, Box]:
@@ -204,10 +204,10 @@ def _open(
     results: Path | None,
 ) -> tuple[VideoWriter | None, TrajectoryWriter | None]:
     table = film = None
+    if video is not None:  # first, for it may turn out not to be writable, and a table is emptied when it is opened
+        film = stack.enter_context(VideoWriter(video, frames.rate, frames.size, options.overwrite, frames.pixel_aspect))
     if results is not None:
         table = stack.enter_context(open_trajectory_writer(results, names, options.format, options.overwrite))
-    if video is not None:
-        film = stack.enter_context(VideoWriter(video, frames.rate, frames.size, options.overwrite, frames.pixel_aspect))
     return film, table
 
 

@@ -21,8 +21,6 @@ from rartrack.datasets.text import read_boxes, read_text
 from rartrack.errors import InputError
 from rartrack.video import VideoFrames
 
-ORIGIN = 0
-
 _NUMBERS: tuple[tuple[str, Any, str], ...] = (
     ("frames", int, "a whole number"),
     ("width", int, "a whole number"),

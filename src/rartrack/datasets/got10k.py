@@ -64,7 +64,7 @@ def _read(folder: Path) -> Sequence:
     frames, boxes = padded_images(folder, read_boxes(annotation, origin=ORIGIN), annotation)
     about = _describe(folder / "meta_info.ini")
     size = re.findall(r"\d+", about.get("resolution", ""))
-    rate = re.findall(r"[\d.]+", about.get("anno_fps", ""))
+    rate = re.findall(r"\d+(?:\.\d+)?", about.get("anno_fps", ""))
     return Sequence(
         folder.name,
         boxes,

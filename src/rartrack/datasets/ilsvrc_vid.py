@@ -22,7 +22,6 @@ from rartrack.datasets.sequence import Sequence
 from rartrack.errors import InputError
 
 SPLITS = ("train", "val")
-ORIGIN = 0
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
@@ -54,6 +53,8 @@ def entries(folder: Path, names: Iterable[str] | None = None, split: str | None 
 def _tracks(video: Path) -> dict[str, Track]:
     tracks: dict[str, Track] = {}
     for path in sorted(video.glob("*.xml")):
+        if not path.stem.isdecimal():
+            raise InputError(f"{path}: no frame's number, such as 000000.xml; remove the file")
         for number, box in _objects(path):
             tracks.setdefault(number, {})[int(path.stem)] = box
     return {number: track for number, track in sorted(tracks.items()) if len(track) > 1}

@@ -21,7 +21,6 @@ from rartrack.datasets.text import read_lines
 from rartrack.errors import InputError
 
 RATES = (30, 240)
-ORIGIN = 0
 
 _STEP = 240 // 30
 

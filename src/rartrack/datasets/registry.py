@@ -59,9 +59,10 @@ def _benchmark(name: str, data: str | Path | None) -> Dataset:
                     return _dataset(name, root, key, members, benchmark.entries)
     expected = " or ".join(LAYOUTS[key].title for key in benchmark.layouts)
     looked = ", ".join(map(str, places)) or "no place is known"
+    here = f"; for the folder here write ./{name}" if Path(name).is_dir() else ""
     raise InputError(
         f"{benchmark.title} not found; looked for {expected} in: {looked}; "
-        f"say where it lies by --data DIR, {VARIABLE}, or a line '{name}: DIR' in {user_file()}"
+        f"say where it lies by --data DIR, {VARIABLE}, or a line '{name}: DIR' in {user_file()}{here}"
     )
 
 

@@ -27,8 +27,6 @@ from rartrack.errors import InputError
 TAGS = ("camera_motion", "illum_change", "motion_change", "occlusion", "size_change")
 """The challenge's per-frame tags; a frame with none of them counts as ``empty`` in its reports."""
 
-ORIGIN = 0
-
 
 def members(benchmark: str) -> tuple[str, ...]:
     """Names of the 60 sequences of ``vot2016``, ``vot2017``, ``vot2018`` or ``vot2019``."""

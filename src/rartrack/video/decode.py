@@ -46,6 +46,9 @@ def open_video(location: str | Path, threads: bool) -> tuple[Any, Any]:
         raise InputError(f"{location}: no such file, nor a url that FFmpeg understands") from None
     except (av.error.FFmpegError, OSError) as error:
         raise InputError(f"{location}: {error.strerror or error}") from None
+    if container.format.name == "tty":  # FFmpeg draws text as a terminal would
+        container.close()
+        raise InputError(f"{location}: a text file, not a video")
     pictures = av.stream.Disposition.attached_pic
     stream = next((one for one in container.streams.video if not one.disposition & pictures), None)
     if stream is None or stream.codec_context is None:

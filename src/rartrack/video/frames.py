@@ -20,7 +20,7 @@ from rartrack.video.ahead import ReadAhead, in_thread
 from rartrack.video.decode import DEFAULT_RATE, Decoder, frame_rate, open_video, upright
 from rartrack.video.images import Image, ImageFrames, image_paths
 
-_CAMERA = re.compile(r"(?:camera:)?(\d+)")
+_CAMERA = re.compile(r"(?:camera:)?(\d{1,3})")
 _AHEAD_BYTES, _AHEAD_FRAMES = 64 << 20, 8
 
 
@@ -187,19 +187,25 @@ def _video(location: str, path: Path | None, start: int) -> _Opened:
 
 
 def _timed(location: str, decoder: Decoder, rate: Fraction, start: int) -> Iterator[tuple[float, Image]]:
-    first, index = None, -1
+    begin, last, index = None, 0.0, -1
     for index, frame in enumerate(decoder):
         seconds = float(index / rate) if frame.time is None else frame.time
-        first = seconds if first is None else first
+        begin = seconds if begin is None else begin
+        if seconds - begin < last:  # of files joined end to end, say
+            begin = seconds - last - float(1 / rate)
+            decoder.damage = decoder.damage or f"its time stamps start anew at frame {index}; times go on from there"
+        last = seconds - begin
         if index >= start:
-            yield seconds - first, upright(frame)
+            yield last, upright(frame)
     _check_start(location, start, index + 1)
 
 
 def _camera(number: int, start: int) -> _Opened:
     capture: Any = cv2.VideoCapture(number)
     if not capture.isOpened():
-        raise InputError(f"camera {number}: not found, or in use by another program")
+        raise InputError(
+            f"camera {number}: not found, or in use by another program; nor is there a file or folder called {number}"
+        )
     capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # the newest picture, not one from before the last was worked on
     stated = capture.get(cv2.CAP_PROP_FPS)
     rate = Fraction(stated).limit_denominator(1001) if 0 < stated < 1000 else DEFAULT_RATE
