@@ -67,6 +67,16 @@ def test_a_file_that_is_no_image(tmp_path: Path, data: bytes, message: str) -> N
         read_image(tmp_path / "a.jpg")
 
 
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp", "a.bmp", "a.tif"])
+def test_an_image_that_is_cut_short(tmp_path: Path, name: str, capfd: pytest.CaptureFixture[str]) -> None:
+    data = cv2.imencode(Path(name).suffix, picture(3, (96, 64)))[1].tobytes()
+    (tmp_path / name).write_bytes(data[: len(data) // 2])
+    with pytest.raises(InputError, match=rf"{name}: (cut short|not an image that can be read, or damaged)"):
+        read_image(tmp_path / name)
+    if name == "a.png":  # of which libpng, unlike the others, would speak itself
+        assert capfd.readouterr().err == ""
+
+
 def test_a_missing_image(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"a\.jpg: No such file"):
         read_image(tmp_path / "a.jpg")

@@ -17,6 +17,7 @@ Image = NDArray[np.uint8]
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"})
 
+_PNG, _PNG_END = b"\x89PNG", b"IEND"
 _DIGITS = re.compile(r"(\d+)")
 
 
@@ -53,13 +54,15 @@ def read_image(path: str | Path) -> Image:
         InputError: the file is missing, empty, damaged or no image.
     """
     try:
-        data = np.fromfile(path, dtype=np.uint8)
+        data = Path(path).read_bytes()
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None
-    if data.size == 0:
+    if not data:
         raise InputError(f"{path}: the file is empty (0 bytes); remove it or fetch it again")
+    if data.startswith(_PNG) and data.rfind(_PNG_END) < 0:  # libpng would say so in a line of its own
+        raise InputError(f"{path}: cut short; remove it or fetch it again")
     try:
-        decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        decoded = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR)
     except cv2.error:  # a size beyond OpenCV's limits, say
         decoded = None
     if decoded is None:
