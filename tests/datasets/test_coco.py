@@ -70,6 +70,27 @@ def test_bad_files(tree):
         load_stills(tree.root)
 
 
+@pytest.mark.parametrize(
+    "box", [[1, 1, 2], [1, 1, 2, 2, 5], ["a", 1, 2, 2], "1122", None, [1, 1, float("nan"), 2], [[1], 1, 2, 2]]
+)
+def test_a_box_that_is_not_four_numbers_is_named_with_its_image(tree, box):
+    path = _write(tree, BOX, {**BOX, "id": 9, "bbox": box})
+    with pytest.raises(InputError) as error:
+        load_stills(path)
+    given = str(box)[:60]
+    assert str(error.value) == (
+        f"{path}: image a.png: annotation 9 has the bbox {given}, 4 finite numbers expected (x,y,w,h)"
+    )
+
+
+def test_an_image_without_a_size_in_numbers_is_named(tree):
+    path = _write(tree, BOX, images=[{**IMAGE, "width": "wide"}])
+    with pytest.raises(InputError, match=r"image a.png has a width and height of 'wide' and 3, numbers expected"):
+        load_stills(path)
+    with pytest.raises(InputError, match="not in COCO's format"):
+        load_stills(_write(tree, 5))
+
+
 def test_real_stills(shared):
     stills = load_stills(shared / "stills")
     assert len(stills) == 3578

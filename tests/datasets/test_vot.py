@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from rartrack.cli.main import main
 from rartrack.datasets import load_dataset, vot
 from rartrack.errors import InputError
 
@@ -94,6 +95,28 @@ class TestOneFile:
         path = tree.text("a.json", json.dumps({"bag": {"gt_rect": [[1, 1, 5, 1, 5, 4]]}}))
         with pytest.raises(InputError, match=r"bag, gt_rect\[0\] has 6 numbers, 4 or 8 expected"):
             load_dataset(path)[0]
+
+    @pytest.mark.parametrize(
+        ("video", "problem"),
+        [
+            ({"gt_rect": [[1, 1, "wide", 4]]}, "bag, gt_rect[0] holds 'wide', numbers expected"),
+            ({"gt_rect": [[1, 1, [3], 4]]}, "bag, gt_rect[0] holds '[3]', numbers expected"),
+            ({"gt_rect": [[1, 1, float("inf"), 4]]}, "bag, gt_rect[0] holds an infinite number"),
+            ({"gt_rect": "none"}, "...}; bag is not so"),
+            ({"occlusion": ["yes"]}, "bag, occlusion holds 'yes', numbers expected"),
+            ({"occlusion": "yes"}, "bag, occlusion is 'yes', a list of 0 and 1 expected"),
+            ({"width": "wide", "height": 4}, "bag, width or height holds 'wide', numbers expected"),
+            ({"width": -8, "height": 4}, "bag has a width and height of -8 and 4, 1 and more expected"),
+            ({"img_names": 5}, "bag, img_names: a list of the images' names expected"),
+            ({"img_names": [5]}, "bag, img_names: a list of the images' names expected"),
+        ],
+    )
+    def test_what_is_wrong_is_one_line_that_names_file_and_sequence(self, tree, video, problem, capsys):
+        path = tree.text("a.json", json.dumps({"bag": {"gt_rect": [[1, 1, 3, 4]], **video}}))
+        assert main(["data", "check", str(path)]) == 2
+        output = capsys.readouterr()
+        (line,) = [line for line in (output.out + output.err).splitlines() if f"{path}: " in line]
+        assert line.endswith(problem)
 
     @pytest.mark.parametrize("content", ["{", "[]", '{"bag": {}}'])
     def test_a_file_of_another_kind(self, tree, content):

@@ -33,7 +33,14 @@ class Drifter:
 
 
 class SlowDrifter(Drifter):
+    """Takes its time; for ever over the sequence whose first frame is brightest (named ``b``) if asked to."""
+
     pause = 0.02
+
+    def update(self, frame):
+        if frame[0, 0, 0] > 100 and "FAKE_TRACKER_HELD" in os.environ:
+            time.sleep(3600)
+        return super().update(frame)
 
 
 class Still(Drifter):

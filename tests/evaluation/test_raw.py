@@ -13,6 +13,7 @@ from rartrack.datasets.sequence import Sequence
 from rartrack.errors import InputError
 from rartrack.evaluation import otb, raw
 from rartrack.evaluation.rules import measure
+from rartrack.evaluation.scoring import read_trajectories
 
 NAMES = ("Jogging-1", "Jogging-2", "Human4-2", "Basketball", "Tiger1")
 LINE = "1,2,3,4\n"
@@ -170,6 +171,15 @@ def test_other_programs_files(tracker: Path, text: str) -> None:
     assert raw.read_boxes(_write(tracker, "a.txt", text)).tolist() == [[1, 2, 3, 4], [5, 6, 7, 8]]
 
 
+def test_a_target_that_moves_by_a_pixel_a_frame_is_no_column_of_frame_numbers(tracker: Path) -> None:
+    scored = raw.read_boxes(_write(tracker, "scored.txt", "7,2,30,40,1\n8,2,30,40,0.5\n9,2,30,40,nan\n"))
+    assert scored.tolist() == [[7, 2, 30, 40], [8, 2, 30, 40], [9, 2, 30, 40]]
+    numbered = raw.read_boxes(_write(tracker, "numbered.txt", "7,2,3,30,40\n8,2,3,30,0\n9,2,3,30,40\n"))
+    assert numbered.tolist() == [[2, 3, 30, 40], [2, 3, 30, 0], [2, 3, 30, 40]]
+    lost = raw.read_boxes(_write(tracker, "lost.txt", "1,nan,nan,nan,nan\n2,nan,nan,nan,nan\n"))
+    assert np.isnan(lost).all()
+
+
 def test_line_ends_converted_twice_and_utf_16(tracker: Path) -> None:
     path = tracker / "a.txt"
     path.write_bytes(b"1,2,3,4\r\r\n" * 3)
@@ -212,39 +222,63 @@ def test_a_wrong_file_is_named_with_its_line(tracker: Path, text: str, message: 
         raw.read_boxes(_write(tracker, "a.txt", text))
 
 
-TRUTH = np.ones((349, 4))
+def _valid(frames: int) -> np.ndarray:
+    return np.ones(frames, dtype=bool)
 
 
 def test_tiger1_of_all_frames_loses_its_first_five() -> None:
     boxes = np.arange(354.0)[:, None].repeat(4, axis=1)
-    fitted, remark = raw.fit(boxes, TRUTH, "Tiger1")
+    fitted, remark = raw.fit(boxes, _valid(349), "Tiger1")
     assert (fitted[0, 0], len(fitted)) == (5, 349)
     assert remark is not None
-    assert raw.fit(boxes, TRUTH[:80], "Tiger1")[0][0, 0] == 5  # also where only its first 80 frames are asked for
-    assert raw.fit(boxes, np.ones((354, 4)), "")[0][0, 0] == 0  # somebody else's Tiger1
+    assert raw.fit(boxes, _valid(80), "Tiger1")[0][0, 0] == 5  # also where only its first 80 frames are asked for
+    assert raw.fit(boxes, _valid(354), "")[0][0, 0] == 0  # somebody else's Tiger1
 
 
 def test_missing_last_lines_count_where_the_truth_is_invalid_there() -> None:
-    truth = np.ones((3, 4))
-    truth[2] = 0
-    fitted, remark = raw.fit(np.ones((2, 4)), truth, "Board")
-    assert len(fitted) == 3
-    assert np.isnan(fitted[2]).all()
-    assert remark is not None
+    fitted, remark = raw.fit(np.ones((2, 4)), np.array([True, True, False, False, False]), "Board")
+    assert len(fitted) == 5
+    assert np.isnan(fitted[2:]).all()
+    assert remark == "its last 3 lines are missing, where the truth is invalid"
+
+
+@pytest.mark.parametrize(
+    ("layout", "protocol", "origin", "x", "missing"),
+    [
+        ("folder", "ope", 0, 0.0, True),  # at the border: counted from 1, its x is 1
+        ("folder", "ope", 0, -1.0, False),
+        ("otb", "ope", 1, -1.0, False),
+        ("lasot", "lasot", 1, 0.0, True),
+        ("lasot", "lasot", 1, -1.0, False),
+        ("trackingnet", "lasot", 0, -5.0, True),  # whose rules hold no box invalid, nor do GOT-10k's
+        ("got10k", "got10k", 1, -5.0, True),
+    ],
+)
+def test_a_result_that_ends_where_the_target_is_at_the_border_is_cut_short_unless_that_is_invalid(
+    tracker: Path, layout: str, protocol: str, origin: int, x: float, missing: bool
+) -> None:
+    boxes = np.tile([50.0, 40.0, 20.0, 10.0], (6, 1))
+    boxes[2:, 0] = x
+    sequence = Sequence("alpha", boxes)
+    dataset = Dataset("small", (Entry("alpha", lambda: sequence),), layout, protocol, origin, tracker)  # type: ignore[arg-type]
+    _write(tracker, "alpha.txt", LINE * 2)
+    read = read_trajectories(tracker, dataset, {"alpha": sequence}, origin)
+    assert read.missing == (["alpha"] if missing else [])
+    assert any("alpha.txt: 2 lines, shorter than its 6 frames" in remark for remark in read.remarks) == missing
 
 
 def test_one_missing_line_is_a_frame_without_a_box_that_each_set_of_rules_judges() -> None:
-    fitted, remark = raw.fit(np.ones((2, 4)), np.ones((3, 4)), "Board")
+    fitted, remark = raw.fit(np.ones((2, 4)), _valid(3), "Board")
     assert (len(fitted), np.isnan(fitted[2]).all()) == (3, True)
     assert remark == "its last line is missing, which counts as frames without a box"
     truth = np.array([[10.0, 10, 20, 20]] * 3)
-    short = raw.fit(truth[:2], truth, "Board")[0]
+    short = raw.fit(truth[:2], _valid(3), "Board")[0]
     assert measure(short, truth, otb.TOOLKIT).overlap.tolist() == [1, 1, 1]  # the toolkit takes the previous box
     assert not measure(short, truth, otb.PYSOT).overlap[2] > 0
 
 
 def test_more_missing_lines_stay_missing_and_superfluous_ones_are_dropped() -> None:
-    assert len(raw.fit(np.ones((2, 4)), np.ones((4, 4)), "Board")[0]) == 2
-    fitted, remark = raw.fit(np.ones((5, 4)), np.ones((3, 4)), "Board")
+    assert len(raw.fit(np.ones((2, 4)), _valid(4), "Board")[0]) == 2
+    fitted, remark = raw.fit(np.ones((5, 4)), _valid(3), "Board")
     assert len(fitted) == 3
     assert remark == "5 lines for 3 frames, the first 3 were used"

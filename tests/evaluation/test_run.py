@@ -141,6 +141,12 @@ class TestVot:
         assert (tmp_path / "out/still/realtime/a/a_001.txt").exists()
         assert not (tmp_path / "out/still/realtime/a/a_002.txt").exists()
 
+    def test_files_count_from_0_also_where_the_data_set_counts_from_1(self, folder, tmp_path):
+        run(folder, tmp_path / "out", "Still", settings=Settings(VOT, origin=1), sequences=["a"])
+        assert "4,5,8.5,6" in (tmp_path / "out/still/a/a_001.txt").read_text().splitlines()
+        about = json.loads((tmp_path / "out/still/a/a.json").read_text())
+        assert (about["boxes"], about["made_by"]["boxes"]) == ("x,y,w,h, 0-based", "0-based")
+
     def test_first_frames_only(self, folder, tmp_path):
         run(folder, tmp_path / "out", "Still", settings=Settings(VOT, first=4), sequences=["a"])
         assert (tmp_path / "out/still/a/a_001.txt").read_text().splitlines() == ["1", *["4,5,8.5,6"] * 3]
@@ -250,15 +256,18 @@ class TestBadTrackers:
         assert [failure.reason for _, failure in summary.failed] == ["no answer for 1 s; its process was ended"]
 
     @pytest.mark.usefixtures("own_processes")
-    def test_a_failed_sequence_is_tried_again_and_its_error_goes_when_it_works(self, folder, tmp_path):
-        source = tmp_path / "mine.py"
-        source.write_text(fake_trackers.HERE.read_text())
+    def test_the_same_command_tries_a_failed_sequence_again_and_its_error_goes_when_it_works(self, folder, tmp_path):
+        source, broken = tmp_path / "mine.py", tmp_path / "broken"
+        once = f"return 1 / 0 if Path({str(broken)!r}).exists() else self.box"
+        source.write_text(fake_trackers.HERE.read_text().replace('raise RuntimeError("no\\nidea")', once))
         tracker = parse_tracker(f"mine={source}:Raising")
+        broken.touch()
         evaluate(load_dataset(folder), [tracker], tmp_path / "out", workers=1)
         assert (tmp_path / "out/mine/b.error").exists()
-        source.write_text(source.read_text().replace('raise RuntimeError("no\\nidea")', "return self.box"))
-        summary = evaluate(load_dataset(folder), [tracker], tmp_path / "out", workers=1, overwrite=True)
-        assert not summary.failed
+        broken.unlink()
+        summary = evaluate(load_dataset(folder), [tracker], tmp_path / "out", workers=1)
+        assert (names_of(summary.done), sorted(names_of(summary.kept)), summary.failed) == (["b"], ["a", "c"], [])
+        assert (tmp_path / "out/mine/b.txt").exists()
         assert not (tmp_path / "out/mine/b.error").exists()
 
     def test_one_that_cannot_be_loaded_fails_every_sequence(self, folder, tmp_path):

@@ -16,7 +16,8 @@ from rartrack.errors import InputError
 from rartrack.evaluation import got10k
 from rartrack.evaluation.protocols import TRE, starts
 from rartrack.evaluation.scoreboard import by_attribute, score_results
-from rartrack.report.summaries import interval, paired
+from rartrack.report import worst_frames
+from rartrack.report.summaries import interval, overall, paired
 
 # EAO, A, R by the challenge's rules of the year, by pysot's, and by the later Python toolkit's.
 CHALLENGES = {
@@ -83,9 +84,31 @@ def test_real_time_and_unsupervised_runs_are_scored_from_their_own_folders(
     assert 0.5 < free.main[0].figures["ao"] < 1  # boxes around polygons
 
 
+@pytest.mark.parametrize(
+    ("frames", "failure", "remark"),
+    [
+        (60, None, "small: EAO needs runs of at least 100 frames, the longest here has 60"),
+        (150, 70, "T: EAO needs 100 frames from a start to the next, the longest here has 76"),
+        (150, None, None),
+    ],
+)
+def test_runs_too_short_for_eao_are_said_to_be(
+    tmp_path: Path, frames: int, failure: int | None, remark: str | None
+) -> None:
+    dataset = _dataset(tmp_path, frames)
+    lines = ["1", *["50,40,20,10"] * (frames - 1)]
+    if failure is not None:
+        lines[failure : failure + 6] = ["2", "0", "0", "0", "0", "1"]
+    (tmp_path / "results" / "T" / "alpha").mkdir(parents=True)
+    (tmp_path / "results" / "T" / "alpha" / "alpha_001.txt").write_text("\n".join(lines))
+    board = score_results(tmp_path / "results", dataset, ("toolkit", "pysot"), protocol="vot")
+    assert board.remarks == (() if remark is None else (remark,))
+    assert np.isnan(board.main[0].figures["eao"]) == (remark is not None)
+
+
 def _dataset(tmp_path: Path, frames: int = 60) -> Dataset:
     boxes = np.tile([50.0, 40.0, 20.0, 10.0], (frames, 1))
-    sequence = Sequence("alpha", boxes, attributes=frozenset({"OCC"}))
+    sequence = Sequence("alpha", boxes, attributes=frozenset({"OCC"}), frame_size=(160, 120))
     return Dataset("small", (Entry("alpha", lambda: sequence),), "folder", "ope", 0, tmp_path)
 
 
@@ -222,7 +245,7 @@ def test_where_frames_are_pooled_intervals_and_comparisons_are_of_the_pooled_fig
     assert compared.difference > 0 > (x.by_sequence["ao"] - y.by_sequence["ao"]).mean()
     if protocol == "got10k":
         assert x.curves is not None
-        pooled = got10k.success_curve([x.overlaps[name] for name in x.sequences])
+        pooled = got10k.success_curve([got10k.counted(x.overlaps[name]) for name in x.sequences])
         np.testing.assert_allclose(x.mean(x.curves.success), pooled)
 
 
@@ -234,3 +257,78 @@ def test_rules_are_described_by_the_benchmark_they_are_of(tmp_path: Path) -> Non
     assert "TrackingNet" in score_results(tmp_path / "results", dataset).sources["toolkit"]
     lasot = replace(dataset, layout="lasot")
     assert "LaSOT" in score_results(tmp_path / "results", lasot).sources["toolkit"]
+
+
+def _repeated(tmp_path: Path) -> Dataset:
+    """Results of ``T``: right always in beta, in three repetitions of alpha for 10, 20 and 30 of its 30 frames."""
+    truth = {"alpha": np.tile([50.0, 40.0, 20.0, 10.0], (30, 1)), "beta": np.tile([50.0, 40.0, 20.0, 10.0], (12, 1))}
+    for name, right in (("alpha", (10, 20, 30)), ("beta", (12,))):
+        folder = tmp_path / "results" / "T" / name
+        folder.mkdir(parents=True)
+        for number, frames in enumerate(right, start=1):
+            boxes = truth[name].copy()
+            boxes[frames:, 0] += 500
+            np.savetxt(folder / f"{name}_{number:03d}.txt", boxes, delimiter=",")
+    entries = tuple(Entry(name, lambda name=name: Sequence(name, truth[name])) for name in truth)  # type: ignore[misc]
+    return Dataset("small", entries, "folder", "got10k", 0, tmp_path)
+
+
+def test_got10k_pools_the_frames_of_all_repetitions(tmp_path: Path) -> None:
+    board = score_results(tmp_path / "results", _repeated(tmp_path))
+    score = board.main[0]
+    assert score.figures["ao"] == pytest.approx((9 + 19 + 29 + 11) / (3 * 29 + 11))
+    assert score.by_sequence["ao"].tolist() == pytest.approx([(9 + 19 + 29) / (3 * 29), 1])
+    assert score.weights is not None
+    assert score.weights.tolist() == [87, 11]
+    assert score.mean(score.by_sequence["ao"]) == pytest.approx(score.figures["ao"])
+    assert score.overlaps["alpha"].tolist() == [-1, *[1] * 9, *[0] * 20]  # of the first
+    assert board.remarks == ()
+
+
+def test_a_sequence_of_which_a_repetition_is_cut_short_is_missing(tmp_path: Path) -> None:
+    dataset = _repeated(tmp_path)
+    (tmp_path / "results" / "T" / "alpha" / "alpha_002.txt").write_text("1,2,3,4\n")
+    board = score_results(tmp_path / "results", dataset, partial=True)
+    assert board.main[0].missing == ("alpha",)
+    assert "T/alpha_002.txt: 1 lines, shorter than its 30 frames" in board.remarks
+
+
+def test_where_one_run_is_scored_the_first_repetition_is_with_a_remark(tmp_path: Path) -> None:
+    dataset = _repeated(tmp_path)
+    board = score_results(tmp_path / "results", dataset, protocol="ope")
+    assert board.main[0].by_sequence["dp20"].tolist() == pytest.approx([10 / 30, 1])
+    assert board.remarks == ("T: 3 repetitions of 1 (alpha), the first was used",)
+    np.savetxt(tmp_path / "results" / "T" / "alpha.txt", dataset[0].boxes, delimiter=",")
+    board = score_results(tmp_path / "results", dataset, protocol="ope")  # a run of its own, beside VOT's
+    assert (board.main[0].by_sequence["dp20"].tolist(), board.remarks) == ([1, 1], ())
+
+
+@pytest.mark.parametrize(("protocol", "tag", "rules"), [("got10k", "covered", "toolkit"), ("lasot", "absent", "pysot")])
+def test_worst_frames_are_shown_by_the_numbers_they_have_in_the_sequence(
+    tmp_path: Path, protocol: str, tag: str, rules: str
+) -> None:
+    boxes = np.tile([50.0, 40.0, 20.0, 10.0], (30, 1))
+    unseen = np.arange(30) < 10
+    unseen[0] = False
+    frames = [np.zeros((120, 160, 3), dtype=np.uint8)] * 30
+    sequence = Sequence("alpha", boxes, frames, tags={tag: unseen if tag == "absent" else ~unseen})
+    dataset = Dataset("small", (Entry("alpha", lambda: sequence),), "folder", protocol, 0, tmp_path)  # type: ignore[arg-type]
+    result = boxes.copy()
+    result[[5, 20], 0] += 500
+    (tmp_path / "results" / "T").mkdir(parents=True)
+    np.savetxt(tmp_path / "results" / "T" / "alpha.txt", result, delimiter=",")
+    (worst,) = worst_frames.collect(score_results(tmp_path / "results", dataset, (rules,)), 1, frames=1)
+    assert [(picture.number, picture.overlap) for picture in worst.pictures] == [(20, 0)]
+
+
+def test_each_set_of_rules_shows_its_own_figures(tmp_path: Path) -> None:
+    dataset = replace(_dataset(tmp_path), protocol="lasot", layout="trackingnet")
+    folder = tmp_path / "results" / "right"
+    folder.mkdir(parents=True)
+    np.savetxt(folder / "alpha.txt", dataset[0].boxes, delimiter=",")
+    table = overall(score_results(tmp_path / "results", dataset, ("toolkit", "pysot")))
+    assert [(column.group, column.title) for column in table.columns[1:7]] == [
+        *[("toolkit", title) for title in ("AUC", "P", "P_norm")],
+        *[("pysot", title) for title in ("AUC", "DP@20", "P_norm")],
+    ]
+    assert table.rows[0][5] == 1

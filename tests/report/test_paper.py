@@ -38,7 +38,10 @@ def test_table_2_puts_measured_beside_quoted() -> None:
 
 
 def test_quoted_figures_are_those_beside_the_published_raw_results(shared: Path) -> None:
-    text = (shared.parent / "EVALUATION.md").read_text(encoding="utf-8")
+    figures_of_authors = shared.parent / "EVALUATION.md"
+    if not figures_of_authors.is_file():
+        pytest.skip(f"needs {figures_of_authors}, where the authors' figures stand beside the raw results'")
+    text = figures_of_authors.read_text(encoding="utf-8")
     for tracker in ("DaSiamRPN", "SiamTri", "SiamRPN"):
         quoted = paper.TABLE2[tracker]
         for figures in quoted.values():

@@ -137,6 +137,11 @@ def test_trackers_without_a_common_sequence_are_not_compared(annotations: Path, 
         (["--table", "table9"], "no table 'table9'"),
         (["--figure", "fig8"], "--figure needs --output"),
         (["--against", "nobody"], "no such tracker"),
+        (["--rules", ","], "--rules ',' names nothing"),
+        (["--dataset", " ,"], "--dataset ' ,' names nothing"),
+        (["--trackers", ""], "--trackers '' names nothing"),
+        (["--protocol", "vot", "--boxes", "1-based"], "--boxes 1-based: results of vot on small count from 0 always"),
+        (["--protocol", "got10k", "--first", "1"], "no frame counts (first ones never do, nor unseen targets)"),
     ],
 )
 def test_wrong_use_is_one_line_and_exit_status_2(

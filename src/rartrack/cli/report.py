@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Run the command."""
-    figures, tables = _listed(options.figure), _listed(options.table)
+    figures, tables = _listed(options, "figure"), _listed(options, "table")
     if figures and options.output is None:
         raise InputError("--figure needs --output DIR to write to")
     if options.output is not None:
@@ -84,12 +84,12 @@ def run(options: argparse.Namespace) -> None:
 
 def _boards(options: argparse.Namespace) -> list[Scoreboard]:
     boards: list[Scoreboard] = []
-    for name in _listed(options.dataset):
+    for name in _listed(options, "dataset"):
         board = score_results(
             options.results,
-            load_dataset(name, options.data, _listed(options.sequences) or None),
-            _listed(options.rules),
-            trackers=_listed(options.trackers) or None,
+            load_dataset(name, options.data, _listed(options, "sequences") or None),
+            _listed(options, "rules"),
+            trackers=_listed(options, "trackers") or None,
             given_origin=None if options.boxes is None else _BOXES[options.boxes],
             partial=options.partial,
             protocol=options.protocol,
@@ -103,5 +103,12 @@ def _boards(options: argparse.Namespace) -> list[Scoreboard]:
     return boards
 
 
-def _listed(text: str | None) -> Sequence[str]:
-    return [part.strip() for part in text.split(",") if part.strip()] if text else []
+def _listed(options: argparse.Namespace, name: str) -> Sequence[str]:
+    """The names that an option gives, split by commas; none where it is not given."""
+    text: str | None = getattr(options, name)
+    if text is None:
+        return []
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not parts:
+        raise InputError(f"--{name} {text!r} names nothing; give one or several, split by commas")
+    return parts

@@ -8,6 +8,7 @@ exchange VOT annotations. Where the JSON's ``img_names`` exist beside it, the fr
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -51,8 +52,12 @@ def json_entries(path: Path, names: Iterable[str] | None = None) -> list[Entry]:
         videos = json.loads(read_text(path))
     except json.JSONDecodeError as error:
         raise InputError(f"{path}: not JSON: {error}") from None
-    if not isinstance(videos, dict) or not all(_has_truth(video) for video in videos.values()):
-        raise InputError(f'{path}: expected {{"NAME": {{"gt_rect": [[x, y, ...], ...]}}, ...}}')
+    form = f'{path}: expected {{"NAME": {{"gt_rect": [[x, y, ...], ...]}}, ...}}'
+    if not isinstance(videos, dict):
+        raise InputError(form)
+    for name, video in videos.items():
+        if not _has_truth(video):
+            raise InputError(f"{form}; {name} is not so")
     if videos and all(otb.official_name(name) for name in videos):
         raise InputError(f"{path}: OTB's annotations in one file are not read; give OTB's own folders")
     wanted = videos if names is None else names
@@ -74,41 +79,74 @@ def _read_otb(name: str, path: Path) -> Sequence:
 def _read_video(path: Path, name: str, video: dict[str, Any] | None) -> Sequence:
     if video is None:
         raise InputError(f"{path}: {name} is missing")
-    rows = video["gt_rect"]
-    for number, row in enumerate(rows):
-        if not isinstance(row, list) or len(row) not in (4, 8):
-            count = len(row) if isinstance(row, list) else "no"
-            raise InputError(f"{path}: {name}, gt_rect[{number}] has {count} numbers, 4 or 8 expected")
+    where = f"{path}: {name}"
+    rows = [_region(row, f"{where}, gt_rect[{number}]") for number, row in enumerate(video["gt_rect"])]
     if not rows:
-        raise InputError(f"{path}: {name} has an empty gt_rect")
+        raise InputError(f"{where} has an empty gt_rect")
     boxes, polygons = split_regions(rows)
-    size = (video.get("width"), video.get("height"))
     return Sequence(
         name,
         boxes,
-        _frames(path, video.get("img_names") or [], len(boxes)),
+        _frames(path, video.get("img_names"), len(boxes), where),
         polygons,
-        tags=_tags(path, name, video, len(boxes)),
-        frame_size=(int(size[0]), int(size[1])) if size[0] and size[1] else None,
+        tags=_tags(video, len(boxes), where),
+        frame_size=_size(video, where),
     )
 
 
-def _frames(path: Path, names: list[str], annotated: int) -> Frames | None:
-    if not names or not (path.parent / names[0]).is_file():
+def _region(row: Any, where: str) -> list[float]:
+    if not isinstance(row, list) or len(row) not in (4, 8):
+        count = len(row) if isinstance(row, list) else "no"
+        raise InputError(f"{where} has {count} numbers, 4 or 8 expected")
+    return _numbers(row, where)
+
+
+def _numbers(values: list[Any], where: str) -> list[float]:
+    """Numbers as they stand, NaN for null."""
+    numbers = []
+    for value in values:
+        try:
+            numbers.append(math.nan if value is None else float(value))
+        except (TypeError, ValueError, OverflowError):
+            raise InputError(f"{where} holds {str(value)[:40]!r}, numbers expected") from None
+    if any(map(math.isinf, numbers)):
+        raise InputError(f"{where} holds an infinite number")
+    return numbers
+
+
+def _size(video: dict[str, Any], where: str) -> tuple[int, int] | None:
+    given = [video.get(side) for side in ("width", "height")]
+    if not all(given):
+        return None
+    width, height = _numbers(given, f"{where}, width or height")
+    if not (width >= 1 and height >= 1):
+        raise InputError(f"{where} has a width and height of {width:g} and {height:g}, 1 and more expected")
+    return int(width), int(height)
+
+
+def _frames(path: Path, names: Any, annotated: int, where: str) -> Frames | None:
+    if not names:
+        return None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise InputError(f"{where}, img_names: a list of the images' names expected")
+    if not (path.parent / names[0]).is_file():
         return None
     same_length(annotated, path, len(names), "img_names")
     return image_frames(path.parent, names)
 
 
-def _tags(path: Path, name: str, video: dict[str, Any], frames: int) -> dict[str, NDArray[np.bool_]]:
+def _tags(video: dict[str, Any], frames: int, where: str) -> dict[str, NDArray[np.bool_]]:
     """Tags are lists that may end at their last flag; a file without tags has empty ones for all."""
-    given = {tag: video[tag] for tag in vot.TAGS if isinstance(video.get(tag), list)}
+    given = {tag: video[tag] for tag in vot.TAGS if video.get(tag) is not None}
+    for tag, values in given.items():
+        if not isinstance(values, list):
+            raise InputError(f"{where}, {tag} is {str(values)[:40]!r}, a list of 0 and 1 expected")
     if not any(given.values()):
         return {}
     tags = {}
     for tag, values in given.items():
         if len(values) > frames:
-            raise InputError(f"{path}: {name}, {tag} has {len(values)} values for {frames} frames")
+            raise InputError(f"{where}, {tag} has {len(values)} values for {frames} frames")
         tags[tag] = np.zeros(frames, dtype=bool)
-        tags[tag][: len(values)] = np.asarray(values, dtype=float) > 0
+        tags[tag][: len(values)] = np.asarray(_numbers(values, f"{where}, {tag}")) > 0
     return tags

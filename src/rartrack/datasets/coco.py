@@ -7,6 +7,7 @@ at the edges; masks as polygons or as run lengths counted down the columns, begi
 from __future__ import annotations
 
 import json
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -84,11 +85,13 @@ def load_stills(instances: str | Path, images: str | Path | None = None) -> list
             if not annotation.get("iscrowd"):
                 by_image[annotation["image_id"]].append(annotation)
         return [
-            _still(folder, image, by_image[image["id"]], names) for image in content["images"] if by_image[image["id"]]
+            _still(folder, image, by_image[image["id"]], names, f"{path}: image {image['file_name']}")
+            for image in content["images"]
+            if by_image[image["id"]]
         ]
     except json.JSONDecodeError as error:
         raise InputError(f"{path}: not JSON: {error}") from None
-    except (KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError) as error:
         raise InputError(f"{path}: not in COCO's format: {error!r}") from None
 
 
@@ -98,15 +101,36 @@ def instances_file(instances: str | Path) -> Path:
     return path / "instances.json" if path.is_dir() else path
 
 
-def _still(folder: Path, image: dict[str, Any], objects: list[dict[str, Any]], names: dict[Any, str]) -> Still:
+def _still(
+    folder: Path, image: dict[str, Any], objects: list[dict[str, Any]], names: dict[Any, str], where: str
+) -> Still:
     return Still(
         folder / image["file_name"],
-        (int(image["width"]), int(image["height"])),
-        np.asarray([item["bbox"] for item in objects], dtype=np.float64).reshape(-1, 4),
+        _size(image, where),
+        np.asarray([_box(item, where) for item in objects], dtype=np.float64),
         tuple(names[item["category_id"]] for item in objects),
         tuple(item.get("segmentation") for item in objects),
         str(image.get("source", "")),
     )
+
+
+def _size(image: dict[str, Any], where: str) -> tuple[int, int]:
+    try:
+        return int(image["width"]), int(image["height"])
+    except (TypeError, ValueError, OverflowError):
+        sides = f"{image['width']!r} and {image['height']!r}"
+        raise InputError(f"{where} has a width and height of {sides}, numbers expected") from None
+
+
+def _box(item: dict[str, Any], where: str) -> list[float]:
+    try:
+        box = [float(number) for number in item["bbox"]] if isinstance(item["bbox"], list) else []
+    except (KeyError, TypeError, ValueError, OverflowError):
+        box = []
+    if len(box) != 4 or not all(map(math.isfinite, box)):
+        given = f"annotation {item.get('id')} has the bbox {str(item.get('bbox'))[:60]}"
+        raise InputError(f"{where}: {given}, 4 finite numbers expected (x,y,w,h)")
+    return box
 
 
 def _runs(segmentation: dict[str, Any], shape: tuple[int, int]) -> NDArray[np.bool_]:

@@ -20,17 +20,22 @@ METRICS = ("ao", *SUCCESS_RATES)
 
 
 def overlaps(result: Boxes, truth: Boxes, frame_size: tuple[int, int] | None = None) -> Values:
-    """Overlaps of the frames that count: all but the first and those where the target is not visible.
+    """Overlaps (T,), -1 in frames that do not count: the first and those where the target is not visible.
 
     Args:
         result, truth: (T, 4) in the benchmark's own coordinates; truth is NaN where the target is not visible.
         frame_size: (width, height); both boxes are cut to it where given, as the package does.
     """
-    visible = ~np.isnan(truth[1:]).any(axis=1)
-    result, truth = result[1:][visible], truth[1:][visible]
+    visible = np.asarray(~np.isnan(truth).any(axis=1))
+    visible[0] = False
     if frame_size is not None:
         result, truth = _cut(result, frame_size), _cut(truth, frame_size)
-    return np.clip(np.nan_to_num(metrics.overlap(result, truth)), 0.0, 1.0)
+    return np.where(visible, np.clip(np.nan_to_num(metrics.overlap(result, truth)), 0.0, 1.0), -1.0)
+
+
+def counted(overlap: Values) -> Values:
+    """Those of the overlaps (T,) that count."""
+    return overlap[overlap >= 0]
 
 
 def _cut(boxes: Boxes, frame_size: tuple[int, int]) -> Boxes:

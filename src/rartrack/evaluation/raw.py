@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rartrack.boxes import Boxes
 from rartrack.datasets import BENCHMARKS, otb
@@ -145,6 +146,11 @@ def repetitions(files: Sequence[Path]) -> Sequence[Path]:
     return [path for path in files if _REPETITION.search(path.stem)] or files
 
 
+def one_pass(files: Sequence[Path]) -> Sequence[Path]:
+    """The file of a sequence that bears no number; all, which are repetitions, where each bears one."""
+    return [path for path in files if not _REPETITION.search(path.stem)] or files
+
+
 def _one_of(claims: list[tuple[Path, str]], folder: Path) -> Path:
     """The file that holds a sequence's results, where several claim to: its name in full, or all say the same."""
     if len(claims) > 1:
@@ -165,7 +171,7 @@ def read_times(path: Path) -> Boxes:
     return np.array([value for _, row in rows for value in row], dtype=np.float64)
 
 
-def fit(boxes: Boxes, truth: Boxes, name: str) -> tuple[Boxes, str | None]:
+def fit(boxes: Boxes, valid: NDArray[np.bool_], name: str) -> tuple[Boxes, str | None]:
     """Bring a result to the length of the truth where that is possible without guessing.
 
     Tiger1 is evaluated from frame 6: a result of all its frames loses the first five. A result that lacks only its last
@@ -174,7 +180,7 @@ def fit(boxes: Boxes, truth: Boxes, name: str) -> tuple[Boxes, str | None]:
 
     Args:
         boxes: (N, 4) raw result.
-        truth: (T, 4) in the same coordinates.
+        valid: (T,) the frames whose truth the benchmark's own rules hold valid (``rules.valid``).
         name: OTB's name of the sequence; empty where the truth is not OTB's.
 
     Returns:
@@ -182,12 +188,12 @@ def fit(boxes: Boxes, truth: Boxes, name: str) -> tuple[Boxes, str | None]:
     """
     target = otb.targets().get(name)
     evaluated = 0 if target is None else target.last - target.first + 1 - target.omit
-    if target and target.omit and len(boxes) - target.omit == evaluated >= len(truth):
-        return boxes[target.omit :][: len(truth)], f"its first {target.omit} frames are not evaluated"
-    if len(boxes) > len(truth):
-        return boxes[: len(truth)], f"{len(boxes)} lines for {len(truth)} frames, the first {len(truth)} were used"
-    rest = truth[len(boxes) :]
-    invalid = not (rest > 0).all(axis=1).any()
+    if target and target.omit and len(boxes) - target.omit == evaluated >= len(valid):
+        return boxes[target.omit :][: len(valid)], f"its first {target.omit} frames are not evaluated"
+    if len(boxes) > len(valid):
+        return boxes[: len(valid)], f"{len(boxes)} lines for {len(valid)} frames, the first {len(valid)} were used"
+    rest = valid[len(boxes) :]
+    invalid = not rest.any()
     if len(rest) and (invalid or len(rest) <= LACKING):
         why = "where the truth is invalid" if invalid else "which counts as frames without a box"
         lacking = f"its last {len(rest)} lines are" if len(rest) > 1 else "its last line is"

@@ -65,12 +65,17 @@ def read_boxes(path: Path) -> Boxes:
 
 
 def _without_fifth(rows: list[tuple[int, list[float]]]) -> list[tuple[int, list[float]]]:
-    """Take a column of frame numbers off the front, or one of scores off the back; as it is where there is neither."""
+    """Take a column of scores off the back, or one of frame numbers off the front; as it is where there is neither.
+
+    A target may well move by a pixel a frame, but no box is less than a pixel high in every frame: scores go first.
+    """
     first, last = np.array([row[0] for _, row in rows]), np.array([row[4] for _, row in rows])
-    if len(rows) > 1 and (np.diff(first) == 1).all():
-        return [(number, row[1:]) for number, row in rows]
-    if ((last >= 0) & (last <= 1) | np.isnan(last)).all():
+    numbered = len(rows) > 1 and (np.diff(first) == 1).all()
+    scored = ((last >= 0) & (last <= 1) | np.isnan(last)).all()
+    if scored and not (numbered and np.isnan(last).all()):
         return [(number, row[:4]) for number, row in rows]
+    if numbered:
+        return [(number, row[1:]) for number, row in rows]
     return rows
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rartrack.boxes import Boxes
 from rartrack.evaluation import metrics
@@ -63,10 +64,11 @@ class Rules:
 
     def curves(self, frames: Frames) -> Curves:
         """Draw the curves of one sequence."""
+        counts = frames.counts
         return Curves(
-            success=metrics.shares_above(frames.overlap, self.overlaps, strict=self.strict),
-            precision=metrics.shares_within(frames.error, self.pixels),
-            normalized=metrics.shares_within(frames.normalized, self.normalized),
+            success=metrics.shares_above(frames.overlap[counts], self.overlaps, strict=self.strict),
+            precision=metrics.shares_within(frames.error[counts], self.pixels),
+            normalized=metrics.shares_within(frames.normalized[counts], self.normalized),
         )
 
     def figures(self, curves: Curves) -> dict[str, Values]:
@@ -94,12 +96,14 @@ class Rules:
 class Frames:
     """One sequence, frame by frame: overlap, centre error in pixels, centre error in sides of the true box, each (T,).
 
-    Where the truth is invalid the overlap is -1 and the errors are -1 (always precise) or infinite (never).
+    Where the truth is invalid the overlap is -1 and the errors are -1 (always precise) or infinite (never). ``counts``
+    (T,) are the frames in the denominator; in those that are dropped the overlap is -1 too.
     """
 
     overlap: Values
     error: Values
     normalized: Values
+    counts: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,7 @@ def measure(result: Boxes, truth: Boxes, rules: Rules, origin: int = 1) -> Frame
     result = repaired(result, truth, rules)
     if rules.rounded:
         result, truth = np.round(result), np.round(truth)
-    from_one = truth + np.array([1.0 - origin, 1.0 - origin, 0.0, 0.0])
+    from_one = _from_one(truth, origin)
     absent, invalid = np.isnan(truth).any(axis=1), ~(from_one > 0).all(axis=1)
     if rules.absent != "invalid":
         invalid &= ~absent
@@ -149,7 +153,17 @@ def measure(result: Boxes, truth: Boxes, rules: Rules, origin: int = 1) -> Frame
     kept = np.ones(len(truth), dtype=bool)
     kept[0] = rules.first != "dropped"
     kept &= ~(invalid & (rules.invalid == "dropped")) & ~(absent & (rules.absent == "dropped"))
-    return Frames(overlap[kept], errors[0][kept], errors[1][kept])
+    return Frames(np.where(kept, overlap, -1.0), errors[0], errors[1], kept)
+
+
+def valid(truth: Boxes, rules: Rules, origin: int = 1) -> NDArray[np.bool_]:
+    """The frames (T,) whose truth is a box, and one that the rules hold valid; arguments as of ``measure``."""
+    boxed = np.asarray(~np.isnan(truth).any(axis=1))
+    return boxed if rules.invalid == "counted" else boxed & (_from_one(truth, origin) > 0).all(axis=1)
+
+
+def _from_one(boxes: Boxes, origin: int) -> Boxes:
+    return np.asarray(boxes + np.array([1.0 - origin, 1.0 - origin, 0.0, 0.0]))
 
 
 def repaired(result: Boxes, truth: Boxes, rules: Rules) -> Boxes:

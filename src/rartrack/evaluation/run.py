@@ -35,7 +35,7 @@ class Settings:
         seed: of all random numbers.
         threads: of one tracker.
         time_limit: seconds one frame may take before the run is given up; None: any.
-        origin: what the result files call the first pixel.
+        origin: what the result files call the first pixel; those of VOT's protocols call it 0 always.
         benchmark: the data set's name, by which VOT's rules differ.
     """
 
@@ -137,13 +137,14 @@ def plan(sequences: Iterable[Sequence], trackers: Iterable[TrackerSpec], setting
         if sequence.frames is None:
             raise InputError(f"{sequence.name}: only its annotation is there, no frames; evaluating needs both")
     runs = [(sequence, start) for sequence in sequences for start in starts(settings.protocol, sequence)]
+    origin = settings.origin if settings.protocol.vot is None else 0
     return [
         Job(
             tracker,
             sequence,
             settings.protocol,
             start,
-            settings.origin,
+            origin,
             first=settings.first,
             seed=settings.seed,
             threads=settings.threads,

@@ -36,7 +36,7 @@ class Scoreboard:
         benchmark: its name.
         protocol: one of ``PROTOCOLS``.
         rules: the sets of rules applied, in the order asked for.
-        metrics: names of the figures, the ranking one first.
+        metrics: names of the figures by the first set of rules, the ranking one first; others may have others.
         sequences: name -> sequence, those scored.
         scores: one per tracker and set of rules.
         sources: where each set of rules was read.
@@ -93,7 +93,8 @@ def score_results(
         dataset: the benchmark.
         rules: sets of rules by name.
         trackers: names of those wanted; all if None.
-        given_origin: what the files call the first pixel; what the benchmark's own files call it if None.
+        given_origin: what the files call the first pixel; what the benchmark's own files call it if None. VOT's call
+            it 0 always.
         partial: score trackers that lack sequences on those they have, and leave out sequences without annotation.
         protocol: another than the data set's own.
         first: score only so many frames from the start of each sequence, or of each run where there are several.
@@ -106,15 +107,21 @@ def score_results(
     if protocol in ("ope", "lasot", "got10k"):
         dataset = replace(dataset, protocol=cast(Protocol, protocol))
     wanted = _rules(dataset, protocol, rules)
+    if protocol in EXPERIMENTS and given_origin:
+        raise InputError(f"--boxes 1-based: results of {protocol} on {dataset.name} count from 0 always; leave it out")
     folders = _folders(results, trackers)
     sequences = _sequences(dataset, partial, None if protocol in SEVERAL else first, remarks)
     origin = dataset.origin if given_origin is None else given_origin
     scores: list[Score] = []
     for folder in folders.values():
         read = _read(folder, dataset, sequences, protocol, origin, first)
+        whole = len(read.missing) < len(sequences) and (partial or not read.missing)
+        found = read.score(wanted) if whole else []
         remarks += read.remarks
-        if len(read.missing) < len(sequences) and (partial or not read.missing):
-            scores += read.score(wanted)
+        if any(score.weights is not None and not score.weights.any() for score in found):
+            remarks.append(f"{folder.name}: left out, no frame counts (first ones never do, nor unseen targets)")
+        elif found:
+            scores += found
         else:
             rest = "; --partial scores the rest" if len(read.missing) < len(sequences) else ""
             count = f"{len(read.missing)} of {len(sequences)} sequences"
@@ -125,7 +132,8 @@ def score_results(
     metrics = tuple(scores[0].figures)
     scores.sort(key=lambda score: _position(score, wanted, metrics[0]))
     sources = {name: rules_text(dataset, protocol, name) for name in wanted}
-    return Scoreboard(scores[0].benchmark, protocol, wanted, metrics, sequences, tuple(scores), sources, tuple(remarks))
+    said = tuple(dict.fromkeys(remarks))
+    return Scoreboard(scores[0].benchmark, protocol, wanted, metrics, sequences, tuple(scores), sources, said)
 
 
 @dataclass(frozen=True)

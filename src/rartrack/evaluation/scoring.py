@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from collections.abc import Sequence as ListLike
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rartrack.boxes import Boxes
 from rartrack.datasets import BENCHMARKS
@@ -16,7 +18,7 @@ from rartrack.datasets.sequence import Sequence
 from rartrack.errors import InputError
 from rartrack.evaluation import got10k, normalized, otb, raw
 from rartrack.evaluation.metrics import Values
-from rartrack.evaluation.rules import Curves, Frames, Rules, measure
+from rartrack.evaluation.rules import Curves, Frames, Rules, measure, valid
 from rartrack.evaluation.vot import VotScores
 
 
@@ -31,8 +33,9 @@ class Score:
         by_sequence: metric -> (S,) figures.
         weights: (S,) frames a sequence has in a figure that pools those of all; None where sequences count alike.
         curves: success and precision curves (S, N), where the protocol draws them.
-        overlaps: sequence -> (T,) overlap with the truth in every frame; -1 where the truth is invalid.
-        boxes: sequence -> (T, 4) results, 0-based.
+        overlaps: sequence -> (T,) overlap with the truth in every frame, of the first repetition where there are
+            several; -1 where the truth is invalid or the frame does not count.
+        boxes: sequence -> (T, 4) results, 0-based, of the same repetition.
         seconds: median seconds a frame over all sequences, where times are at hand.
         missing: sequences that have no complete result; not empty only where partial results were asked for.
         challenge: what the VOT challenges' rules say, curve and tags included.
@@ -67,13 +70,23 @@ class Score:
 
 @dataclass
 class Trajectories:
-    """One tracker's boxes by sequence, (T, 4) in the benchmark's own coordinates, and what was wrong with the rest."""
+    """One tracker's boxes by sequence, and what was wrong with the rest.
+
+    Attributes:
+        repetitions: sequence -> (T, 4) in the benchmark's own coordinates of each repetition; of one alone where the
+            protocol knows none.
+    """
 
     tracker: str
-    boxes: dict[str, Boxes] = field(default_factory=dict)
+    repetitions: dict[str, list[Boxes]] = field(default_factory=dict)
     seconds: float | None = None
     missing: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+
+    @property
+    def boxes(self) -> dict[str, Boxes]:
+        """The first repetition of each sequence."""
+        return {name: runs[0] for name, runs in self.repetitions.items()}
 
 
 def rules_of(dataset: Dataset) -> dict[str, Rules]:
@@ -118,6 +131,14 @@ def truth_of(sequence: Sequence, dataset: Dataset) -> Boxes:
     return truth
 
 
+def _valid(sequence: Sequence, dataset: Dataset) -> NDArray[np.bool_]:
+    """The frames (T,) in which a result matters by the benchmark's own rules. GOT-10k's know no invalid box."""
+    truth = truth_of(sequence, dataset)
+    if dataset.protocol == "got10k":
+        return np.asarray(~np.isnan(truth).any(axis=1))
+    return valid(truth, rules_of(dataset)["toolkit"], dataset.origin)
+
+
 def own_coordinates(boxes: Boxes, origin: int) -> Boxes:
     """Boxes (T, 4) counted from ``origin`` instead of from 0."""
     return boxes + np.array([origin, origin, 0, 0], dtype=np.float64)
@@ -129,7 +150,7 @@ def read_trajectories(
     """Read one tracker's results for the given sequences.
 
     A file that is missing, short or wrong makes a remark and a missing sequence, never an error: the other trackers
-    are to be scored all the same.
+    are to be scored all the same. Of repetitions GOT-10k's protocol takes all, others the first, with a remark.
 
     Args:
         folder: the tracker's.
@@ -146,15 +167,29 @@ def read_trajectories(
         read.missing.extend(sequences)
         return read
     read.remarks += [*missing_remark(read.tracker, found, sequences), *strangers_remark(read.tracker, found, dataset)]
+    files = {name: raw.one_pass(found.files.get(name, ())) for name in sequences}
+    if dataset.protocol != "got10k":
+        read.remarks += _repetitions_remark(read.tracker, files)
+        files = {name: paths[:1] for name, paths in files.items()}
     for name, sequence in sequences.items():
-        files = found.files.get(name)
-        boxes = _read_one(files[0], dataset, sequence, given_origin, read, cut) if files else None
-        if boxes is None:
-            read.missing.append(name)
+        runs = [_read_one(path, dataset, sequence, given_origin, read, cut) for path in files[name]]
+        whole = [boxes for boxes in runs if boxes is not None]
+        if whole and len(whole) == len(runs):
+            read.repetitions[name] = whole
         else:
-            read.boxes[name] = boxes
+            read.missing.append(name)
     read.seconds = _seconds(found.times, read)
     return read
+
+
+def _repetitions_remark(tracker: str, files: Mapping[str, ListLike[Path]]) -> list[str]:
+    """A line on the sequences that have several, if there are any."""
+    several = [name for name, paths in files.items() if len(paths) > 1]
+    if not several:
+        return []
+    counts = sorted({len(files[name]) for name in several})
+    number = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
+    return [f"{tracker}: {number} repetitions of {_some(several)}, the first was used"]
 
 
 def _read_one(
@@ -167,7 +202,7 @@ def _read_one(
         return None
     name = sequence.name if dataset.layout in ("otb", "otb-annotations") else ""
     longer = len(boxes) > len(sequence)
-    boxes, remark = raw.fit(boxes, own_coordinates(sequence.boxes, dataset.origin), name)
+    boxes, remark = raw.fit(boxes, _valid(sequence, dataset), name)
     if remark and not (longer and cut):
         read.remarks.append(f"{read.tracker}/{path.name}: {remark}")
     if len(boxes) < len(sequence):
@@ -213,17 +248,18 @@ def score_one_pass(
     read: Trajectories, dataset: Dataset, sequences: Mapping[str, Sequence], rules: Rules, benchmark: str
 ) -> Score:
     """Score one tracker by one-pass rules; figures are means over the sequences it has."""
+    given = read.boxes
     frames = {
-        name: measure(read.boxes[name], truth_of(sequence, dataset), rules, dataset.origin)
+        name: measure(given[name], truth_of(sequence, dataset), rules, dataset.origin)
         for name, sequence in sequences.items()
-        if name in read.boxes
+        if name in given
     }
     return summarise(
         frames,
         rules,
         benchmark,
         read.tracker,
-        boxes={name: own_coordinates(read.boxes[name], -dataset.origin) for name in frames},
+        boxes={name: own_coordinates(given[name], -dataset.origin) for name in frames},
         seconds=read.seconds,
         missing=tuple(read.missing),
     )
@@ -265,12 +301,15 @@ def summarise(
 def score_got10k(
     read: Trajectories, dataset: Dataset, sequences: Mapping[str, Sequence], rules: str, benchmark: str
 ) -> Score:
-    """Score one tracker by GOT-10k's rules: figures pool the frames of all sequences."""
-    counted = {
-        name: got10k.overlaps(read.boxes[name], truth_of(sequence, dataset), sequence.frame_size)
+    """Score one tracker by GOT-10k's rules: figures pool the frames of all repetitions of all sequences."""
+    overlaps = {
+        name: [
+            got10k.overlaps(boxes, truth_of(sequence, dataset), sequence.frame_size) for boxes in read.repetitions[name]
+        ]
         for name, sequence in sequences.items()
-        if name in read.boxes
+        if name in read.repetitions
     }
+    counted = {name: got10k.counted(np.concatenate(runs)) for name, runs in overlaps.items()}
     each = {name: got10k.figures(values) for name, values in counted.items()}
     success = np.array([got10k.success_curve([values]) for values in counted.values()])
     weights = np.array([float(len(values)) for values in counted.values()])
@@ -283,8 +322,8 @@ def score_got10k(
         by_sequence={metric: np.array([figures[metric] for figures in each.values()]) for metric in got10k.METRICS},
         weights=weights,
         curves=Curves(success, np.empty((len(counted), 0)), np.empty((len(counted), 0))),
-        overlaps=counted,
-        boxes={name: own_coordinates(read.boxes[name], -dataset.origin) for name in counted},
+        overlaps={name: runs[0] for name, runs in overlaps.items()},
+        boxes={name: own_coordinates(read.repetitions[name][0], -dataset.origin) for name in counted},
         seconds=read.seconds,
         missing=tuple(read.missing),
     )

@@ -86,5 +86,6 @@ def score_several(
             overlap=np.concatenate([each.overlap for each in measured]),
             error=np.concatenate([each.error for each in measured]),
             normalized=np.concatenate([each.normalized for each in measured]),
+            counts=np.concatenate([each.counts for each in measured]),
         )
     return summarise(frames, rules, benchmark, read.tracker, missing=tuple(read.missing))

@@ -76,7 +76,8 @@ def score_vot(
 ) -> Score:
     """Score one tracker's runs: EAO, accuracy, robustness (failures per 100 frames) and failures.
 
-    Of unsupervised runs, the average overlap over all frames but the first.
+    Of unsupervised runs, the average overlap over all frames but the first. Where all runs are too short for EAO, it
+    is NaN, and a remark is added that says so.
 
     Raises:
         InputError: a frame's size is not known.
@@ -87,6 +88,7 @@ def score_vot(
     if experiment == "unsupervised":
         return _score_unsupervised(read, vot.score(vot.unsupervised(benchmark), chosen, read.repetitions, rules), title)
     found = vot.score(benchmark, chosen, read.repetitions, rules)
+    read.remarks += _eao_remark(read.tracker, found, benchmark)
     each = found.per_sequence.values()
     return Score(
         benchmark=title,
@@ -106,6 +108,17 @@ def score_vot(
         missing=tuple(read.missing),
         challenge=found,
     )
+
+
+def _eao_remark(tracker: str, found: vot.VotScores, benchmark: vot.Benchmark) -> list[str]:
+    """A line on the lengths that EAO averages over where no run reaches them."""
+    if not np.isnan(found.eao):
+        return []
+    least = benchmark.eao_range[0] + 1 - vot.find_rules(found.rules, benchmark.name).first_length
+    longest = max(one.frames for one in found.per_sequence.values())
+    if longest < least:
+        return [f"{benchmark.title}: EAO needs runs of at least {least} frames, the longest here has {longest}"]
+    return [f"{tracker}: EAO needs {least} frames from a start to the next, the longest here has {len(found.curve)}"]
 
 
 def _score_unsupervised(read: Runs, found: vot.VotScores, title: str) -> Score:

@@ -51,9 +51,10 @@ def overall(board: Scoreboard) -> Table:
     """Every tracker's figures by every set of rules asked for, with an interval of the ranking figure."""
     leading = board.metrics[0]
     columns = [Column("tracker")]
-    for rules in board.rules:
+    own = {rules: tuple(board.by(rules)[0].figures) for rules in board.rules}
+    for rules, metrics in own.items():
         group = rules if len(board.rules) > 1 else ""
-        columns += [_column(each, group) for each in board.metrics]
+        columns += [_column(each, group) for each in metrics]
     with_interval = len(board.sequences) > 1 and leading in board.main[0].by_sequence
     with_speed = any(score.seconds for score in board.main)
     columns += [Column(f"95 % of {METRICS[leading].title}")] if with_interval else []
@@ -61,9 +62,9 @@ def overall(board: Scoreboard) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for score in board.main:
         row: list[Cell] = [marked(score)]
-        for rules in board.rules:
+        for rules, metrics in own.items():
             found = next(each for each in board.by(rules) if each.tracker == score.tracker)
-            row += [found.figures[metric] for metric in board.metrics]
+            row += [found.figures[metric] for metric in metrics]
         if with_interval:
             bounds = interval(score, leading)
             row.append(f"{bounds.low:.3f} to {bounds.high:.3f}")

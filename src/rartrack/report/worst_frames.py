@@ -55,7 +55,8 @@ def collect(board: Scoreboard, sequences: int, frames: int = 3) -> list[Worst]:
     metric = board.metrics[0]
     if metric not in score.by_sequence:
         return []
-    values = dict(zip(score.sequences, score.by_sequence[metric].tolist(), strict=True))
+    figures = zip(score.sequences, score.by_sequence[metric].tolist(), strict=True)
+    values = {name: figure for name, figure in figures if np.isfinite(figure)}
     with_frames = [
         name
         for name in sorted(values, key=values.__getitem__)
@@ -73,7 +74,7 @@ def collect(board: Scoreboard, sequences: int, frames: int = 3) -> list[Worst]:
 def lowest(overlap: Values, count: int) -> list[int]:
     """Numbers of the frames of lowest overlap, in order of time, each a tenth of the sequence from the others at least.
 
-    Frames whose truth is invalid (-1) and the first frame are passed over.
+    The first frame is passed over, and those whose truth is invalid or that do not count (-1).
     """
     apart = max(len(overlap) // 10, 1)
     chosen: list[int] = []
