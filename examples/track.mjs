@@ -2,7 +2,7 @@
 //
 //   rartrack export rar-fast --format onnx --output rar-fast.onnx     # once, anywhere
 //   npm install --ignore-scripts onnxruntime-node                     # beside this file
-//   mkdir frames && ffmpeg -i video.mp4 frames/%05d.ppm
+//   mkdir frames && ffmpeg -i video.mp4 -pix_fmt rgb24 -fps_mode passthrough frames/%05d.ppm
 //   node track.mjs rar-fast.onnx frames 398,206,88,104 > boxes.csv
 //
 // It is without_torch.py in another language, and leaves out what that leaves out. Complex arrays are pairs
@@ -69,7 +69,11 @@ class Tracker {
       }
     }
     if (found.value >= t.lost_below) { // else it is not seen, and stays where it was
-      this.centre = found.centre.map((at, k) => clamp(at, 0, [frame.width, frame.height][k]));
+      this.centre = found.centre.map((at, k) => {
+        // Inside the frame, or no further out than before.
+        const before = this.centre[k], side = [frame.width, frame.height][k];
+        return clamp(at, Math.min(before, 0), Math.max(before, side));
+      });
       this.size = this.size.map((side, k) => side + t.scale_rate * (found.size[k] - side));
     }
     const score = clamp(found.value, 0, 1);
@@ -357,7 +361,7 @@ function metadata(bytes) {
 function readPpm(file) {
   const bytes = fs.readFileSync(file);
   const header = /^P6\s+(?:#.*\s+)*(\d+)\s+(\d+)\s+255\s/.exec(bytes.toString("latin1", 0, 200));
-  if (!header) throw new Error(`${file}: not a PPM image of eight bits (P6)`);
+  if (!header) throw new Error(`${file}: not a PPM image of eight bits (P6); have ffmpeg write -pix_fmt rgb24`);
   return { width: +header[1], height: +header[2], data: bytes.subarray(header[0].length) };
 }
 

@@ -65,7 +65,7 @@ class Tracker:
         """Returns the box, and the score in [0, 1]."""
         self.frame += 1
         enough = self.tracking["uncertain_below"]
-        found = self.look(frame, self.centre[None])
+        before, found = self.centre, self.look(frame, self.centre[None])
         if np.clip(found[3], 0, 1) < self.tracking.get("look_again_below", 0):
             # Hardly seen: look where it seems to be, where the window does not fade it.
             other = self.look(frame, found[1][None])
@@ -75,7 +75,8 @@ class Tracker:
                 other = self.look(frame, self.centre + NEARBY * self.windows(self.size))
                 found = other if other[0] > found[0] and other[3] >= enough else found
         if found[3] >= self.tracking["lost_below"]:  # else it is not seen, and stays where it was
-            self.centre = np.clip(found[1], 0, frame.shape[1::-1])
+            # Inside the frame, or no further out than before.
+            self.centre = np.clip(found[1], np.minimum(before, 0), np.maximum(before, frame.shape[1::-1]))
             self.size = self.size + self.tracking["scale_rate"] * (found[2] - self.size)
         score = float(np.clip(found[3], 0, 1))
         # Of a frame that is not sure nothing is learned.
@@ -161,11 +162,13 @@ class Tracker:
         if block.max() > 1:
             low = np.maximum(np.floor(centre - window / 2 - block), 0).astype(int)
             high = np.minimum(np.ceil(centre + window / 2 + block), (width, height)).astype(int)
-            part = frame[low[1] : high[1], low[0] : high[0]]
             count = -(-(high - low) // block)
-            more = count * block - (high - low)
-            part = cv2.copyMakeBorder(part, 0, int(more[1]), 0, int(more[0]), cv2.BORDER_CONSTANT, value=colour)
-            source = cv2.resize(part, (int(count[0]), int(count[1])), interpolation=cv2.INTER_AREA)
+            if count.min() > 0:
+                part, more = frame[low[1] : high[1], low[0] : high[0]], count * block - (high - low)
+                part = cv2.copyMakeBorder(part, 0, int(more[1]), 0, int(more[0]), cv2.BORDER_CONSTANT, value=colour)
+                source = cv2.resize(part, (int(count[0]), int(count[1])), interpolation=cv2.INTER_AREA)
+            else:  # nothing of the frame is in it
+                low, block = np.zeros(2), np.ones(2)
         scale = step / block
         corner = (centre - low) / block - 0.5 - scale * (self.side - 1) / 2
         matrix = np.array([[scale[0], 0, corner[0]], [0, scale[1], corner[1]]])

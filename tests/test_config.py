@@ -150,6 +150,13 @@ def test_a_whole_section_of_a_model_is_refused(section: str, value: object) -> N
         change_model(ModelConfig(), {section: value})
 
 
+def test_the_padding_that_a_box_head_was_trained_with_stays() -> None:
+    boxes = ModelConfig(tracking=TrackingConfig(scale_search="box"))
+    with pytest.raises(InputError, match=r"settings: tracking\.padding: the box head was trained with 2; leave it"):
+        change_model(boxes, {"tracking.padding": 3})
+    assert change_model(ModelConfig(), {"tracking.padding": 3}).tracking.padding == 3
+
+
 def test_settings_are_yaml_by_dotted_name() -> None:
     found = parse_settings(["a.b=1", "c=[x, 2]", "d=null", "e=1.5", "f=a=b", "network.dilate=false"])
     assert found == {"a.b": 1, "c": ["x", 2], "d": None, "e": 1.5, "f": "a=b", "network.dilate": False}

@@ -293,12 +293,18 @@ def change_model(config: ModelConfig, settings: Mapping[str, Any], where: str = 
 
     Raises:
         InputError: as ``from_dict``; or a whole section is given, whose other settings would fall back to defaults that
-            are not the model's.
+            are not the model's; or the padding, by whose windows a box head has learned how far a cell is.
     """
     for section in (entry.name for entry in fields(ModelConfig)):
         if section in settings:
             raise InputError(f"{where}: {section!r} is a section; change what is in it by dotted names, {section}.NAME")
-    return override(config, settings, where)
+    changed = override(config, settings, where)
+    if changed.tracking.scale_search == "box" and changed.tracking.padding != config.tracking.padding:
+        raise InputError(
+            f"{where}: tracking.padding: the box head was trained with {config.tracking.padding:g}; "
+            "leave it, or use tracking.scale_search=pyramid and tracking.classification=0"
+        )
+    return changed
 
 
 def parse_settings(texts: list[str]) -> dict[str, Any]:

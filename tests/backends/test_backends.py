@@ -240,7 +240,10 @@ def test_files_that_are_refused(with_memory: Pair, tmp_path: Path) -> None:
     del foreign.metadata_props[:]
     newer = onnx.load_model_from_string(with_memory[1])
     next(entry for entry in newer.metadata_props if entry.key == "rartrack").value = "99"
+    bare = onnx.load_model_from_string(with_memory[1])
+    bare.metadata_props.remove(next(entry for entry in bare.metadata_props if entry.key == "config"))
     cases = {
+        "bare": (bare.SerializeToString(), r"metadata are not whole \(KeyError\('config'\)\); export it again"),
         "damaged": (with_memory[1][:-100], "not a complete ONNX file"),
         "foreign": (foreign.SerializeToString(), "without rartrack's settings"),
         "newer": (newer.SerializeToString(), "export it again"),

@@ -161,6 +161,26 @@ def test_python_follows_as_the_tracker_does(
     assert_allclose(found[:count], followed(model, made(), BOX, "torch")[:count], atol=0.05)
 
 
+def test_python_follows_a_target_whose_middle_is_outside(tmp_path: Path) -> None:
+    model = saved(trained(box_channels=8), tmp_path / "small.safetensors", **{**SMALL, "look_again_below": 0.0})
+    frames, box = np.ascontiguousarray(made()[:2, :, 58:]), (BOX[0] - 58, *BOX[1:])
+    found = in_python(write(model, tmp_path / "small.onnx"), frames, box, tmp_path)
+    assert_allclose(found, followed(model, frames, box, "torch"), atol=0.05)
+
+
+def test_python_takes_a_window_that_shows_nothing_of_the_frame(tmp_path: Path) -> None:
+    write("rar-fast", tmp_path / "fast.onnx")
+    script = (
+        "import sys, numpy; sys.path.insert(0, sys.argv[1]); import without_torch\n"
+        "tracker = without_torch.Tracker(sys.argv[2])\n"
+        "frame = numpy.full((400, 600, 3), 90, numpy.uint8)\n"
+        "print(numpy.unique(tracker.crop(frame, numpy.array([-360.0, 200.0]), numpy.array([200.0, 200.0]))))\n"
+    )
+    words = [sys.executable, "-c", script, EXAMPLES, tmp_path / "fast.onnx"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.stdout == "[90]\n", done.stderr
+
+
 def test_settings_that_the_example_does_not_follow_are_refused(tmp_path: Path) -> None:
     model = saved(trained(), tmp_path / "small.safetensors", displacement_window=0.1)  # and scales by the pyramid
     words = [

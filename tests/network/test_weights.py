@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from safetensors.torch import save, save_file
 from torch import Tensor
 
@@ -77,6 +78,20 @@ class TestLoading:
         crops = torch.randn(1, 3, 127, 127)
         ours, theirs = deformable.eval()(crops)[5], plain.eval()(crops)[5]
         assert (ours - theirs).norm() < 1e-5 * theirs.norm()
+
+    def test_vggm_takes_its_published_weights(self, tiny, tmp_path):
+        """They expect blue, green, red in 0..255 less a mean; the same crops are to give the same features."""
+        backbone = build_backbone(tiny(backbone="vggm", deformable=())).eval()
+        published = {name: torch.randn_like(value) for name, value in backbone.state_dict().items()}
+        load_backbone_weights(backbone, written(tmp_path / "w.safetensors", published))
+        crops = torch.randint(0, 256, (1, 3, 127, 127)).float()  # red, green, blue
+        normalised = (crops - torch.tensor(backbone.mean)[:, None, None]) / torch.tensor(backbone.std)[:, None, None]
+        expected = crops[:, [2, 1, 0]] - torch.tensor([103.939, 116.779, 123.68])[:, None, None]
+        kernel, bias = published["features.0.weight"], published["features.0.bias"]
+        found = backbone.features[0](normalised)[..., 1:-1, 1:-1]  # borders are padded with other colours
+        wanted = F.conv2d(expected, kernel, bias, stride=2, padding=2)[..., 1:-1, 1:-1]
+        assert torch.allclose(found, wanted, rtol=1e-4, atol=1e-2)
+        assert torch.equal(backbone.features[4].weight, published["features.4.weight"])
 
 
 class TestRefusals:

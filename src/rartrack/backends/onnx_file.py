@@ -38,7 +38,7 @@ OPSET = 20
 QUANTIZED = "quantized"
 """Key of the metadata that says what a quantised file was calibrated on, and its error, JSON."""
 TOLERANCE = 1e-3
-"""Largest difference from torch, relative to the largest value, at which an export is accepted; 1e-6 is usual."""
+"""Largest difference from torch, by the largest value, at which an export is accepted; usually 1e-6 to 1e-5."""
 CropType = Literal["uint8", "float32"]
 
 
@@ -137,9 +137,12 @@ def read(path: str | Path) -> OnnxFile:
         raise InputError(f"{path}: an ONNX file without rartrack's settings; one of `rartrack export` is expected")
     if about["rartrack"] != FORMAT:
         raise InputError(f"{path}: export format {about['rartrack']}, this version reads {FORMAT}; export it again")
-    config = from_dict(ModelConfig, json.loads(about["config"]), where=f"{path}: config")
-    quantized = json.loads(about[QUANTIZED]) if QUANTIZED in about else None
-    return OnnxFile(content, config, about["fingerprint"], quantized)
+    try:
+        settings, fingerprint = json.loads(about["config"]), about["fingerprint"]
+        quantized = json.loads(about[QUANTIZED]) if QUANTIZED in about else None
+    except (KeyError, ValueError) as error:
+        raise InputError(f"{path}: its metadata are not whole ({error!r}); export it again") from None
+    return OnnxFile(content, from_dict(ModelConfig, settings, where=f"{path}: config"), fingerprint, quantized)
 
 
 def _converted(network: RAR, crops: CropType) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from torch import Tensor, nn
@@ -25,7 +26,7 @@ class Backbone(nn.Module):
         channels: level -> C_l.
         strides: level -> pixels per cell.
         taps: level -> the module whose output is tapped.
-        mean, std: of RGB in 0..255.
+        mean, std: of RGB in 0..255; pre-trained weights must expect this, see ``as_expected``.
         early: modules of the paper's frozen part, conv1 and conv2_x (Sec. 3.4).
         unused: prefixes of a complete checkpoint's keys that have no place here (classifier, stages not built).
     """
@@ -58,6 +59,10 @@ class Backbone(nn.Module):
     @property
     def strides(self) -> dict[int, int]:
         return dict.fromkeys(self.levels, STRIDE)
+
+    def as_expected(self, weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Published weights by name, changed where they expect another input than ``mean`` and ``std`` make."""
+        return weights
 
     def forward(self, crops: Tensor) -> dict[int, Tensor]:
         raise NotImplementedError

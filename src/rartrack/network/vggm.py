@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import cast
 
+import torch
 from torch import Tensor, nn
 
 from rartrack.config import NetworkConfig
@@ -11,6 +13,8 @@ from rartrack.errors import InputError
 from rartrack.network.base import Backbone, width
 
 _CONV_OF_LEVEL = {3: 8, 4: 10, 5: 12}
+_PUBLISHED_MEAN = (123.68, 116.779, 103.939)
+"""Of red, green and blue, as Cadene's pretrained-models.pytorch states it beside the converted weights."""
 
 
 class VGGM(Backbone):
@@ -51,6 +55,15 @@ class VGGM(Backbone):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
                 nn.init.zeros_(cast(Tensor, module.bias))
+
+    def as_expected(self, weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """As published, in Caffe, they expect blue, green, red in 0..255 less ``_PUBLISHED_MEAN``: that goes into
+        conv1."""
+        mean, std = (torch.tensor(values).reshape(1, 3, 1, 1) for values in (self.mean, self.std))
+        kernel = weights["features.0.weight"].float().flip(1)
+        brighter = (kernel * (mean - torch.tensor(_PUBLISHED_MEAN).reshape(1, 3, 1, 1))).sum((1, 2, 3))
+        bias = weights["features.0.bias"].float() + brighter
+        return {**weights, "features.0.weight": kernel * std, "features.0.bias": bias}
 
     def forward(self, crops: Tensor) -> dict[int, Tensor]:
         x, taps = crops, {}

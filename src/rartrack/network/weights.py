@@ -23,7 +23,8 @@ def load_backbone_weights(backbone: Backbone, path: str | Path) -> None:
 
     Names and shapes must match, with these exceptions: the classifier and stages that were not built are passed over,
     batch norms' counters may be there or not, and a deformable block's plain 3x3 weight becomes its deformable weight,
-    the offsets staying as they are (zero when fresh).
+    the offsets staying as they are (zero when fresh). ResNets' are to expect RGB less the mean, over the standard
+    deviation, as torchvision's do; VGG-M's are taken as they were published (``VGGM.as_expected``).
 
     Args:
         backbone: as ``build_backbone`` gives it.
@@ -43,6 +44,7 @@ def load_backbone_weights(backbone: Backbone, path: str | Path) -> None:
             raise InputError(f"{path}: {name} is {shapes}; check network.backbone and network.width_divisor")
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):
             raise InputError(f"{path}: {name} holds values that are not finite; fetch the file again")
+    found = dict(backbone.as_expected(found))
     # A counter of batches is left as it is: it matters to no one once the statistics are there.
     backbone.load_state_dict({k: v for k, v in found.items() if not k.endswith(_COUNTER)}, strict=False)
 

@@ -11,7 +11,8 @@ import numpy as np
 from rartrack import checkpoints
 from rartrack.config import ModelConfig, change_model, to_dict
 from rartrack.evaluation.trackers import RarTracker
-from rartrack.tracking.load import load
+from rartrack.tracking.load import load, pick_device, precision_of
+from rartrack.tracking.threads import use_threads
 from rartrack.tracking.tracker import Tracker
 
 _WARM_UP = 2
@@ -44,13 +45,16 @@ class TrialTracker:
     def describe(self) -> dict[str, Any]:
         """As ``RarTracker.describe`` of a tracker with these settings."""
         config = change_model(_config(self.model), dict(self.settings))
-        return {**_described(self.model, self.device, self.backend), "config": to_dict(config)}
+        precision = precision_of(self.model, config, self.backend, pick_device(self.device, self.backend))
+        return {
+            **_described(self.model, self.device, self.backend),
+            "precision": precision,
+            "config": to_dict(config),
+        }
 
     def build(self, threads: int) -> Tracker:
-        """Give the settings to the network that this process holds; torch's threads are set for the whole process."""
-        import torch
-
-        torch.set_num_threads(threads)
+        """Give the settings to the network that this process holds; threads are set for the whole process."""
+        use_threads(threads)
         precision = dict(self.settings).get("tracking.precision", _config(self.model).tracking.precision)
         base = _loaded(self.model, self.device, self.backend, precision)
         return Tracker(base.model.network, change_model(base.config, dict(self.settings)))
