@@ -110,9 +110,9 @@ def test_an_absurd_network_is_refused(whole: bytes, monkeypatch: pytest.MonkeyPa
 
 @pytest.fixture
 def videos(tmp_path: Path) -> Path:
-    """Two training sequences of three frames, one held out, one whose video is missing."""
+    """Two training sequences of three frames, one held out, one of OTB's, one whose video is missing."""
     folder = tmp_path / "videos"
-    for number, name in enumerate(["one", "two", "davis_dog", "no_video"]):
+    for number, name in enumerate(["one", "two", "davis_dog", "tld_car", "no_video"]):
         (folder / name).mkdir(parents=True)
         (folder / f"{name}.txt").write_text("30,40,30,20\nnan,nan,nan,nan\n32,41,30,20\n")
         for frame in range(3):

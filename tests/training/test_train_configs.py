@@ -11,7 +11,7 @@ from rartrack.config_files import load_yaml, read_yaml
 from rartrack.errors import InputError
 from rartrack.network.rar import RAR
 from rartrack.training.config import OptimizationConfig, TrainingConfig
-from rartrack.training.split import matches
+from rartrack.training.split import COPIES, matches
 
 FOLDER = Path(__file__).parents[2] / "configs"
 FILES = sorted(path for path in FOLDER.glob("*.yaml"))
@@ -124,14 +124,10 @@ def test_a_source_is_taken_away_on_the_command_line_as_in_a_file() -> None:
         load_yaml(TrainingConfig, FOLDER / "fast.yaml", parse_settings(["data.sources.gruond=null"]))
 
 
-TEST_SEQUENCES = ("tld_car", "mask_book", "mask_fish")
-"""OTB's Suv and VOT's book and fish3 under other names."""
-
-
 @pytest.mark.parametrize("path", [*FILES, *sorted((FOLDER / "untrained").glob("*.yaml"))], ids=lambda path: path.stem)
 def test_no_config_trains_on_a_test_sequence_under_another_name(path: Path) -> None:
     sources = read_yaml(path).get("data", {}).get("sources", {})
     for source in sources.values():
         if source.get("path") == "train":
-            for name in TEST_SEQUENCES:
+            for name in COPIES:
                 assert not matches(name, source.get("include", ["*"])) or matches(name, source.get("exclude", []))

@@ -25,6 +25,9 @@ HELD_OUT = (
 )
 """Validation sequences of the training videos: fixed once, so that figures of different runs can be compared."""
 
+COPIES = ("tld_car", "mask_book", "mask_fish")
+"""Training videos that are test sequences under other names: OTB's Suv, and VOT's book and fish3."""
+
 _VOT_YEARS = ("vot2016", "vot2018", "vot2019")
 
 _FEW = 5
