@@ -18,7 +18,7 @@ from rartrack.config import (
     parse_settings,
     to_dict,
 )
-from rartrack.config_files import load_yaml
+from rartrack.config_files import load_yaml, read_mapping
 from rartrack.errors import InputError
 
 
@@ -109,6 +109,8 @@ def test_a_misspelt_override_is_named(tmp_path: Path) -> None:
         ("- 1\n- 2\n", "expected a mapping"),
         ("filter: {form: exact}\ntracking: {}\nfilter: {contexts: 4}\n", "filter is given twice, in lines 1 and 3"),
         ("filter:\n  form: exact\n  form: shared\n", "form is given twice, in lines 2 and 3"),
+        ("filter: {form: exact, form: shared}", "form is given twice, in lines 1 and 1"),
+        ("filter: !!map [a]", "not YAML.*expected a mapping"),
         ("", "expected a mapping"),
         ("network:\n  dilat: no\n", "did you mean 'network.dilate'"),
     ],
@@ -119,6 +121,11 @@ def test_a_wrong_file_is_named_with_its_place(tmp_path: Path, text: str, message
         load_yaml(ModelConfig, path)
     assert str(caught.value).startswith(f"{path}: ")
     assert "\n" not in str(caught.value)
+
+
+def test_what_yaml_merges_is_not_given_twice(tmp_path: Path) -> None:
+    text = "z: &z {k: 0}\nx:\n  y: &a\n    <<: *z\n    k: 1\nb:\n  <<: *a\n  k: 2\n"
+    assert read_mapping(save(tmp_path, text)) == {"z": {"k": 0}, "x": {"y": {"k": 1}}, "b": {"k": 2}}
 
 
 def test_a_missing_file_a_folder_and_a_binary_file(tmp_path: Path) -> None:
@@ -154,7 +161,8 @@ def test_the_padding_that_a_box_head_was_trained_with_stays() -> None:
     boxes = ModelConfig(tracking=TrackingConfig(scale_search="box"))
     with pytest.raises(InputError, match=r"settings: tracking\.padding: the box head was trained with 2; leave it"):
         change_model(boxes, {"tracking.padding": 3})
-    assert change_model(ModelConfig(), {"tracking.padding": 3}).tracking.padding == 3
+    for model, settings in ((ModelConfig(), {}), (boxes, {"tracking.scale_search": "pyramid"})):
+        assert change_model(model, {"tracking.padding": 3, **settings}).tracking.padding == 3
 
 
 def test_settings_are_yaml_by_dotted_name() -> None:

@@ -302,7 +302,7 @@ def change_model(config: ModelConfig, settings: Mapping[str, Any], where: str = 
     if changed.tracking.scale_search == "box" and changed.tracking.padding != config.tracking.padding:
         raise InputError(
             f"{where}: tracking.padding: the box head was trained with {config.tracking.padding:g}; "
-            "leave it, or use tracking.scale_search=pyramid and tracking.classification=0"
+            "leave it, or use tracking.scale_search=pyramid"
         )
     return changed
 

@@ -58,21 +58,15 @@ def read_mapping(path: Path, as_text: bool = False) -> dict[str, Any]:
     import yaml
 
     reader: Any = yaml.BaseLoader if as_text else yaml.SafeLoader
-
-    class Loader(reader):  # type: ignore[misc]
-        """Of keys given twice YAML's keeps the last one, and says nothing."""
-
-        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-            lines: dict[str, int] = {}
-            for key, _ in node.value:
-                line = 1 + key.start_mark.line
-                if isinstance(key, yaml.ScalarNode) and lines.setdefault(key.value, line) != line:
-                    raise yaml.YAMLError(f"{key.value} is given twice, in lines {lines[key.value]} and {line}")
-            return super().construct_mapping(node, deep)
-
     try:
         text = path.read_text(encoding="utf-8")
-        values = yaml.load(text, Loader=Loader)
+        loader = reader(text)
+        try:
+            node = loader.get_single_node()
+            _refuse_twice(node, set())
+            values = None if node is None else loader.construct_document(node)
+        finally:
+            loader.dispose()
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None
     except (yaml.YAMLError, ValueError) as error:  # the latter of bytes that are no text, or what looks like a date
@@ -80,6 +74,28 @@ def read_mapping(path: Path, as_text: bool = False) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise InputError(f"{path}: expected a mapping of settings at the top level")
     return values
+
+
+def _refuse_twice(node: Any, seen: set[int]) -> None:
+    """Refuse keys that are given twice, of which YAML's loaders keep the last one and say nothing.
+
+    Raises:
+        ValueError: one is.
+    """
+    import yaml
+
+    if id(node) in seen or not isinstance(node, yaml.CollectionNode):
+        return
+    seen.add(id(node))
+    keys: dict[tuple[str, str], Any] = {}
+    for part in node.value:
+        key, value = part if isinstance(node, yaml.MappingNode) else (None, part)
+        if isinstance(key, yaml.ScalarNode) and not key.tag.endswith(":merge"):
+            first = keys.setdefault((key.tag, key.value), key)
+            if first is not key:
+                lines = [1 + one.start_mark.line for one in (first, key)]
+                raise ValueError(f"{key.value} is given twice, in lines {lines[0]} and {lines[1]}")
+        _refuse_twice(value, seen)
 
 
 def _read_yaml(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:

@@ -42,6 +42,7 @@ class TrajectoryWriter:
 
     Attributes:
         format: the format that was chosen.
+        seekable: whether it is a file, which is whole after every record; what goes to a pipe is not.
     """
 
     def __init__(self, path: Path, targets: Sequence[str], format: FormatName) -> None:
@@ -53,7 +54,7 @@ class TrajectoryWriter:
             self._file: BinaryIO = sys.stdout.buffer if path == STDOUT else path.open("wb", buffering=0)
         except OSError as error:
             raise InputError(f"{path}: {error.strerror}") from None
-        self._seekable = path != STDOUT and self._file.seekable()
+        self.seekable = path != STDOUT and self._file.seekable()
         self._append(self._layout.head)
 
     def write(self, record: Record) -> None:
@@ -78,7 +79,7 @@ class TrajectoryWriter:
 
     def close(self) -> None:
         """Close the file; one that can be sought in is complete after every record, a pipe gets its end now."""
-        if not self._seekable:
+        if not self.seekable:
             self._put(self._layout.tail)
         if self.path != STDOUT:
             self._file.close()
@@ -93,7 +94,7 @@ class TrajectoryWriter:
 
     def _append(self, text: str) -> None:
         """Put text where the tail stands, and the tail behind it; what the disk takes only in part is taken back."""
-        if not self._seekable:
+        if not self.seekable:
             self._put(text)
             return
         try:

@@ -81,6 +81,16 @@ def test_what_is_being_written_is_finished_first(
     assert not list(tmp_path.glob("*.part.*"))
 
 
+@pytest.mark.usefixtures("handlers")
+def test_a_pipe_that_may_be_full_is_left_at_once(
+    track: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(TrajectoryWriter, "_put", interrupted(TrajectoryWriter._put, 3))
+    assert track("--results", "-") == 130
+    head, row = capsys.readouterr().out.splitlines()
+    assert (head.split(",")[0], row.split(",")[0]) == ("frame", "0")
+
+
 def test_a_table_stays_where_the_video_cannot_be_written(
     track: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

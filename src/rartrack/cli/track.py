@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from itertools import islice
 from pathlib import Path
 
@@ -101,13 +101,11 @@ def run(options: argparse.Namespace) -> int:
         writers = _open(stack, options, frames, list(boxes), video, results)
         pace = stack.enter_context(Pace(_expected(options, frames)))
         stack.callback(stop.hold)  # before all that is open is closed: the video has yet to be finished
-        with stop.held():
-            _write(writers, first, tracker.given())
+        _write(writers, stop, first, tracker.given())
         pace.step(tracker.given())
         for frame in islice(frames, None if options.first is None else options.first - 1):
             found = tracker.update(frame.image)
-            with stop.held():
-                _write(writers, frame, found)
+            _write(writers, stop, frame, found)
             pace.step(found)
     if results != STDOUT:
         print(*filter(None, (video, results)), sep="\n")
@@ -212,11 +210,16 @@ def _open(
 
 
 def _write(
-    writers: tuple[VideoWriter | None, TrajectoryWriter | None], frame: Frame, results: Mapping[str, Result]
+    writers: tuple[VideoWriter | None, TrajectoryWriter | None],
+    stop: Interrupt,
+    frame: Frame,
+    results: Mapping[str, Result],
 ) -> None:
     film, table = writers
-    if table is not None:
-        for name, result in results.items():
-            table.write(Record(frame.index, frame.time, name, result))
-    if film is not None:
-        film.write(frame.image, frame.time, results)
+    # A pipe's reader may have stopped reading: that must not keep anybody from stopping.
+    with stop.held() if table is None or table.seekable else nullcontext():
+        if table is not None:
+            for name, result in results.items():
+                table.write(Record(frame.index, frame.time, name, result))
+        if film is not None:
+            film.write(frame.image, frame.time, results)

@@ -22,6 +22,9 @@ from rartrack.video.images import Image, ImageFrames, image_paths
 
 _CAMERA = re.compile(r"(?:camera:)?(\d{1,3})")
 _AHEAD_BYTES, _AHEAD_FRAMES = 64 << 20, 8
+_ANEW_SECONDS = 1.0
+"""By which times step back where they start anew; containers that hold none of their own, such as AVI, mix up those of
+neighbouring frames."""
 
 
 class VideoWarning(UserWarning):
@@ -174,29 +177,35 @@ def _folder(folder: Path, start: int) -> _Opened:
 def _video(location: str, path: Path | None, start: int) -> _Opened:
     container, stream = in_thread(lambda: open_video(location, threads=True))
     decoder, rate = Decoder(container, stream), frame_rate(stream)
+    notices: list[str] = []
     return _Opened(
-        _timed(location, decoder, rate, start),
+        _timed(location, decoder, rate, start, notices),
         location,
         location if path is None else path.stem,
         rate,
         stream.frames or None,
         release=container.close,
-        damage=lambda: decoder.damage,
+        damage=lambda: "; ".join(filter(None, (decoder.damage, *notices[:1]))),
         pixel_aspect=lambda: decoder.pixel_aspect,
     )
 
 
-def _timed(location: str, decoder: Decoder, rate: Fraction, start: int) -> Iterator[tuple[float, Image]]:
+def _timed(
+    location: str, decoder: Decoder, rate: Fraction, start: int, notices: list[str]
+) -> Iterator[tuple[float, Image]]:
     begin, last, index = None, 0.0, -1
     for index, frame in enumerate(decoder):
-        seconds = float(index / rate) if frame.time is None else frame.time
-        begin = seconds if begin is None else begin
-        if seconds - begin < last:  # of files joined end to end, say
-            begin = seconds - last - float(1 / rate)
-            decoder.damage = decoder.damage or f"its time stamps start anew at frame {index}; times go on from there"
-        last = seconds - begin
+        if frame.time is None:
+            seconds = float(index / rate)
+        else:
+            begin = frame.time if begin is None else begin
+            if frame.time - begin < last - _ANEW_SECONDS:  # of files joined end to end, say
+                begin = frame.time - last - float(1 / rate)
+                notices.append(f"its time stamps start anew at frame {index}; times go on from there")
+            seconds = frame.time - begin
+        last = max(last, seconds)
         if index >= start:
-            yield last, upright(frame)
+            yield seconds, upright(frame)
     _check_start(location, start, index + 1)
 
 

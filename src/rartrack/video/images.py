@@ -59,8 +59,9 @@ def read_image(path: str | Path) -> Image:
         raise InputError(f"{path}: {error.strerror}") from None
     if not data:
         raise InputError(f"{path}: the file is empty (0 bytes); remove it or fetch it again")
-    if data.startswith(_PNG) and data.rfind(_PNG_END) < 0:  # libpng would say so in a line of its own
-        raise InputError(f"{path}: cut short; remove it or fetch it again")
+    # Four bytes follow the end's name. Of a file without them libpng would speak in a line of its own.
+    if data.startswith(_PNG) and not 0 <= data.rfind(_PNG_END) <= len(data) - 8:
+        raise InputError(f"{path}: damaged, cut short; remove it or fetch it again")
     try:
         decoded = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR)
     except cv2.error:  # a size beyond OpenCV's limits, say
