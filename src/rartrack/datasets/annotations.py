@@ -8,7 +8,6 @@ exchange VOT annotations. Where the JSON's ``img_names`` exist beside it, the fr
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -21,7 +20,7 @@ from rartrack.datasets import otb, vot
 from rartrack.datasets.dataset import Entry
 from rartrack.datasets.images import image_frames, same_length
 from rartrack.datasets.sequence import Frames, Sequence
-from rartrack.datasets.text import read_boxes, read_text, split_regions
+from rartrack.datasets.text import json_numbers, json_size, read_boxes, read_text, split_regions
 from rartrack.errors import InputError
 
 
@@ -90,7 +89,7 @@ def _read_video(path: Path, name: str, video: dict[str, Any] | None) -> Sequence
         _frames(path, video.get("img_names"), len(boxes), where),
         polygons,
         tags=_tags(video, len(boxes), where),
-        frame_size=_size(video, where),
+        frame_size=json_size(video, where) if video.get("width") and video.get("height") else None,
     )
 
 
@@ -98,30 +97,7 @@ def _region(row: Any, where: str) -> list[float]:
     if not isinstance(row, list) or len(row) not in (4, 8):
         count = len(row) if isinstance(row, list) else "no"
         raise InputError(f"{where} has {count} numbers, 4 or 8 expected")
-    return _numbers(row, where)
-
-
-def _numbers(values: list[Any], where: str) -> list[float]:
-    """Numbers as they stand, NaN for null."""
-    numbers = []
-    for value in values:
-        try:
-            numbers.append(math.nan if value is None else float(value))
-        except (TypeError, ValueError, OverflowError):
-            raise InputError(f"{where} holds {str(value)[:40]!r}, numbers expected") from None
-    if any(map(math.isinf, numbers)):
-        raise InputError(f"{where} holds an infinite number")
-    return numbers
-
-
-def _size(video: dict[str, Any], where: str) -> tuple[int, int] | None:
-    given = [video.get(side) for side in ("width", "height")]
-    if not all(given):
-        return None
-    width, height = _numbers(given, f"{where}, width or height")
-    if not (width >= 1 and height >= 1):
-        raise InputError(f"{where} has a width and height of {width:g} and {height:g}, 1 and more expected")
-    return int(width), int(height)
+    return json_numbers(row, where)
 
 
 def _frames(path: Path, names: Any, annotated: int, where: str) -> Frames | None:
@@ -148,5 +124,5 @@ def _tags(video: dict[str, Any], frames: int, where: str) -> dict[str, NDArray[n
         if len(values) > frames:
             raise InputError(f"{where}, {tag} has {len(values)} values for {frames} frames")
         tags[tag] = np.zeros(frames, dtype=bool)
-        tags[tag][: len(values)] = np.asarray(_numbers(values, f"{where}, {tag}")) > 0
+        tags[tag][: len(values)] = np.asarray(json_numbers(values, f"{where}, {tag}")) > 0
     return tags

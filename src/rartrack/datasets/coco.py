@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rartrack.boxes import Boxes
-from rartrack.datasets.text import read_text
+from rartrack.datasets.text import json_size, read_text
 from rartrack.errors import InputError
 
 _ENLARGED = 4
@@ -106,20 +106,12 @@ def _still(
 ) -> Still:
     return Still(
         folder / image["file_name"],
-        _size(image, where),
+        json_size(image, where),
         np.asarray([_box(item, where) for item in objects], dtype=np.float64),
         tuple(names[item["category_id"]] for item in objects),
         tuple(item.get("segmentation") for item in objects),
         str(image.get("source", "")),
     )
-
-
-def _size(image: dict[str, Any], where: str) -> tuple[int, int]:
-    try:
-        return int(image["width"]), int(image["height"])
-    except (TypeError, ValueError, OverflowError):
-        sides = f"{image['width']!r} and {image['height']!r}"
-        raise InputError(f"{where} has a width and height of {sides}, numbers expected") from None
 
 
 def _box(item: dict[str, Any], where: str) -> list[float]:

@@ -1,10 +1,11 @@
-"""Read annotation files: one line a frame, numbers split by commas, tabs or spaces in any mixture."""
+"""Read annotation files: one line a frame, numbers split by commas, tabs or spaces in any mixture; numbers of JSON."""
 
 from __future__ import annotations
 
 import codecs
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,6 +102,36 @@ def read_flags(path: Path, frames: int) -> NDArray[np.bool_]:
     flags = np.zeros(frames, dtype=bool)
     flags[: len(values)] = np.asarray(values) > 0
     return flags
+
+
+def json_numbers(values: list[Any], where: str) -> list[float]:
+    """Numbers of a JSON file, NaN for null.
+
+    Raises:
+        InputError: something else is among them, or an infinite one; it begins with ``where``.
+    """
+    numbers = []
+    for value in values:
+        try:
+            numbers.append(math.nan if value is None else float(value))
+        except (TypeError, ValueError, OverflowError):
+            raise InputError(f"{where} holds {str(value)[:40]!r}, numbers expected") from None
+    if any(map(math.isinf, numbers)):
+        raise InputError(f"{where} holds an infinite number")
+    return numbers
+
+
+def json_size(about: dict[str, Any], where: str) -> tuple[int, int]:
+    """Width and height in pixels, as a JSON object has them.
+
+    Raises:
+        InputError: one is no number from 1; it begins with ``where``.
+        KeyError: one is not there.
+    """
+    width, height = json_numbers([about["width"], about["height"]], f"{where}, width or height")
+    if not (width >= 1 and height >= 1):
+        raise InputError(f"{where} has a width and height of {width:g} and {height:g}, 1 and more expected")
+    return int(width), int(height)
 
 
 def _rows(path: Path, lengths: tuple[int, ...], expected: str) -> list[list[float]]:

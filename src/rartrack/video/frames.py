@@ -177,7 +177,7 @@ def _folder(folder: Path, start: int) -> _Opened:
 def _video(location: str, path: Path | None, start: int) -> _Opened:
     container, stream = in_thread(lambda: open_video(location, threads=True))
     decoder, rate = Decoder(container, stream), frame_rate(stream)
-    notices: list[str] = []
+    notices: list[str] = []  # of which the first is told
     return _Opened(
         _timed(location, decoder, rate, start, notices),
         location,
