@@ -61,11 +61,12 @@ class Tracker {
       const other = await this.look(frame, [found.centre]);
       if (other.rank > found.rank) found = other;
       if (found.value < t.uncertain_below) {
-        // Not enough to learn from: look around its last place for what is.
+        // Not enough to learn from: look around its last place for what is, to be learned once seen again.
         const window = this.windows(this.size);
         const places = NEARBY.map((offset) => this.centre.map((at, k) => at + offset[k] * window[k]));
         const around = await this.look(frame, places);
-        if (around.rank > found.rank && around.value >= t.uncertain_below) found = around;
+        if (around.rank > found.rank && around.value >= t.uncertain_below)
+          found = { ...around, value: t.uncertain_below * (1 - Number.EPSILON) };
       }
     }
     if (found.value >= t.lost_below) { // else it is not seen, and stays where it was

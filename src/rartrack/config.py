@@ -177,7 +177,8 @@ class TrackingConfig:
     0.2625; the window on the features makes it superfluous). The score is not multiplied."""
     look_again_below: Share = 0.0
     """Score under which a second look is taken in the same frame, where the target seems to be, and where that is
-    below ``uncertain_below``, around its last place: for targets that move by about their size. 0 never does."""
+    below ``uncertain_below``, around its last place: for targets that move by about their size. What is found there is
+    learned once the next frame sees it too. 0 never does."""
     camera_below: Share = 0.0
     """Score under which a target that the camera's motion carried by half its size or more is looked for there too, in
     the same frame (``rartrack.tracking.camera``). 0 never does."""

@@ -14,7 +14,7 @@ class Status(StrEnum):
     TRACKED = "tracked"
     """The target was found; the filter and the memory learn from this frame."""
     UNCERTAIN = "uncertain"
-    """Something was found that resembles the target too little to learn from."""
+    """Something was found that resembles the target too little to learn from, or that the next frame has to confirm."""
     LOST = "lost"
     """The target was not found; the box is where it was last seen and the search widens."""
 

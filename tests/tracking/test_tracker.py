@@ -71,6 +71,21 @@ def test_a_last_look_is_only_taken_where_a_second_sees_no_more(small_tracker: Ma
     assert windows(1.0, (scores[1] + 1) / 2) == [1, 1, 8]
 
 
+def test_what_a_last_look_finds_is_learned_once_the_next_frame_sees_it(small_tracker: Make, scene) -> None:
+    tracker = small_tracker(scales=1, look_again_below=1.0, uncertain_below=0.4)
+    tracker.init(scene.frame(0), scene.box(0))
+    jump, first = scene.side // 2, tracker.state.statistics
+    found = tracker.update(scene.frame(jump))
+    assert iou(found.box, scene.box(jump)) > 0.9
+    assert found.status is Status.UNCERTAIN
+    assert 0.39 < found.score < 0.4
+    assert torch.equal(tracker.state.statistics.cross, first.cross)
+    confirmed = tracker.update(scene.frame(jump))
+    assert confirmed.status is Status.TRACKED
+    assert confirmed.score > found.score
+    assert not torch.equal(tracker.state.statistics.cross, first.cross)
+
+
 def test_what_is_not_seen_stays_where_it_was(small_tracker: Make, scene) -> None:
     for below, moves in ((0.0, True), (1.0, False)):
         tracker = small_tracker(scales=1, lost_below=below)

@@ -65,18 +65,19 @@ class Found:
     centre: Boxes
     size: Boxes
 
-    def improved(self, targets: Sequence[int], other: Found, least: float = -np.inf) -> Found:
+    def improved(self, targets: Sequence[int], other: Found, least: float = -np.inf, most: float = np.inf) -> Found:
         """This, with what ``other`` found of some of the targets in its place where it ranks higher.
 
         Args:
             targets: those of ``other``, in order.
             other: of as many targets.
             least: height that a peak of ``other`` must have.
+            most: height that it counts as at most.
         """
         better = np.flatnonzero((other.rank > self.rank[list(targets)]) & (other.peak >= least))
         changed = np.asarray(targets)[better]
         result = Found(self.peak.copy(), self.rank.copy(), self.centre.copy(), self.size.copy())
-        result.peak[changed], result.rank[changed] = other.peak[better], other.rank[better]
+        result.peak[changed], result.rank[changed] = np.minimum(other.peak[better], most), other.rank[better]
         result.centre[changed], result.size[changed] = other.centre[better], other.size[better]
         return result
 

@@ -243,7 +243,8 @@ class Tracker:
 
         A camera that turned may have carried a target with it. What lies far off the middle of a window is faded by
         the window on the features: so each is seen in full where it seems to be. Only where that is not enough to learn
-        from it is sought around its last place, and what is found there must be enough.
+        from it is sought around its last place. What is found there must be enough, and is learned once the next frame
+        sees it there too: it may be what hides the target.
         """
         model, tracking = self.model, self.config.tracking
 
@@ -265,7 +266,8 @@ class Tracker:
         if again := below(tracking.uncertain_below, again):
             size = state.size[again]
             around = look_around(again, state.centre[again], size, model.windows(size))
-            found = found.improved(again, seen(around), tracking.uncertain_below)
+            enough = tracking.uncertain_below
+            found = found.improved(again, seen(around), least=enough, most=np.nextafter(enough, 0))
         return found
 
     def _thumbnail(self, frame: Image) -> Thumbnail | None:
