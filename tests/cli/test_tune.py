@@ -167,6 +167,7 @@ def test_another_library_may_run_the_network(tune, tmp_path, monkeypatch) -> Non
     assert tune("--sequences", "mine", "--first", "3", "--trials", "1", "--backend", "onnx") == 0
     about = json.loads((tmp_path / "out/search.json").read_text())
     assert about["model"]["backend"].startswith("onnxruntime")
+    assert about["threads"] == 1
 
 
 @pytest.mark.usefixtures("in_this_process")
@@ -226,9 +227,10 @@ def test_test_sequences_are_refused_among_others_too(tune, tmp_path, capsys) -> 
 
 
 @pytest.mark.usefixtures("in_this_process")
-def test_the_time_limit_bounds_the_choice_alone(tune, capsys) -> None:
+def test_the_time_limit_bounds_the_choice_alone(tune, tmp_path, capsys) -> None:
     assert tune("--sequences", "mine", "--first", "3", "--max-ms", "0.0001") == 2
     assert "no trial is within the time limit; the fastest" in capsys.readouterr().err
+    assert [row["standing"] for row in rows(tmp_path / "out/trials.csv")] == ["current, too slow"] + 2 * ["too slow"]
     assert tune("--sequences", "mine", "--first", "3", "--slower", "100") == 0
     assert "to do: 0, there already: 3" in capsys.readouterr().err
 
@@ -245,6 +247,7 @@ def test_the_time_limit_bounds_the_choice_alone(tune, capsys) -> None:
         (["--halvings", "2"], "--halvings 2: 0, or as many as trials (2) and sequences (2) can be halved"),
         (["--halvings", "-1"], "--halvings -1"),
         (["--workers", "0"], "--workers 0: at least 1"),
+        (["--threads", "0"], "--threads 0: at least 1"),
         (["--slower", "0"], "--slower 0: must be above 0"),
         (["--max-ms", "nan"], "--max-ms nan: must be above 0"),
         (["--sequences", "uav_bike*"], "no sequence of"),

@@ -61,6 +61,22 @@ def test_what_is_expected_elsewhere_leaves_each_sequence_out_of_its_own_choice()
     assert choice.elsewhere == pytest.approx(-0.1)
 
 
+def test_sequences_by_which_trials_were_given_up_do_not_judge() -> None:
+    # Given up by the first half, where what is left is good by chance; on the second half it gains nothing.
+    gains = np.where(np.arange(24) < 12, 0.1, 0.0)
+    found = [trial(0, START), trial(1, START + gains), trial(2, START + gains / 2)]
+    assert choose(found, 24, Limits()).distinguishable
+    choice = choose(found, 24, Limits(), range(12, 24))
+    assert choice.comparison is not None
+    assert choice.comparison.interval.low > 0
+    assert choice.elsewhere == pytest.approx(0)
+    assert choice.chance > 0.05
+    assert not choice.distinguishable
+    better = choose([trial(0, START), trial(1, START + 0.02)], 24, Limits(), range(12, 24))
+    assert better.distinguishable
+    assert np.isnan(choose(found, 24, Limits(), [3]).elsewhere)
+
+
 def test_limits_keep_time_from_buying_overlap() -> None:
     found = [trial(0, START), trial(1, START + 0.1, ms=30, ratio=3), trial(2, START + 0.05, ms=11, ratio=1.1)]
     assert choose(found, 24, Limits()).best.number == 1
@@ -68,6 +84,8 @@ def test_limits_keep_time_from_buying_overlap() -> None:
     assert choose(found, 24, Limits(slower=1.0)).best.number == 0
     with pytest.raises(InputError, match=r"no trial is within the time limit; the fastest, trial 0, takes 10\.00 ms"):
         choose(found, 24, Limits(ms=5))
+    with pytest.raises(InputError, match="allow more by --max-ms or --slower, in another --output"):
+        choose(found, 24, Limits(ms=5), range(12, 24))
 
 
 def test_failed_and_given_up_trials_are_not_chosen() -> None:

@@ -54,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="give up the worse half of the trials N times on the way, each time on twice the sequences (default: 0)",
     )
     add("--workers", type=int, default=1, metavar="N", help="processes at once (default: 1; more spoil the times)")
+    add("--threads", type=int, default=1, metavar="N", help="of each process (default: 1)")
     add("--device", default="auto", help="auto, cpu, cuda or cuda:1 (default: auto)")
     add("--backend", choices=BACKENDS, default="torch", help="what runs the network (default: torch)")
     add("--allow-test", action="store_true", help="tune on a benchmark's test sequences, which is recorded")
@@ -90,14 +91,19 @@ def run(options: argparse.Namespace) -> None:
         limits,
         options.device,
         options.backend,
+        options.threads,
         test=is_test(whole) or is_test(dataset),
     )
     _say_what_is_odd(wanted.names)
     with Progress() as progress:
         found = search(wanted, options.output, options.workers, progress)
-    choice = choose(found, len(wanted.videos), limits)
+    try:
+        choice = choose(found, len(wanted.videos), limits, wanted.untouched)
+    except InputError:  # what was tracked is kept all the same
+        write_trials(options.output / TRIALS, found, None, len(wanted.videos), limits)
+        raise
     said = sentences(choice, wanted)
-    write_trials(options.output / TRIALS, found, choice, len(wanted.videos), limits)
+    write_trials(options.output / TRIALS, found, choice.best, len(wanted.videos), limits)
     write_best(options.output / BEST, choice, [f"{options.model}, chosen by rartrack tune", *said])
     for line in [*said, *changes(choice)]:
         print(line)
@@ -115,6 +121,8 @@ def _limits(options: argparse.Namespace) -> Limits:
             raise InputError(f"{name} {value:g}: must be above 0")
     if options.workers < 1:
         raise InputError(f"--workers {options.workers}: at least 1")
+    if options.threads < 1:
+        raise InputError(f"--threads {options.threads}: at least 1")
     return Limits(options.max_ms, options.slower)
 
 

@@ -70,9 +70,11 @@ class Choice:
     Attributes:
         best, start: the two; the same where no trial is better.
         comparison: best against start over sequences, as a report compares two trackers; None where they are one.
-        chance: p-value of the best of all candidates' differences (``chance_of_best``); 1 where best is start.
+        chance: p-value of the best of all candidates' differences (``chance_of_best``), on the sequences that had no
+            part in which trials were given up; 1 where best is start.
         elsewhere: what choosing gains on a sequence that had no part in the choice: for each sequence, the difference
-            of the trial that is best on the others; its mean. NaN for a single sequence.
+            of the trial that is best on the others; its mean. Those that had a part in which trials were given up are
+            left out; NaN for less than two.
         elsewhere_interval: bootstrap interval of that mean.
         candidates: trials compared, the start not counted.
     """
@@ -110,8 +112,14 @@ def ranked(found: Sequence[Standing]) -> list[Standing]:
     return sorted((each for each in found if not each.failure), key=lambda each: (-each.overlap, each.number))
 
 
-def choose(found: Sequence[Standing], count: int, limits: Limits) -> Choice:
+def choose(found: Sequence[Standing], count: int, limits: Limits, untouched: Sequence[int] | None = None) -> Choice:
     """Choose among the trials that were tracked on all ``count`` sequences and are fast enough.
+
+    Args:
+        found: all trials, the start first.
+        count: sequences.
+        limits: on the time of a frame.
+        untouched: positions of the sequences by which no trial was given up; None: all.
 
     Raises:
         InputError: none is fast enough.
@@ -124,16 +132,18 @@ def choose(found: Sequence[Standing], count: int, limits: Limits) -> Choice:
         raise InputError(
             f"no trial is within the time limit; the fastest, trial {fastest.number}, takes {fastest.ms:.2f} ms a "
             f"frame, {fastest.ratio:.2f} times the current settings' time; allow more by --max-ms or --slower"
+            f"{'' if untouched is None else ', in another --output, for with --halvings limits decide what goes on'}"
         )
     best = ranked(allowed)[0]
     differences = np.array([each.overlaps - start.overlaps for each in allowed])
-    elsewhere = _elsewhere(differences)
+    judges = list(range(count)) if untouched is None else list(untouched)
+    elsewhere = _elsewhere(differences)[judges] if len(judges) > 1 else np.empty(0)
     same = best.number == start.number
     return Choice(
         best=best,
         start=start,
         comparison=None if same else compare(best.overlaps, start.overlaps),
-        chance=1.0 if same else chance_of_best(differences),
+        chance=1.0 if same else chance_of_best(differences[:, judges]),
         elsewhere=float(elsewhere.mean()) if len(elsewhere) else math.nan,
         elsewhere_interval=bootstrap(elsewhere) if len(elsewhere) else Interval(math.nan, math.nan),
         candidates=sum(each.number != start.number for each in allowed),
@@ -155,9 +165,7 @@ def unbeaten(found: Sequence[Standing]) -> set[int]:
 
 
 def _elsewhere(differences: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(S,) difference on each sequence of the candidate that is best on all others; empty for one sequence."""
-    if differences.shape[1] < 2:
-        return np.empty(0)
+    """(S,) difference on each sequence of the candidate that is best on all others."""
     others = differences.sum(axis=1, keepdims=True) - differences
     chosen: NDArray[np.float64] = differences[others.argmax(axis=0), np.arange(differences.shape[1])]
     return chosen

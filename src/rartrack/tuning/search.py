@@ -47,6 +47,7 @@ class Search:
         limits: on the time of a frame.
         device: ``auto``, ``cpu``, ``cuda``, ...
         backend: which library runs the network, see ``rartrack.backends``.
+        threads: of each process.
         test: the sequences are a benchmark's test set.
     """
 
@@ -61,12 +62,21 @@ class Search:
     limits: Limits = field(default_factory=Limits)
     device: str = "auto"
     backend: str = "torch"
+    threads: int = 1
     test: bool = False
 
     @property
     def names(self) -> list[str]:
         """Of the sequences."""
         return [video.name for video in self.videos]
+
+    @property
+    def untouched(self) -> list[int] | None:
+        """Positions of the sequences of the last stage alone, by which no trial is given up; None without halvings."""
+        if not self.halvings:
+            return None
+        *_, before, _ = ({video.name for video in videos} for videos in _stages(self))
+        return [position for position, name in enumerate(self.names) if name not in before]
 
 
 def search(wanted: Search, output: Path, workers: int = 1, observer: Observer | None = None) -> list[Standing]:
@@ -99,7 +109,7 @@ def search(wanted: Search, output: Path, workers: int = 1, observer: Observer | 
             TrialTracker(number, wanted.model, wanted.device, tuple(settings.items()), wanted.backend)
             for number, settings in going.items()
         ]
-        how = Settings(first=wanted.frames, seed=wanted.seed)
+        how = Settings(first=wanted.frames, seed=wanted.seed, threads=wanted.threads)
         recorder.expected = {(number, video.name): video for number in going for video in videos}
         evaluate(videos, trackers, output / RUNS, how, workers=workers, observer=recorder)
         found = standings(trials, wanted.names, recorder.runs)
@@ -144,6 +154,7 @@ def _claim(output: Path, wanted: Search) -> None:
         "space": {dimension.key: str(dimension) for dimension in wanted.space},
         "seed": wanted.seed,
         "frames": wanted.frames,
+        "threads": wanted.threads,
         "halvings": wanted.halvings,
         # Without halvings, more trials lengthen a search, and limits only choose among its trials.
         "stages": halving if wanted.halvings else None,

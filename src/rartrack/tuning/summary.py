@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -22,15 +23,16 @@ _SLOWER = 1.05
 """Ratio of times from which on the sentences say that overlap was bought with time."""
 
 
-def write_trials(path: Path, found: Sequence[Standing], choice: Choice, count: int, limits: Limits) -> None:
-    """Write the table of trials: settings, overlap, time, difference from the start with its interval, standing.
+def write_trials(path: Path, found: Sequence[Standing], best: Standing | None, count: int, limits: Limits) -> None:
+    """Write the table of trials, the start first: settings, overlap, time, difference from the start, standing.
 
     ``unbeaten`` marks the trials to which no other is better in overlap or time without being worse in the other.
 
     Raises:
         InputError: the disk refuses.
     """
-    keys = tuple(choice.start.settings)
+    start = found[0]
+    keys = tuple(start.settings)
     best_for_time = unbeaten([each for each in found if not each.failure and each.sequences == count])
     rows: list[list[Any]] = []
     for each in found:
@@ -42,10 +44,10 @@ def write_trials(path: Path, found: Sequence[Standing], choice: Choice, count: i
         if each.sequences < count:
             rows.append([*row, *[""] * 4, "given up"])
             continue
-        differences = each.overlaps - choice.start.overlaps
+        differences = each.overlaps - start.overlaps
         interval = bootstrap(differences)
         row += [f"{value:.6f}" for value in (differences.mean(), interval.low, interval.high)]
-        rows.append([*row, "yes" if each.number in best_for_time else "", _standing(each, choice, limits)])
+        rows.append([*row, "yes" if each.number in best_for_time else "", _standing(each, start, best, limits)])
     columns = ("sequences", "overlap", "ms", "ratio", "difference", "low", "high", "unbeaten", "standing")
     write_table(path, ("trial", *keys, *columns), rows)
 
@@ -122,7 +124,7 @@ def _gain(choice: Choice) -> list[str]:
         f"difference {comparison.difference:+.4f}, 95 % interval {low:+.4f} to {high:+.4f} over sequences; "
         f"better on {comparison.wins}, worse on {comparison.losses}",
     ]
-    if len(best.overlaps) > 1:
+    if not math.isnan(choice.elsewhere):
         low, high = choice.elsewhere_interval.low, choice.elsewhere_interval.high
         lines.append(
             f"to be expected on other sequences (each judged by a choice made without it): {choice.elsewhere:+.4f}, "
@@ -140,10 +142,10 @@ def _verdict(choice: Choice) -> str:
     return f"NOT DISTINGUISHABLE FROM ZERO ({chance}): other videos may as well be tracked worse"
 
 
-def _standing(each: Standing, choice: Choice, limits: Limits) -> str:
+def _standing(each: Standing, start: Standing, best: Standing | None, limits: Limits) -> str:
     words = [
-        "current" if each.number == choice.start.number else "",
-        "best" if each.number == choice.best.number else "",
+        "current" if each is start else "",
+        "best" if each is best else "",
         "" if limits.allow(each) else "too slow",
     ]
     return ", ".join(word for word in words if word)
