@@ -13,6 +13,7 @@ second torch again with its first box moved by a millionth of a pixel: what a ``
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -25,6 +26,7 @@ import torch
 from rartrack.boxes import iou
 from rartrack.datasets import load_dataset
 from rartrack.datasets.sequence import Sequence
+from rartrack.errors import InputError
 from rartrack.tracking.load import is_exported, load
 from rartrack.tracking.threads import use_threads
 from rartrack.tracking.tracker import Tracker
@@ -51,6 +53,14 @@ def main() -> None:
     parser.add_argument("--backend", action="append", help="see above (default: onnx, openvino)")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     options = parser.parse_args()
+    try:
+        agree(options)
+    except InputError as error:
+        sys.exit(str(error))
+
+
+def agree(options: argparse.Namespace) -> None:
+    """Track with every backend, print the table."""
     use_threads(options.threads)
     dataset = load_dataset(options.dataset, None, options.sequences.split(",") if options.sequences else None)
     names = options.backend or ["onnx", "openvino"]

@@ -4,16 +4,18 @@
 
 Looked at are absences of ``--absent`` frames or more after which the target returns. Found: within ``--within`` frames
 of the return a box overlaps the truth by more than a half. Claimed: share of the absent frames in which the tracker
-says ``tracked`` (OpenCV's trackers have no status). Trackers start on the first frame and run on from there; an absence
-counts only if the target was held, by the same overlap, in one of the five frames before it, for a target lost earlier
-is another matter.
+says ``tracked`` (OpenCV's trackers have no status). Trackers start on the first frame that shows the target and run on
+from there; an absence counts only if the target was held, by the same overlap, in one of the five frames before it, for
+a target lost earlier is another matter.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,6 +23,7 @@ import torch
 from rartrack.boxes import Box, iou
 from rartrack.datasets import load_dataset
 from rartrack.datasets.sequence import Sequence
+from rartrack.errors import InputError
 from rartrack.evaluation.trackers import Tracker, parse_tracker
 from rartrack.results import Result, Status
 from rartrack.tracking.threads import use_threads
@@ -39,10 +42,20 @@ def main() -> None:
     parser.add_argument("--within", type=int, default=30)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     options = parser.parse_args()
+    try:
+        compare(options)
+    except InputError as error:
+        sys.exit(str(error))
+
+
+def compare(options: argparse.Namespace) -> None:
+    """Print the table."""
     use_threads(options.threads)
     wanted = options.sequences.split(",") if options.sequences else None
     dataset = load_dataset(options.dataset, None, wanted)
     sequences = [sequence for sequence in dataset.sequences if next(absences(sequence.boxes, options.absent), None)]
+    if not sequences:
+        raise InputError(f"{options.dataset}: no target is absent for {options.absent} frames and returns")
     width = max(len(sequence.name) for sequence in sequences)
     print(f"{'tracker':12s} {'sequence':{width}s}{'absent':>12s}{'claimed':>9s}  found again")
     for text in options.tracker or ["rar-fast"]:
@@ -78,9 +91,12 @@ def absences(boxes: np.ndarray, shortest: int) -> Iterator[tuple[int, int]]:
 
 def follow(tracker: Tracker, sequence: Sequence) -> tuple[np.ndarray, np.ndarray]:
     """Overlap with the truth (NaN where there is none), and whether the tracker says ``tracked``, in every frame."""
-    boxes, claims = [], []
-    for number, (frame, truth) in enumerate(zip(sequence.frames, sequence.boxes, strict=False)):
-        if number == 0:
+    start = int(np.flatnonzero(sequence.visible)[0])
+    boxes: list[Any] = [(np.nan,) * 4] * start
+    claims = [False] * start
+    for number, truth in enumerate(sequence.boxes[start:], start):
+        frame = sequence.frames[number]
+        if number == start:
             found = Box(*truth.tolist())
             tracker.init(frame, found)
         else:

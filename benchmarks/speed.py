@@ -45,7 +45,7 @@ def main() -> None:
         "--tracker", action="append", help="default: the model by preset and backend, OpenCV's CSRT, KCF"
     )
     parser.add_argument("--nano", metavar="DIR", help="OpenCV's Nano v2 too, whose two ONNX files DIR holds")
-    parser.add_argument("--frames", type=int, default=150, help="timed in each round")
+    parser.add_argument("--frames", type=int, default=150, help="timed in each round, at most (150)")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", default=",".join(TABLES), metavar="A,B")
     parser.add_argument("--long", type=int, nargs="?", const=10_000, default=0, metavar="FRAMES")
@@ -61,12 +61,21 @@ def main() -> None:
             if options.tracker:
                 sys.exit(str(error))
             print(f"left out: {text} ({error})")
+    if not options.tracker and not any(isinstance(tracker, OurTracker) for tracker in trackers.values()):
+        sys.exit(f"--model {options.model}: cannot be had, see above")
     use_threads(options.threads)
-    with open_source(options.source) as source:
-        size = source.size
-        images = [frame.image for frame in itertools.islice(source, min(options.frames, 60) + 1)]
+    try:
+        with open_source(options.source) as source:
+            size = source.size
+            images = [frame.image for frame in itertools.islice(source, min(options.frames, 60) + 1)]
+        box = as_box(options.box, size)
+    except InputError as error:
+        sys.exit(str(error))
+    if len(images) < 2:
+        sys.exit(f"{options.source}: one frame; at least two are needed")
     print(machine(options))
-    print(f"{options.source.name}, {size[0]}x{size[1]}, {options.frames} frames, one target, {options.rounds} rounds")
+    shown = f"{options.source.name}, {size[0]}x{size[1]}, {options.frames} frames or all"
+    print(f"{shown}, one target, {options.rounds} rounds")
 
     if "stages" in wanted:
         rounds: dict[str, list[dict[str, float]]] = {text: [] for text in trackers}
@@ -79,7 +88,6 @@ def main() -> None:
     tracker = next((tracker for tracker in trackers.values() if isinstance(tracker, OurTracker)), None)
     if tracker is None:
         return
-    box = as_box(options.box, size)
     if "targets" in wanted:
         with_targets(tracker, images, box)
     if "sizes" in wanted:

@@ -2,14 +2,17 @@
 
     RARTRACK_DATA=DIR python benchmarks/training.py configs/fast.yaml --threads 2 --workers 2
 
-Timed, each alone: cutting clips in one process; the backbone; the whole network forward with filter and loss; one whole
-step. Then both together: whole steps fed by worker processes, with the share of time the network waits for clips. The
-limit is a step's number of operations, as PyTorch counts them, over the speed of one large matrix product.
+Timed, each alone: cutting clips in one process; the backbone; the network forward with its loss; one whole step. Then
+both together: whole steps fed by worker processes, with the share of time the network waits for clips. With
+``optimization.remembered`` cutting and backbone come once a clip, not in a step, which begins with features in memory
+(how long it waits for their files, the run's ``training.csv`` says). The limit is a step's number of operations, as
+PyTorch counts them, over the speed of one large matrix product.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,19 +22,28 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from rartrack.config_files import load_yaml
+from rartrack.errors import InputError
 from rartrack.network.inference import pick_precision
 from rartrack.network.rar import RAR
 from rartrack.tracking.load import pick_device
 from rartrack.training.allocator import keep_freed_memory
 from rartrack.training.config import TrainingConfig
 from rartrack.training.dataset import Batch, ClipDataset, Share, batches
-from rartrack.training.objective import ClipLoss
+from rartrack.training.objective import objective
 from rartrack.training.optimizer import build_optimizer, freeze, set_modes
 
 
 def main() -> None:
     """Print the table."""
     options = _options()
+    try:
+        measure_steps(options)
+    except InputError as error:
+        sys.exit(str(error))
+
+
+def measure_steps(options: argparse.Namespace) -> None:
+    """Time a config's steps and their parts, print the table."""
     if not options.system_allocator:
         keep_freed_memory()
     config = load_yaml(TrainingConfig, options.config)
@@ -46,23 +58,26 @@ def main() -> None:
 
     network = RAR(config.model.network).to(device)
     freeze(network, settings)
-    measure, optimizer = ClipLoss(network, config.clip_model, precision), build_optimizer(network, settings)
+    measure, optimizer = objective(network, config, precision), build_optimizer(network, settings)
     batch = Batch.stack([clips[index] for index in range(size)])
     set_modes(network, settings, batch.crops.shape[0] * batch.crops.shape[1])
 
+    def taps() -> dict[int, torch.Tensor]:
+        with torch.no_grad(), torch.autocast(device.type, precision, enabled=precision != torch.float32):
+            return measure.taps(batch.crops.to(device))
+
+    remembered = taps() if settings.remembered else None
+
     def forward(given: Batch) -> torch.Tensor:
+        inputs = given.crops.to(device) if remembered is None else remembered
         with torch.autocast(device.type, precision, enabled=precision != torch.float32):
-            loss: torch.Tensor = measure(given.crops.to(device), given.label.to(device)).mean()
+            loss: torch.Tensor = measure(inputs, given.label.to(device)).mean()
         return loss
 
     def step(given: Batch) -> None:
         optimizer.zero_grad(set_to_none=True)
         forward(given).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-
-    def taps() -> None:
-        with torch.no_grad(), torch.autocast(device.type, precision, enabled=precision != torch.float32):
-            network.taps(batch.crops.to(device).flatten(0, 1))
 
     cutting = _seconds(lambda: [clips[index] for index in range(size, 2 * size)], device, options.repeats)
     backbone = _seconds(taps, device, options.repeats)
@@ -71,21 +86,26 @@ def main() -> None:
     with FlopCounterMode(display=False) as counter:
         step(batch)
     limit = counter.get_total_flops() / _speed(device, precision)
-    together, waiting = _fed(clips, config, options.workers, options.steps, step, device)
-
-    print(f"{options.config}: {size} clips of {batch.crops.shape[1]} crops, {device.type}, {precision}")
-    print(f"threads {options.threads}, workers {options.workers}; best of {options.repeats}")
-    for name, seconds in (
-        ("cutting clips, one process", cutting),
-        ("backbone forward", backbone),
-        ("forward with attention, filter, loss", onward),
+    once = ", once a clip" if settings.remembered else ""
+    rows = [
+        (f"cutting clips, one process{once}", cutting),
+        (f"backbone forward{once}", backbone),
+        ("forward with loss", onward),
         ("backward and update", whole - onward),
         ("step", whole),
         ("step by arithmetic alone", limit),
-        ("step fed by workers", together),
-    ):
-        print(f"{name:38s} {1e3 * seconds:9.1f} ms a batch  {size / seconds:8.1f} clips/s")
-    print(f"waiting for clips: {100 * waiting:.0f} % of the time; {limit / whole:.0%} of the arithmetic's speed")
+    ]
+    waited = ""
+    if not settings.remembered:
+        together, waiting = _fed(clips, config, options.workers, options.steps, step, device)
+        rows.append(("step fed by workers", together))
+        waited = f"waiting for clips: {100 * waiting:.0f} % of the time; "
+
+    print(f"{options.config}: {size} clips of {batch.crops.shape[1]} crops, {device.type}, {precision}")
+    print(f"threads {options.threads}, workers {options.workers}; best of {options.repeats}")
+    for name, seconds in rows:
+        print(f"{name:40s} {1e3 * seconds:9.1f} ms a batch  {size / seconds:8.1f} clips/s")
+    print(f"{waited}{limit / whole:.0%} of the arithmetic's speed")
 
 
 def _options() -> argparse.Namespace:

@@ -30,6 +30,7 @@ from rartrack.cli import main as rartrack
 from rartrack.config import override, parse_settings
 from rartrack.config_files import load_yaml, read_yaml
 from rartrack.datasets import load_dataset
+from rartrack.errors import InputError
 from rartrack.evaluation.statistics import bootstrap, compare
 from rartrack.training.config import TrainingConfig
 from rartrack.training.split import matches
@@ -76,6 +77,14 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=80, metavar="N", help="frames of each sequence")
     parser.add_argument("--workers", type=int, default=1, help="processes that track")
     options = parser.parse_intermixed_args()
+    try:
+        ablate(options, parser)
+    except InputError as error:
+        sys.exit(str(error))
+
+
+def ablate(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """Train, track and compare the variants asked for."""
     names = options.variants.split(",")
     if unknown := [name for name in names if name not in SWITCHES]:
         sys.exit(f"--variants: unknown {', '.join(unknown)}; known are {', '.join(SWITCHES)}")
@@ -83,7 +92,11 @@ def main() -> None:
     wanted = sequences(options, where)
     scores: dict[str, list[np.ndarray]] = {name: [] for name in names}
     for seed in options.seeds.split(","):
-        models = {name: train(options, name, seed, options.output / seed / name) for name in names}
+        trained = {  # RAR_DSST last, for it has RAR's weights
+            name: train(options, name, seed, options.output / seed / name)
+            for name in sorted(names, key=lambda name: name == "RAR_DSST")
+        }
+        models = {name: trained[name] for name in names}
         for name, found in track(options, models, seed, where, wanted).items():
             scores[name].append(found)
     table(scores, tracked(options) / "ablations.csv")
@@ -94,7 +107,7 @@ def sequences(options: argparse.Namespace, where: str) -> list[str]:
     known = list(load_dataset(where).names)
     if options.dataset:
         return known
-    held_out = override(load_yaml(TrainingConfig, options.config), parse_settings(options.changes)).data.held_out
+    held_out = load_yaml(TrainingConfig, options.config, parse_settings(options.changes)).data.held_out
     if not (found := [name for name in known if matches(name, held_out)]):
         sys.exit(f"{where}: none of its {len(known)} sequences is held out by data.held_out, {', '.join(held_out)}")
     return found
@@ -108,7 +121,7 @@ def tracked(options: argparse.Namespace) -> Path:
 
 def train(options: argparse.Namespace, name: str, seed: str, folder: Path) -> Path:
     """Train one variant, or take it as it is."""
-    base = load_yaml(TrainingConfig, options.config)
+    base = load_yaml(TrainingConfig, options.config, parse_settings(options.changes))
     changes = [f"seed={seed}", f"output={folder}"]
     if name == "RAR_DSST":
         return dsst(options.output / seed / "RAR" / "last.safetensors", folder)
@@ -124,12 +137,10 @@ def train(options: argparse.Namespace, name: str, seed: str, folder: Path) -> Pa
     print(f"{name}, seed {seed}", flush=True)
     if (status := rartrack(["train", str(options.config), *options.changes, *changes])) != 0:
         sys.exit(status)
-    with (folder / "validation.csv").open(newline="", encoding="utf-8") as file:
-        reached = int([*csv.DictReader(file)][-1]["step"])
-    steps = override(base, parse_settings(options.changes)).optimization.steps
-    if reached < steps:
+    last, steps = folder / "last.safetensors", base.optimization.steps
+    if not last.exists() or checkpoints.load(last).provenance["step"] < steps:
         sys.exit(f"{name}, seed {seed}: stopped before step {steps}; the same command goes on from there")
-    return folder / "last.safetensors"
+    return last
 
 
 def dsst(source: Path, folder: Path) -> Path:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import sys
 from pathlib import Path
 
 import matplotlib as mpl
@@ -21,6 +22,8 @@ def main() -> None:
     parser.add_argument("runs", nargs="+", type=Path)
     parser.add_argument("--output", required=True, type=Path)
     options = parser.parse_args()
+    if missing := [path for run in options.runs if not (path := run / "validation.csv").is_file()]:
+        sys.exit(f"{missing[0]}: not there; give folders of runs that have validated")
     count = len(options.runs)
     figure, panels = plt.subplots(1, count, figsize=(3 * count, 2.6), sharey=True, squeeze=False, layout="constrained")
     for panel, run in zip(panels[0], options.runs, strict=True):

@@ -9,17 +9,19 @@ Prints the line that ``BUILT_IN`` in ``rartrack/checkpoints.py`` must have.
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 from rartrack import checkpoints
 from rartrack.config import change_model, parse_settings
+from rartrack.errors import InputError
 
 MODELS = Path(__file__).resolve().parents[1] / "src" / "rartrack" / "models"
 
 
 def main() -> None:
-    """Write the file."""
+    """Read what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("name", choices=checkpoints.BUILT_IN)
@@ -27,6 +29,14 @@ def main() -> None:
     parser.add_argument("--licence", required=True)
     parser.add_argument("--trained", required=True, help="what it was trained on, in a few words")
     options = parser.parse_intermixed_args()
+    try:
+        ship(options)
+    except InputError as error:
+        sys.exit(str(error))
+
+
+def ship(options: argparse.Namespace) -> None:
+    """Write the file, print its digest."""
     found = checkpoints.load(options.checkpoint)
     config = change_model(found.config, parse_settings(options.changes))
     about = {"licence": options.licence, "trained": options.trained}

@@ -68,7 +68,8 @@ def pack(config: Path, bundle: Path, data: Path, limit: int, side: int, quality:
     films = sorted({source["path"] for source in sources if source["kind"] == "video"})
     stills = sorted({source["path"] for source in sources if source["kind"] == "stills"})
     for name in films:
-        _pack_films(folders[name], bundle / "data" / name, settings["data"]["held_out"], room // 2 // len(films))
+        share = room // (2 if stills else 1) // len(films)
+        _pack_films(folders[name], bundle / "data" / name, settings["data"]["held_out"], share)
     room = limit - _size(bundle) - _RESERVE
     for name in stills:
         _pack_stills(folders[name], bundle / "data" / name, room // len(stills), side, quality)
@@ -99,6 +100,8 @@ def run(bundle: Path, out: Path, minutes: float, changes: list[str], part: int, 
 def split(files: Iterable[Path], out: Path, part: int) -> None:
     """Cut files into parts of at most ``part`` bytes, with a manifest that says how to put them together."""
     out.mkdir(parents=True, exist_ok=True)
+    for path in out.glob("part[0-9]*"):  # an earlier slot may have had more
+        path.unlink()
     manifest: dict[str, Any] = {}
     pieces: list[bytes] = []
     room = 0
@@ -288,7 +291,12 @@ def main(arguments: list[str] | None = None) -> int:
     collecting = actions.add_parser("collect")
     collecting.add_argument("out", type=Path)
     collecting.add_argument("folder", type=Path)
-    options = parser.parse_args(arguments)
+    options, left = parser.parse_known_args(arguments)
+    if "changes" in options:  # those behind an option, which argparse leaves over
+        options.changes += [word for word in left if not word.startswith("-") and "=" in word]
+        left = [word for word in left if word.startswith("-") or "=" not in word]
+    if left:
+        parser.error(f"unrecognized arguments: {' '.join(left)}")
     if options.action == "pack":
         from rartrack.errors import InputError
 

@@ -144,6 +144,8 @@ def _trackers(options: argparse.Namespace) -> dict[str, Tracker]:
             trackers[name] = load(**arguments, settings=settings)
         except InputError as error:
             print(f"left out: {name} ({error})", file=sys.stderr)
+    if not trackers:
+        raise InputError(f"{options.model}: no setting of it can be measured here")
     return trackers
 
 

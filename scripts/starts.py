@@ -5,13 +5,14 @@
 
 More starts say more of how often a target is lost than more frames after one. Starts are spread evenly over a video,
 each at the next frame that shows the target, none in its last 15. Printed for each model: mean overlap with the
-annotation (mean over runs of the mean over frames), its paired difference from the first model with its standard error
-over runs, the share of frames whose overlap is below 0.05: lost; and how many frames hide the target, with the share of
-them in which it was said to be tracked all the same. ``fod_*``, runs of objects that lie still on plain ground, are
-left out unless ``--all``. ``--trained`` adds the videos that were trained on: many more for what is not learned, such
-as where to look for a target; of no use for what is. ``--sequences`` takes those named alone. With ``--pixels`` each
-video is made smaller first, until its target has no more of them a side (the median over its frames), and coded as
-JPEG, as the videos of small cameras are. A model is a name or path, followed by settings.
+annotation (mean over runs of the mean over frames), its paired difference from the first model with its standard error,
+for which runs of one video count as one draw (in short videos they share most of their frames), the share of frames
+whose overlap is below 0.05: lost; and how many frames hide the target, with the share of them in which it was said to
+be tracked all the same. ``fod_*``, runs of objects that lie still on plain ground, are left out unless ``--all``.
+``--trained`` adds the videos that were trained on: many more for what is not learned, such as where to look for a
+target; of no use for what is. ``--sequences`` takes those named alone. With ``--pixels`` each video is made smaller
+first, until its target has no more of them a side (the median over its frames), and coded as JPEG, as the videos of
+small cameras are. A model is a name or path, followed by settings.
 """
 
 from __future__ import annotations
@@ -73,19 +74,19 @@ def main() -> None:
             model, *settings = text.split(",")
             tracker = load(model, settings=parse_settings(settings))
             every = [
-                followed(tracker, video, start, options.first - 1)
+                (video.name, *followed(tracker, video, start, options.first - 1))
                 for video in videos
                 for start in starts(video.visible, options.starts, options.first)
             ]
-            runs = [np.array(overlaps) for overlaps, _, _ in every if overlaps]
-            hidden = [tracked for _, _, believed in every for tracked in believed]
+            runs = [np.array(overlaps) for _, overlaps, _, _ in every if overlaps]
+            hidden = [tracked for *_, believed in every for tracked in believed]
             if not runs:
                 raise InputError(f"{options.videos}: no held-out video has {SHORTEST} frames after a start")
             means = np.array([run.mean() for run in runs])
             lost = np.mean([(run < LOST).mean() for run in runs])
             first = means if first is None else first
             change = means - first
-            error = change.std(ddof=1) / np.sqrt(len(runs)) if len(runs) > 1 else np.nan
+            error = standard_error(change, [name for name, overlaps, *_ in every if overlaps])
             print(
                 f"overlap {means.mean():.3f}  difference {change.mean():+.3f} +- {error:.3f}  lost {lost:.1%}  "
                 f"runs {len(runs)}  hidden {len(hidden)}{f', tracked {np.mean(hidden):.0%}' if hidden else ''}  {text}",
@@ -93,6 +94,14 @@ def main() -> None:
             )
     except InputError as error:
         sys.exit(str(error))
+
+
+def standard_error(values: NDArray[np.float64], videos: list[str]) -> float:
+    """Standard error of the mean of values (N,), of which those of one video (N names) count as one draw; NaN for one
+    video (Liang and Zeger, "Longitudinal data analysis using generalized linear models", 1986)."""
+    _, owner = np.unique(videos, return_inverse=True)
+    sums = np.bincount(owner, values - values.mean())
+    return float(np.sqrt(len(sums) / (len(sums) - 1) * (sums**2).sum()) / len(values)) if len(sums) > 1 else np.nan
 
 
 def chosen(videos: list[Video], names: list[str]) -> list[Video]:

@@ -12,7 +12,9 @@ import numpy as np
 
 from rartrack import checkpoints
 from rartrack.config import ModelConfig, TrackingConfig
+from rartrack.datasets import load_dataset
 from rartrack.network.rar import RAR
+from rartrack.tracking.load import load
 from small_network import SMALL
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "pairs.py"
@@ -38,6 +40,17 @@ def test_what_does_not_move_is_found(tmp_path: Path, model: Path) -> None:
     _, _, *lines = done.stdout.splitlines()
     # From every second frame, 2 to 22, where the frame ahead is one of the 24.
     assert [line.split()[:3] for line in lines] == [["1", "11", "1.000"], ["4", "9", "1.000"], ["10", "6", "1.000"]]
+
+
+def test_contexts_take_their_turns(tmp_path: Path, model: Path, script, monkeypatch) -> None:
+    pairs = script("pairs")
+    tracker = load(str(model), settings={"filter.contexts": 4, "tracking.context_turns": 2})
+    turns: list[int | None] = []
+    cut = tracker.model.template_crops
+    monkeypatch.setattr(tracker.model, "template_crops", lambda *given: turns.append(given[3:]) or cut(*given))
+    (video,) = load_dataset(still(tmp_path, 14)).sequences
+    assert list(pairs.seen(tracker, video, 14))
+    assert [turn % 2 for given in turns[1:] for turn in given] == [1, 0, 1, 0]
 
 
 def test_sides_that_no_window_changes(tmp_path: Path) -> None:

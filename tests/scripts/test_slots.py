@@ -48,6 +48,22 @@ def test_parts_are_small_enough_and_give_the_files_back(slots: ModuleType, tmp_p
         assert (tmp_path / "back" / path.name).read_bytes() == path.read_bytes()
 
 
+def test_parts_of_an_earlier_slot_do_not_travel(slots: ModuleType, tmp_path: Path) -> None:
+    for size in (300, 50):
+        (tmp_path / "a").write_bytes(bytes(size))
+        slots.split([tmp_path / "a"], tmp_path / "out", 100)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"part00", "manifest.json"}
+
+
+def test_settings_may_stand_behind_options(slots: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[Any] = []
+    monkeypatch.setattr(slots, "run", lambda *arguments: taken.append(arguments) or 0)
+    assert slots.main(["run", "b", "o", "seed=1", "--minutes", "3", "start=last.safetensors"]) == 0
+    assert taken[0][2:4] == (3.0, ["seed=1", "start=last.safetensors"])
+    with pytest.raises(SystemExit):
+        slots.main(["run", "b", "o", "--minutse", "3"])
+
+
 def test_a_part_damaged_on_its_way_is_noticed(slots: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"weights")
     slots.split([tmp_path / "a"], tmp_path / "out", 100)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "starts.py"
 
@@ -51,6 +52,16 @@ def test_a_model_equals_itself_and_runs_begin_where_the_target_is_seen(tmp_path:
     assert lines[0].strip() == first
     assert "runs 1 " in lines[1]
     assert lines[1].strip() != first
+
+
+def test_runs_of_one_video_count_as_one_draw(script) -> None:
+    starts = script("starts")
+    values = np.array([0.1, 0.3, -0.2, 0.4])
+    assert starts.standard_error(values, ["a", "b", "c", "d"]) == pytest.approx(values.std(ddof=1) / 2)
+    # Each run twice: nothing more is known.
+    twice = starts.standard_error(np.repeat(values, 2), [*"aabbccdd"])
+    assert twice == pytest.approx(values.std(ddof=1) / 2)
+    assert np.isnan(starts.standard_error(values, ["a"] * 4))
 
 
 def test_refusals_say_why(tmp_path: Path, model: Path) -> None:
