@@ -21,6 +21,17 @@ def test_the_first_signal_stops_and_the_later_ones_let_it_finish(number: signal.
     assert asked == [1]
 
 
+def test_ctrl_c_again_ends_at_once_where_it_may() -> None:
+    asked: list[int] = []
+    with when_asked_to_stop(lambda: asked.append(1), ("SIGINT", "SIGTERM"), insist=True) as came:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert asked == [1]
+    assert came == [signal.SIGINT, signal.SIGTERM, signal.SIGINT]
+
+
 def test_without_a_signal_all_is_as_before() -> None:
     before = signal.getsignal(signal.SIGTERM)
     with when_asked_to_stop(lambda: None):

@@ -30,6 +30,18 @@ def test_a_misspelt_setting_ends_with_status_2_and_one_line(
     assert "did you mean 'optimization.steps'?" in error
 
 
+@pytest.mark.parametrize("minutes", ["nan", "-1", "soon"])
+def test_minutes_that_never_end_are_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path, minutes: str) -> None:
+    assert main(["train", str(tmp_path / "run.yaml"), f"--minutes={minutes}"]) == 2
+    assert f"{minutes!r} is not a number from 0 on" in capsys.readouterr().err
+
+
+def test_a_seed_that_generators_do_not_take_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "run.yaml").write_text("seed: 4294967296\n")
+    assert main(["train", str(tmp_path / "run.yaml")]) == 2
+    assert "seed" in capsys.readouterr().err
+
+
 def test_an_output_that_cannot_be_made_is_said_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="no folder can be made there"):

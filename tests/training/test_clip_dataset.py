@@ -16,11 +16,13 @@ from training_data import FRAMES, moving_square, write_sequence
 from rartrack.datasets import Dataset, Sequence, load_dataset, vot
 from rartrack.datasets.dataset import Entry
 from rartrack.errors import InputError
+from rartrack.training import stills as module
 from rartrack.training.cache import surroundings
 from rartrack.training.clips import Clip
 from rartrack.training.config import AugmentConfig, SourceConfig, TrainingConfig
 from rartrack.training.dataset import Batch, ClipDataset, Share, batches
 from rartrack.training.split import HELD_OUT, is_test, matches, refuse_tests
+from rartrack.training.stills import StillSource
 from rartrack.video.writing import VideoWriter
 
 Changed = Callable[..., TrainingConfig]
@@ -141,6 +143,45 @@ def test_a_batch_has_each_exemplar_with_its_contexts_and_the_search_last(mixed: 
         np.testing.assert_array_equal(crops[[0, 5]], clip.exemplars)
         np.testing.assert_array_equal(crops[1:5], clip.contexts[0])
         np.testing.assert_array_equal(crops[10], clip.search)
+
+
+def test_an_object_is_never_pasted_beside_itself(
+    config: TrainingConfig, stills: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = replace(
+        config.data, pseudo=replace(config.data.pseudo, compose=1.0, distractor=1.0, occlusion=0.0, part=0.0)
+    )
+    source = StillSource("photographs", SourceConfig(str(stills), "stills"), data)
+    read: list[Path] = []
+    photograph = module._read
+    monkeypatch.setattr(module, "_read", lambda still: read.append(still.path) or photograph(still))
+    for seed in range(40):
+        read.clear()
+        source.draw(np.random.default_rng(seed))
+        target, background, distractor = read
+        assert target != background
+        assert target != distractor
+
+
+def test_a_source_that_gives_nothing_to_train_on_is_named(
+    config: TrainingConfig, changed: Changed, videos: Path, tmp_path: Path
+) -> None:
+    made = SourceConfig(str(videos))
+    typo = {"made": made, "mine": replace(made, include=("clp_*",))}
+    with pytest.raises(InputError, match=r"data\.sources\.mine: no sequence to train on in .*include and exclude"):
+        ClipDataset(changed(config, data={"sources": typo}))
+    hidden = tmp_path / "hidden"
+    shutil.copytree(videos / "clip_a", hidden / "clip_a")
+    first, *others = (videos / "clip_a.txt").read_text().splitlines()
+    (hidden / "clip_a.txt").write_text("\n".join([first, *["nan,nan,nan,nan"] * len(others)]))
+    empty = {"made": made, "mine": SourceConfig(str(hidden))}
+    with pytest.raises(InputError, match=r"data\.sources\.mine: .* \(clip_a: no 2 frames in a row"):
+        ClipDataset(changed(config, data={"sources": empty}))
+    unused = {"made": made, "mine": SourceConfig(str(hidden), weight=0)}
+    assert len(ClipDataset(changed(config, data={"sources": unused})).sources) == 1
+    held = {"made": made, "theirs": replace(made, include=("held_*",))}  # a source of held-out videos is one
+    assert len(ClipDataset(changed(config, data={"sources": held})).sources) == 1
+    assert len(ClipDataset(changed(config, data={"sources": held}), "validation").sources) == 2
 
 
 def test_held_out_sequences_never_train_and_alone_validate(config: TrainingConfig) -> None:

@@ -22,7 +22,7 @@ from rartrack.training.checks import check
 from rartrack.training.clips import Clip
 from rartrack.training.config import TrainingConfig
 from rartrack.training.dataset import Batch, ClipDataset
-from rartrack.training.objective import BoxLoss, ClipLoss, _divergence, objective, squared_error
+from rartrack.training.objective import BoxLoss, ClipLoss, _divergence, follows_another, objective, squared_error
 from rartrack.training.optimizer import build_optimizer, freeze, set_modes
 
 Changed = Callable[..., TrainingConfig]
@@ -208,6 +208,21 @@ def test_another_clips_target_is_nowhere(config: TrainingConfig) -> None:
     assert loss > alone
 
 
+def test_the_same_target_in_another_clip_is_not_nowhere(config: TrainingConfig) -> None:
+    given, made = batch(config, 2), network(BOXED).eval()
+    measure = BoxLoss(made, BOXED)
+    alone = [measure(given.crops[i : i + 1], given.label[i : i + 1]) for i in range(2)]
+    same = measure(given.crops, given.label, None, torch.tensor([False, True]))
+    torch.testing.assert_close(same[:1], alone[0])
+    assert same[1] > alone[1]
+
+
+def test_clips_of_one_target_are_known_by_their_names() -> None:
+    names = ("v/a:0-3", "v/a:5-9", "w/a:0-3", "s/1#0:camera", "s/1#1:camera", "s/1#1:part", "v/a:1-2")
+    assert follows_another(names).tolist() == [False, False, True, True, True, False, True]
+    assert follows_another(("v/a:0-3",)).tolist() == [False]
+
+
 def test_a_box_head_learns_to_see_boxes(config: TrainingConfig, changed: Changed) -> None:
     config = changed(config, model=BOXED, optimization={"learns": "box", "backbone_rate": 0.0})
     given, made = batch(config, 4), network(BOXED)
@@ -241,6 +256,12 @@ def test_a_box_head_needs_a_network_that_stays(config: TrainingConfig, changed: 
         wrong = changed(config, model=model, optimization={"learns": "box", "backbone_rate": rate})
         with pytest.raises(InputError, match=r"set model\.network\.box_channels=64, optimization\.backbone_rate=0"):
             check(wrong, world=1)
+
+
+def test_sizes_by_a_box_head_need_one(config: TrainingConfig, changed: Changed) -> None:
+    tracking = replace(config.model.tracking, scale_search="box")
+    with pytest.raises(InputError, match=r"model\.tracking\.scale_search: .* set model\.network\.box_channels=64"):
+        check(changed(config, model=replace(config.model, tracking=tracking)), 1)
 
 
 def test_a_box_head_does_not_learn_from_square_windows(config: TrainingConfig, changed: Changed) -> None:

@@ -64,6 +64,13 @@ def test_levels_and_settings_are_chosen_on_the_command_line(
     assert found.weights["refinement.laterals.4.weight"].any()
 
 
+def test_what_cannot_be_is_refused_before_the_fit(written: tuple[TrainingConfig, Path], tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--clips 7: at least 8"):
+        main([str(written[1]), "--clips", "7", "--output", str(tmp_path / "start.safetensors")])
+    with pytest.raises(InputError, match="nowhere"):
+        main([str(written[1]), "--clips", "8", "--output", str(tmp_path / "nowhere" / "start.safetensors")])
+
+
 def test_a_configuration_without_weights_is_refused(config: TrainingConfig, tmp_path: Path) -> None:
     path = tmp_path / "untrained.yaml"
     path.write_text(yaml.safe_dump(to_dict(config)))

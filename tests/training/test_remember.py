@@ -76,6 +76,37 @@ def test_remembered_features_train_as_new_crops_do_and_survive_stops(
     assert_equal(weights(whole.folder), weights(pieces.output))
 
 
+def test_a_run_that_goes_on_finds_the_features_of_its_own_backbone(
+    config: TrainingConfig, changed: Changed, tmp_path: Path
+) -> None:
+    first = train(changed(config, optimization={"steps": 0}, seed=5), say=silent)  # another backbone than the seed's
+    begun = replace(config, start=str(first.folder / LAST), output=str(tmp_path / "second"))
+    begun = changed(begun, optimization={"backbone_rate": 0.0, "remembered": 8})
+    for _ in range(2):
+        train(begun, minutes=0, say=silent)
+    assert len(list((tmp_path / "cache" / "features").iterdir())) == 1
+
+
+def test_features_go_where_the_cache_is_and_a_name_may_be_any_bytes(
+    config: TrainingConfig, changed: Changed, videos: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "films"
+    for name in ("clip_a", "held_out"):
+        shutil.copytree(videos / name, folder / f"{name}\udce9")
+        shutil.copy(videos / f"{name}.txt", folder / f"{name}\udce9.txt")
+    config = changed(config, data={"sources": {"made": SourceConfig(str(folder))}})
+    config = changed(config, optimization={"backbone_rate": 0.0, "remembered": 4, "steps": 1})
+    train(config, say=silent)
+    (store,) = (tmp_path / "cache" / "features").iterdir()
+    assert len(list(store.iterdir())) == 4
+    assert Memorised(config, start(config))[0].name.startswith("made/clip_a\udce9:")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=r"file/cache/features/\w+: no folder can be made there .* see data\.cache"):
+        Memorised(changed(config, data={"cache": str(tmp_path / "file" / "cache")}), start(config)).fill(
+            start(config), ClipDataset(config), [0], 0, silent, lambda: False
+        )
+
+
 def test_every_round_has_every_remembered_clip_once_in_a_new_order(config: TrainingConfig, changed: Changed) -> None:
     config = changed(config, optimization={"backbone_rate": 0.0, "remembered": 8, "steps": 0})
     train(config, say=silent)

@@ -27,10 +27,10 @@ from rartrack.network.rar import RAR
 from rartrack.tracking.load import load as load_tracker
 from rartrack.training.config import AugmentConfig, SourceConfig, TrainingConfig
 from rartrack.training.dataset import ClipDataset
-from rartrack.training.log import TRAINING, VALIDATION
+from rartrack.training.log import TRAINING, VALIDATION, Curves
 from rartrack.training.loop import BEST, LAST, train
 from rartrack.training.objective import ClipLoss
-from rartrack.training.state import FILE
+from rartrack.training.state import FILE, read
 
 Changed = Callable[..., TrainingConfig]
 
@@ -78,6 +78,20 @@ def test_a_run_stopped_after_every_step_equals_one_that_never_stopped(
     for name in (TRAINING, VALIDATION):
         one, two = (read_curve(Path(folder) / name) for folder in (whole.folder, pieces.output))
         assert [(row["step"], row["loss"]) for row in one] == [(row["step"], row["loss"]) for row in two]
+
+
+def test_what_was_not_measured_is_not_written(config: TrainingConfig, changed: Changed) -> None:
+    outcome = train(changed(config, validation={"clips": 0}), say=silent)
+    assert {key for row in read_curve(outcome.folder / VALIDATION) for key in row} == {"step", "overlap"}
+
+
+def test_what_was_skipped_in_steps_that_a_kill_undid_is_listed_once(tmp_path: Path) -> None:
+    path = tmp_path / "skipped.txt"
+    path.write_text("step 1: a\nstep 3: b\nstep 4: c\nstep 5: cut sh")
+    Curves(tmp_path, 3).close()
+    assert path.read_text() == "step 1: a\nstep 3: b\n"
+    Curves(tmp_path, -1).close()
+    assert not path.exists()
 
 
 def test_where_nothing_is_validated_the_best_is_the_last(config: TrainingConfig, changed: Changed) -> None:
@@ -322,6 +336,31 @@ def test_killed_ten_times_the_weights_are_those_of_an_uninterrupted_run(
     assert kills == 10
     subprocess.run(command(config, tmp_path), check=True, env=environment(), stdout=subprocess.DEVNULL)
     assert_equal(weights(whole.output), weights(config.output))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_a_signal_to_the_whole_group_keeps_what_was_done(
+    config: TrainingConfig, changed: Changed, tmp_path: Path, number: signal.Signals, status: int
+) -> None:
+    config = changed(config, optimization={"steps": 10_000}, validation={"interval": 5000, "frames": 0}, workers=1)
+    with subprocess.Popen(
+        command(config, tmp_path),
+        env=environment(),
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert any(line.startswith("step 2: loss") for line in process.stdout)
+        os.killpg(process.pid, number)
+        _, errors = process.communicate()
+    assert process.returncode == status, errors
+    assert "ended from outside" not in errors
+    kept = read(Path(config.output))
+    assert kept is not None
+    assert kept.step >= 2
 
 
 def launcher(processes: int) -> list[str]:

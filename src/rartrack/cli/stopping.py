@@ -38,16 +38,28 @@ class Interrupt:
 
 
 @contextmanager
-def when_asked_to_stop(stop: Callable[[], object], names: Sequence[str] = ENDING) -> Iterator[None]:
+def when_asked_to_stop(
+    stop: Callable[[], object] = lambda: None, names: Sequence[str] = ENDING, insist: bool = False
+) -> Iterator[list[int]]:
     """Call ``stop`` at the first of the named signals within the block, and let no later one in, neither there nor
-    afterwards, until the process ends; one that was ignored, as SIGHUP under ``nohup``, stays so."""
-    stopping = False
+    afterwards, until the process ends; one that was ignored, as SIGHUP under ``nohup``, stays so.
 
-    def asked(*_: object) -> None:
-        nonlocal stopping
-        if not stopping:
-            stopping = True
+    Args:
+        stop: called once.
+        names: of the signals.
+        insist: where Ctrl-C comes behind another, raise ``KeyboardInterrupt`` there and then.
+
+    Yields:
+        The signals that came within the block.
+    """
+    came: list[int] = []
+
+    def asked(number: int, _: object) -> None:
+        came.append(number)
+        if len(came) == 1:
             stop()
+        elif insist and number == signal.SIGINT:
+            raise KeyboardInterrupt
 
     numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
     before = {number: signal.getsignal(number) for number in numbers}
@@ -55,8 +67,8 @@ def when_asked_to_stop(stop: Callable[[], object], names: Sequence[str] = ENDING
     for number in before:
         signal.signal(number, asked)
     try:
-        yield
+        yield came
     finally:
         # Not earlier: Python complains of a signal that came in and is ignored when its turn comes.
         for number, handler in before.items():
-            signal.signal(number, signal.SIG_IGN if stopping else handler)
+            signal.signal(number, signal.SIG_IGN if came else handler)

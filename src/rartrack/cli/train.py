@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import signal
 from pathlib import Path
 
-from rartrack.cli.stopping import when_asked_to_stop
+from rartrack.cli.numbers import amount
+from rartrack.cli.stopping import ENDING, when_asked_to_stop
 from rartrack.config import parse_settings
 from rartrack.config_files import load_yaml
 from rartrack.training.config import TrainingConfig
@@ -23,17 +25,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--minutes",
-        type=float,
+        type=amount,
         metavar="M",
         help="stop after so long, with everything kept; the same command goes on from there",
     )
 
 
 def run(options: argparse.Namespace) -> None:
-    """Run the command; SIGTERM, or SIGHUP, stops it as --minutes does."""
+    """Run the command; Ctrl-C, SIGTERM and SIGHUP stop it as --minutes does, a second Ctrl-C at once."""
     from rartrack.training.loop import train
 
     config = load_yaml(TrainingConfig, options.config, parse_settings(options.changes))
-    asked: list[bool] = []
-    with when_asked_to_stop(lambda: asked.append(True)):
-        train(config, options.minutes, lambda line: print(line, flush=True), lambda: bool(asked))
+    with when_asked_to_stop(names=("SIGINT", *ENDING), insist=True) as came:
+        outcome = train(config, options.minutes, lambda line: print(line, flush=True), lambda: bool(came))
+    if not outcome.finished and signal.SIGINT in came:
+        raise KeyboardInterrupt

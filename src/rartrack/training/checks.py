@@ -35,6 +35,11 @@ def check(config: TrainingConfig, world: int) -> None:
             "optimization.teacher: it teaches box heads, on clips that are remembered; set optimization.learns=box and "
             "optimization.remembered"
         )
+    if config.model.tracking.scale_search == "box" and not config.model.network.box_channels:
+        raise InputError(
+            "model.tracking.scale_search: sizes by a box head, and the network has none; set "
+            "model.network.box_channels=64, or use pyramid"
+        )
     if config.model.tracking.shared_context:
         raise InputError("model.tracking.shared_context: clips are cut without it; leave it to tracking")
     if settings.learns == "box" and config.model.tracking.crop != "stretch":

@@ -187,9 +187,11 @@ class OptimizationConfig:
     average: Share = 0.999
     """Decay of the exponential average of the weights, which is what is validated and shipped; 0 turns it off."""
     batch_statistics: Literal["auto", "running", "batch"] = "auto"
-    """Batch norms of unfrozen stages: the running statistics if a batch has under 64 crops, else the batch's own."""
+    """Batch norms of unfrozen stages. ``auto``: the running statistics if one pass has under 64 crops, else its own. A
+    pass is one process's clips of a batch, or of a part of it (``accumulation``): it may change with their number."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """Of the network under autocast; the filter is float32 always. ``auto``: bfloat16 where the device has it."""
+    """Of the network under autocast; the filter is float32 always. ``auto``: bfloat16 where the device has it. Features
+    that are remembered are computed as with ``auto`` always."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
@@ -224,7 +226,7 @@ class TrainingConfig:
     """A checkpoint or a built-in model to start from; what does not fit the network starts anew."""
     output: str = "runs/rar"
     """Folder of the run: checkpoints, curves, log."""
-    seed: Whole = 0
+    seed: Annotated[int, Within(0, 2**32 - 1)] = 0
     """Of weights, clips and order."""
     device: str = "auto"
     """``auto``, ``cpu`` or ``cuda``."""

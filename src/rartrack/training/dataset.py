@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -55,6 +56,10 @@ class ClipDataset:
             if source.kind == "video":
                 held_out = split == "validation"
                 videos = VideoSource(name, source, config.data, config.model, held_out)
+                if split == "train" and source.weight and not (videos.sequences or videos.any_held_out):
+                    why = next(iter(videos.left_out.items()), None)
+                    said = f"{why[0]}: {why[1]}" if why else "none that include and exclude leave"
+                    raise InputError(f"data.sources.{name}: no sequence to train on in {source.path} ({said})")
                 if videos.sequences:
                     self.sources.append(videos)
                     weights.append(source.weight)
@@ -129,14 +134,12 @@ class Batch:
         label: (N, 5) float32, as of ``Clip``.
         names: of the clips.
         skipped: for each clip, why draws for it could not be used.
-        exemplars: T.
     """
 
     crops: Tensor
     label: Tensor
     names: tuple[str, ...]
     skipped: tuple[tuple[str, ...], ...]
-    exemplars: int
 
     @staticmethod
     def stack(clips: Sequence[Clip]) -> Batch:
@@ -150,7 +153,6 @@ class Batch:
             torch.from_numpy(np.stack([clip.label for clip in clips]).astype(np.float32)),
             tuple(clip.name for clip in clips),
             tuple(clip.skipped for clip in clips),
-            len(clips[0].exemplars),
         )
 
     def pin_memory(self) -> Batch:
@@ -226,7 +228,7 @@ def batches(
         collate_fn=Batch.stack if stack is None else stack,
         num_workers=workers,
         pin_memory=pin,
-        worker_init_fn=_one_thread,
+        worker_init_fn=_apart,
         prefetch_factor=4 if workers else None,
         multiprocessing_context="spawn" if workers else None,
     )
@@ -260,7 +262,10 @@ def _gone(error: BaseException) -> InputError:
     )
 
 
-def _one_thread(worker: int) -> None:  # noqa: ARG001
-    """Workers are many: each keeps to one core."""
+def _apart(worker: int) -> None:  # noqa: ARG001
+    """Workers are many: each keeps to one core. And each has a process group of its own, so that a signal to the run's
+    group, as launchers and terminals send it, lets the run stop by itself, which ends them."""
+    if hasattr(os, "setpgrp"):
+        os.setpgrp()
     cv2.setNumThreads(0)
     torch.set_num_threads(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,6 +30,7 @@ class Curves:
         make_folder(folder)
         for name in (TRAINING, VALIDATION):
             _drop_after(folder / name, step)
+        _drop_skipped_after(folder / SKIPPED, step)
         self._board = _board(folder, step)
 
     def row(self, name: str, step: int, values: Mapping[str, float]) -> None:
@@ -46,7 +48,7 @@ class Curves:
 
     def skipped(self, step: int, reason: str) -> None:
         """Note data that could not be used."""
-        with (self.folder / SKIPPED).open("a", encoding="utf-8") as stream:
+        with (self.folder / SKIPPED).open("a", encoding="utf-8", errors="surrogateescape") as stream:
             stream.write(f"step {step}: {reason}\n")
 
     def close(self) -> None:
@@ -96,6 +98,18 @@ def _drop_after(path: Path, step: int) -> None:
     csv.writer(text).writerows([header, *kept] if kept else [])
     if kept:
         replace_file(path, text.getvalue().encode())
+    else:
+        path.unlink()
+
+
+def _drop_skipped_after(path: Path, step: int) -> None:
+    if not path.exists():
+        return
+    lines = path.read_bytes().splitlines(keepends=True)
+    numbered = ((re.match(rb"step (\d+): .*\n", line), line) for line in lines)
+    kept = [line for found, line in numbered if found and int(found[1]) <= step]
+    if kept:
+        replace_file(path, b"".join(kept))
     else:
         path.unlink()
 

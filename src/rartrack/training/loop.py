@@ -25,7 +25,7 @@ from rartrack.training.checks import check
 from rartrack.training.config import TrainingConfig
 from rartrack.training.dataset import Batch, ClipDataset, Share, batches, dead_workers_in_one_line
 from rartrack.training.log import TRAINING, VALIDATION, Curves, Pace
-from rartrack.training.objective import objective
+from rartrack.training.objective import follows_another, objective
 from rartrack.training.optimizer import Average, build_optimizer, freeze, rate, set_modes, set_rate
 from rartrack.training.processes import Processes, join
 from rartrack.training.remember import Memorised, RememberedBatch
@@ -109,13 +109,13 @@ class _Run:
         self.precision = pick_precision(config.optimization.precision, processes.device)
         self.scaler = torch.amp.GradScaler(processes.device.type, enabled=self.precision == torch.float16)
         self.teacher = None if config.optimization.teacher is None else Teacher(config, processes.device)
-        self.memorised: Memorised | None = None
-        if config.optimization.remembered:
-            self.memorised = Memorised(config, self.network, self.teacher, self.clips)
         self.step, self.best, self.skipped = 0, {}, 0  # type: ignore[var-annotated]
         self.begun = stored is not None
         if stored is not None:
             self._restore(stored)
+        self.memorised: Memorised | None = None
+        if config.optimization.remembered:  # named by the backbone's weights: not before they are restored
+            self.memorised = Memorised(config, self.network, self.teacher, self.clips)
         self.module = processes.wrap(objective(self.network, config, self.precision))
         self.curves = Curves(self.folder, self.step if self.begun else -1) if processes.first else None
 
@@ -236,8 +236,9 @@ class _Run:
             inputs = {level: tap.to(device) for level, tap in batch.inputs.items()}
             taught = None if batch.taught is None else batch.taught.to(device)
         label = batch.label.to(device, non_blocking=True)
+        other = follows_another(batch.names).to(device)
         with torch.autocast(device.type, self.precision, enabled=self.precision != torch.float32):
-            return cast(Tensor, self.module(inputs, label, taught))
+            return cast(Tensor, self.module(inputs, label, taught, other))
 
     def _shared(self, last: bool) -> Any:
         """Processes average their gradients once an update, with its last part."""
@@ -305,14 +306,17 @@ class _Run:
             for reason in reasons:
                 self.say(f"validation: left out: {reason}")
         loss, hits, overlaps, tracked = self.processes.sums(loss, hits, sum(found.values()), len(found))
-        count = max(1, settings.clips)
-        values = {"loss": loss / count, "hits": hits / count}
+        values: dict[str, float] = {}
+        if settings.clips:
+            values = {"loss": loss / settings.clips, "hits": hits / settings.clips}
         if tracked:
             values["overlap"] = overlaps / tracked
+        if not values:
+            raise InputError("validation: no held-out video can be tracked (above); give validation.clips, or others")
         if self.curves is not None:
             self.curves.row(VALIDATION, self.step, values)
         self.say(f"step {self.step}: validation " + ", ".join(f"{key} {value:.3f}" for key, value in values.items()))
-        score = values.get("overlap", -values["loss"])
+        score = values["overlap"] if "overlap" in values else -values["loss"]
         if not self.best or score > self.best["score"]:
             self.best = {"step": float(self.step), "score": score}
             self._save_model(BEST, values)

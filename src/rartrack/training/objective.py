@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -60,7 +60,13 @@ class _Loss(nn.Module):
         self.config = config
         self.cells = cells(config.network.input_size)
 
-    def forward(self, inputs: Tensor | Mapping[int, Tensor], label: Tensor, taught: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        inputs: Tensor | Mapping[int, Tensor],
+        label: Tensor,
+        taught: Tensor | None = None,
+        other: Tensor | None = None,
+    ) -> Tensor:
         """Losses (N,) float32 of N clips.
 
         Args:
@@ -68,10 +74,17 @@ class _Loss(nn.Module):
                 (N, T (1 + k) + 1, C_l, n, n), where they are remembered.
             label: (N, 5), as of ``Batch``.
             taught: (N, 5, n, n), what a teacher says of the search crops, see ``rartrack.training.teacher``.
+            other: (N,) bool, see ``follows_another``; None: all.
         """
-        return self.losses(self.taps(inputs) if isinstance(inputs, Tensor) else inputs, label, taught)
+        return self.losses(self.taps(inputs) if isinstance(inputs, Tensor) else inputs, label, taught, other)
 
-    def losses(self, taps: Mapping[int, Tensor], label: Tensor, taught: Tensor | None = None) -> Tensor:
+    def losses(
+        self,
+        taps: Mapping[int, Tensor],
+        label: Tensor,
+        taught: Tensor | None = None,
+        other: Tensor | None = None,
+    ) -> Tensor:
         """Losses (N,) float32 from features by level."""
         raise NotImplementedError
 
@@ -99,8 +112,14 @@ class ClipLoss(_Loss):
         super().__init__(network, config, precision)
         self.sigma = label_sigma(config)
 
-    def losses(self, taps: Mapping[int, Tensor], label: Tensor, taught: Tensor | None = None) -> Tensor:  # noqa: ARG002
-        """See the base class; teachers teach box heads alone."""
+    def losses(
+        self,
+        taps: Mapping[int, Tensor],
+        label: Tensor,
+        taught: Tensor | None = None,  # noqa: ARG002
+        other: Tensor | None = None,  # noqa: ARG002
+    ) -> Tensor:
+        """See the base class; teachers teach box heads alone, and other clips are nothing to the filter."""
         return squared_error(self.respond(taps), search_label(self.cells, self.sigma, label))
 
     def judge(self, taps: Mapping[int, Tensor], label: Tensor) -> tuple[Tensor, Tensor]:
@@ -138,8 +157,8 @@ class BoxLoss(_Loss):
     Of boxes nearer cells weigh more; a cell's loss is 1 - GIoU (Rezatofighi et al. 2019) plus the Huber losses of the
     box's centre, in sizes of a target that fits the window, and of the logarithms of its sides. The classification's is
     the Kullback-Leibler divergence from a Gaussian around the centre, summed over the cells; and of 0 everywhere for
-    the template of another clip of the batch, where there is one. A hit: the box seen from the centre overlaps the
-    target's by ``_GOOD``. The template is the clip's first crop.
+    the template of the clip before in the batch, where that is of another target. A hit: the box seen from the centre
+    overlaps the target's by ``_GOOD``. The template is the clip's first crop.
 
     Where a teacher is followed, its boxes and its classification are targets besides, in the same cells and by the same
     Huber loss, twice as heavy, and divergence (Hinton et al. 2015; Chen et al., Learning Efficient Object Detection
@@ -160,10 +179,16 @@ class BoxLoss(_Loss):
         super().__init__(network, config, precision)
         self.teacher_weight = teacher_weight
 
-    def losses(self, taps: Mapping[int, Tensor], label: Tensor, taught: Tensor | None = None) -> Tensor:
+    def losses(
+        self,
+        taps: Mapping[int, Tensor],
+        label: Tensor,
+        taught: Tensor | None = None,
+        other: Tensor | None = None,
+    ) -> Tensor:
         """See the base class."""
         boxes, likely, others = self._maps(taps)
-        losses = self._losses(boxes, likely, others, label)
+        losses = self._losses(boxes, likely, others, label, other)
         if taught is not None:
             losses = losses + self.teacher_weight * self._following(boxes, likely, taught, label)
         return losses
@@ -207,14 +232,17 @@ class BoxLoss(_Loss):
         assert head is not None
         return head
 
-    def _losses(self, boxes: Tensor, likely: Tensor, others: Tensor | None, label: Tensor) -> Tensor:
+    def _losses(
+        self, boxes: Tensor, likely: Tensor, others: Tensor | None, label: Tensor, other: Tensor | None = None
+    ) -> Tensor:
         places, near, weight = self._around(label)
         seen = self._in_cells(boxes.flatten(2).transpose(1, 2), places)
         true = label[:, None, _BOX].expand_as(seen)
         each = 1 - _overlap(seen, true)[1] + 2 * _huber(self._compared(seen), self._compared(true))
         wrong = _divergence(likely.flatten(1), near)
         if others is not None:
-            wrong = wrong + _divergence(others.flatten(1), torch.zeros_like(near))
+            nowhere = _divergence(others.flatten(1), torch.zeros_like(near))
+            wrong = wrong + (nowhere if other is None else nowhere * other)
         return _mean(each, weight) + _OF_CLASSIFICATION * wrong
 
     def _following(self, boxes: Tensor, likely: Tensor, taught: Tensor, label: Tensor) -> Tensor:
@@ -282,6 +310,12 @@ def objective(network: RAR, config: TrainingConfig, precision: torch.dtype = tor
     if config.optimization.learns == "box":
         return BoxLoss(network, config.clip_model, precision, config.optimization.teacher_weight)
     return ClipLoss(network, config.clip_model, precision)
+
+
+def follows_another(names: Sequence[str]) -> Tensor:
+    """Which of a batch's clips (N,), by their names, follow a clip of another target; the first follows the last."""
+    targets = [name.rpartition(":")[0] for name in names]
+    return torch.tensor([target != targets[row - 1] for row, target in enumerate(targets)])
 
 
 def label_sigma(config: ModelConfig) -> float:

@@ -34,10 +34,11 @@ from rartrack.network.attention import LevelAttention
 from rartrack.network.inference import prepare_for_inference
 from rartrack.network.rar import RAR
 from rartrack.network.weights import load_backbone_weights
+from rartrack.outputs import check_output
 from rartrack.training.config import TrainingConfig
 from rartrack.training.dataset import Batch, ClipDataset
 from rartrack.training.files import find
-from rartrack.training.objective import search_label, squared_error
+from rartrack.training.objective import label_sigma, search_label, squared_error
 
 KEPT = {3: 96, 4: 160, 5: 160}
 """Principal components kept of each level while the projection is sought."""
@@ -165,8 +166,7 @@ def _loss(config: TrainingConfig, weight: Tensor, data: Cached, rows: Tensor) ->
     features = torch.einsum("nbphw,dp->nbdhw", data.features[rows].float(), weight)
     crops = 1 + config.clip_model.filter.contexts
     templates = features[:, :-1].reshape(len(rows), -1, crops, *features.shape[2:])
-    network, filtering = config.model.network, config.model.filter
-    sigma = filtering.label_sigma * network.input_size / (1 + config.model.tracking.padding) / 8
+    filtering, sigma = config.model.filter, label_sigma(config.model)
     cells = features.shape[-1]
     solved = solve_training(templates[:, :, 0], templates[:, :, 1:], gaussian_label(cells, sigma), filtering)
     response = respond(solved, features[:, -1:])[:, 0]
@@ -190,6 +190,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--rate", type=float, default=3e-3)
     options = parser.parse_intermixed_args(arguments)
+    check_output(options.output, overwrite=True)
+    if options.clips < _BATCH:
+        raise InputError(f"--clips {options.clips}: at least {_BATCH}")
     config = load_yaml(TrainingConfig, options.config, parse_settings(options.changes))
     if config.backbone is None:
         raise InputError(f"{options.config}: 'backbone' names no weights")

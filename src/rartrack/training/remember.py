@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -120,8 +121,8 @@ class Memorised:
     ) -> None:
         self.count, self.seed, self.teacher = config.optimization.remembered, config.seed, teacher
         self.taught = teacher is not None
-        base = default_folder() if config.data.cache is None else Path(config.data.cache).expanduser()
-        self.folder = base.parent / "features" / _digest(config, network, teacher, clips)
+        base = default_folder().parent if config.data.cache is None else Path(config.data.cache).expanduser()
+        self.folder = base / "features" / _digest(config, network, teacher, clips)
 
     def __getstate__(self) -> dict[str, Any]:
         """What processes that read clips are given: the teacher has said all."""
@@ -168,7 +169,10 @@ class Memorised:
         Raises:
             CacheError: the disk refuses.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CacheError(f"{self.folder}: no folder can be made there ({error}); see data.cache") from None
         taps = frozen_taps(network, _precision(network))
         parts = [list(indices[start : start + _PART]) for start in range(0, len(indices), _PART)]
         spoken = time.monotonic()
@@ -201,7 +205,7 @@ class Memorised:
             tensors["name"] = _letters(batch.names[row])
             tensors["skipped"] = _letters(json.dumps(batch.skipped[row]))
             path = self._path(index)
-            partial = path.with_suffix(".partial")
+            partial = path.with_suffix(f".{os.getpid()}.partial")  # another run may share the folder
             try:
                 save_file(tensors, partial)
                 partial.replace(path)
@@ -215,11 +219,11 @@ class Memorised:
 
 def _letters(text: str) -> Tensor:
     """A text as a tensor of bytes; ``_text`` is the reverse."""
-    return torch.tensor(list(text.encode()), dtype=torch.uint8)
+    return torch.tensor(list(text.encode(errors="surrogateescape")), dtype=torch.uint8)
 
 
 def _text(letters: Tensor) -> str:
-    return bytes(letters.tolist()).decode()
+    return bytes(letters.tolist()).decode(errors="surrogateescape")
 
 
 def _eight_bits(taps: Tensor) -> tuple[Tensor, Tensor]:
@@ -262,5 +266,5 @@ def _digest(config: TrainingConfig, network: RAR, teacher: Teacher | None, clips
 
 
 def _precision(network: RAR) -> torch.dtype:
-    """In which a backbone's features are computed that are kept as half floats anyway."""
+    """In which a backbone's features are computed that are kept in eight bits anyway."""
     return pick_precision("auto", network.device)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,27 +99,32 @@ class StillSource:
         cutout = None if mask is None or not composed else cut_out(image, mask)
         if cutout is not None:
             kind = "composed"
-            shots = self._composed(image, still, target, cutout, random)
+            shots = self._composed(image, still_index, target, cutout, random)
         else:
             outline = None if mask is None else outline_of(mask)
             shots = camera_shots(image, box, count, config, random, _others(still, target), outline)
-        if random.random() < config.occlusion and (occluder := self._cut_out(None, random)) is not None:
+        if random.random() < config.occlusion and (occluder := self._cut_out(self._all_masked, random)) is not None:
             shots[-1] = occlude(shots[-1], occluder, config, random)
         return shots, f"{self.name}/{still.path.stem}#{target}:{kind}"
 
     def _composed(
-        self, image: Image, still: Still, target: int, cutout: CutOut, random: np.random.Generator
+        self, image: Image, still_index: int, target: int, cutout: CutOut, random: np.random.Generator
     ) -> list[Shot]:
-        other = self._stills[int(random.integers(len(self._stills)))]
-        background = image if other is still else _read(other)
+        # Another photograph and another object: the target's own would be in the picture twice.
+        count, background = len(self._stills), image
+        if count > 1:
+            background = _read(self._stills[(still_index + int(random.integers(1, count))) % count])
         distractor = None
         if random.random() < self.data.pseudo.distractor:
-            distractor = self._cut_out(still.labels[target], random)
+            alike = self._masked[self._stills[still_index].labels[target]]
+            members = [member for member in alike if member != (still_index, target)]
+            if not members:
+                members = [member for member in self._all_masked if member != (still_index, target)]
+            distractor = self._cut_out(members, random)
         return composed_shots(cutout, background, distractor, self.data.exemplars + 1, self.data.pseudo, random)
 
-    def _cut_out(self, label: str | None, random: np.random.Generator) -> CutOut | None:
-        """A random object with a mask, of the class where that is known; None if no object has one."""
-        members = self._masked.get(label or "") or self._all_masked
+    def _cut_out(self, members: Sequence[tuple[int, int]], random: np.random.Generator) -> CutOut | None:
+        """A random one of objects with masks, (photograph, object) each; None if there is none."""
         if not members:
             return None
         i, k = members[int(random.integers(len(members)))]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from rartrack.boxes import Boxes
 from rartrack.config import ModelConfig
 from rartrack.datasets import Dataset, Sequence, load_dataset
+from rartrack.datasets.dataset import Entry
 from rartrack.errors import InputError
 from rartrack.training.cache import CacheError, Surroundings, cache_file, surroundings
 from rartrack.training.clips import Shot
@@ -31,9 +32,10 @@ class VideoSource:
 
     Attributes:
         left_out: sequence -> why it cannot give clips.
+        any_held_out: whether some of its sequences are held out.
 
     Raises:
-        InputError: the data set is not found, is a test benchmark, or leaves no sequence.
+        InputError: the data set is not found, or is a test benchmark.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class VideoSource:
         self.left_out: dict[str, str] = {}
         dataset = load_dataset(source.path)
         refuse_tests(dataset)
+        self.any_held_out = any(matches(entry.name, data.held_out) for entry in dataset.entries if self._wanted(entry))
         self.sequences = [sequence for sequence in self._chosen(dataset, held_out) if self._usable(sequence)]
         lengths = np.array([len(sequence) for sequence in self.sequences], dtype=np.float64)
         share = lengths**source.balance
@@ -113,7 +116,7 @@ class VideoSource:
         for entry in dataset.entries:
             if matches(entry.name, self.data.held_out) != held_out:
                 continue
-            if not matches(entry.name, self.source.include) or matches(entry.name, self.source.exclude):
+            if not self._wanted(entry):
                 continue
             try:
                 sequence = entry.read()
@@ -123,6 +126,9 @@ class VideoSource:
             if not any(matches(attribute, self.source.exclude) for attribute in sequence.attributes):
                 chosen.append(sequence)
         return chosen
+
+    def _wanted(self, entry: Entry) -> bool:
+        return matches(entry.name, self.source.include) and not matches(entry.name, self.source.exclude)
 
     def _usable(self, sequence: Sequence) -> bool:
         """Whether clips can be cut at all; what needs the frames' size is decided when a clip is drawn."""
