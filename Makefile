@@ -22,14 +22,16 @@ demo: $(VENV)/.run  ## track two objects of the shipped clip; writes demo/
 
 # One thread a test process: the processes share the cores already. Rooms that start programs or load other
 # runtimes have processes of their own: one that had run all tests ended now and then, late, without a word.
-test: $(VENV)/.dev  ## what a change must pass
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m "not slow" tests/video
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m "not slow" tests/backends
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m "not slow" tests/training
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m "not slow" --ignore=tests/video --ignore=tests/backends --ignore=tests/training
+APART = tests/video tests/backends tests/training
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
-test-slow: $(VENV)/.dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
+test: $(VENV)/.dev  ## what a change must pass
+	set -e; for room in $(APART); do $(PYTEST) -m "not slow" $$room; done
+	$(PYTEST) -m "not slow" $(addprefix --ignore=,$(APART))
+
+test-slow: $(VENV)/.dev  ## what takes longer
+	set -e; for room in $(APART); do $(PYTEST) -m slow $$room; done
+	$(PYTEST) -m slow $(addprefix --ignore=,$(APART))
 
 check: $(VENV)/.dev  ## style, types, import rules
 	$(BIN)/ruff check .

@@ -7,6 +7,10 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("rartrack", deadline=None)  # none measures time
+settings.load_profile("rartrack")
 
 SHARED = Path(os.environ.get("RARTRACK_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 

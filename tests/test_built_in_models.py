@@ -10,7 +10,7 @@ import torch
 import rartrack
 from rartrack import checkpoints
 from rartrack.boxes import iou
-from rartrack.cli import main
+from rartrack.cli import doctor, main
 from rartrack.network.rar import RAR
 from rartrack.video import open_source
 
@@ -34,6 +34,44 @@ def test_the_fast_model_follows_the_mug_of_the_clip() -> None:
     assert results[0].box == MUG
     assert all(result.status is rartrack.Status.TRACKED for result in results)
     assert iou(results[-1].box, MUG) > 0.6  # it hardly moves in its first quarter of a second
+
+
+def test_what_cannot_be_tracked_is_said_at_once_and_frames_come_as_they_are_asked_for() -> None:
+    with pytest.raises(rartrack.InputError, match=r"nowhere\.mp4"):
+        rartrack.track("nowhere.mp4", MUG)
+    with pytest.raises(rartrack.InputError, match="outside"):
+        rartrack.track(CLIP, (4000, 0, 10, 10))
+    with pytest.raises(rartrack.InputError, match="start '5': expected a whole number"):
+        rartrack.track(CLIP, MUG, start="5")  # type: ignore[arg-type]
+    with pytest.raises(rartrack.InputError, match="no source is given"):
+        rartrack.track("", MUG)
+    named = rartrack.track(CLIP, {"mug": MUG, "kettle": (225, 152, 110, 160)}, start=100)
+    first, second = next(named), next(named)
+    assert set(first) == set(second) == {"mug", "kettle"}
+    assert first["mug"].box == MUG
+    with open_source(CLIP, start=100) as frames:
+        tracker = rartrack.load()
+        tracker.init(next(frames).image, [MUG, (225, 152, 110, 160)])
+        found = tracker.update(next(frames).image)
+    assert [result.box for result in found] == [second["mug"].box, second["kettle"].box]
+
+
+def test_wrong_kinds_of_arguments_are_named() -> None:
+    with pytest.raises(rartrack.InputError, match="settings: expected a mapping"):
+        rartrack.load(settings=["tracking.scales=1"])  # type: ignore[arg-type]
+    with pytest.raises(rartrack.InputError, match="settings: expected a mapping"):
+        rartrack.load(settings={1: 2})  # type: ignore[dict-item]
+    with pytest.raises(rartrack.InputError, match="preset 3: expected quality"):
+        rartrack.load(preset=3)  # type: ignore[arg-type]
+    with pytest.raises(rartrack.InputError, match="backend None: expected torch"):
+        rartrack.load(backend=None)  # type: ignore[arg-type]
+    with pytest.raises(rartrack.InputError, match="model None: expected a name or a path"):
+        rartrack.load(None)  # type: ignore[arg-type]
+
+
+def test_the_package_shows_what_it_has() -> None:
+    assert set(rartrack.__all__) <= set(dir(rartrack))
+    assert rartrack.TrackerState.__name__ == "TrackerState"
 
 
 @pytest.mark.slow
@@ -89,7 +127,15 @@ def test_models_names_both(capsys: pytest.CaptureFixture[str]) -> None:
     assert "rar-resnet50" in listed
 
 
-@pytest.mark.slow
+def test_doctor_sees_films_that_come_back_otherwise(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "_model", lambda _: "not asked")
+    monkeypatch.setattr(doctor, "_TOLERANCE", -1)
+    assert main(["doctor"]) == 2
+    assert "DOES NOT WORK: a film that was written is read back otherwise" in capsys.readouterr().out
+
+
 def test_doctor_finds_nothing_wrong(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor"]) == 0
     told = capsys.readouterr().out

@@ -16,17 +16,27 @@ from rartrack.results import Result, Status
 
 if TYPE_CHECKING:
     from rartrack.tracking.load import load, track
+    from rartrack.tracking.state import TrackerState
     from rartrack.tracking.tracker import Tracker
 
 __version__ = "0.1.0.dev0"
 
-__all__ = ["InputError", "Result", "Status", "Tracker", "load", "track"]
+__all__ = ["InputError", "Result", "Status", "Tracker", "TrackerState", "load", "track"]
 
 # What needs torch is imported when first used, so that the command line answers at once.
-_LATE = {"Tracker": "rartrack.tracking.tracker", "load": "rartrack.tracking.load", "track": "rartrack.tracking.load"}
+_LATE = {
+    "Tracker": "rartrack.tracking.tracker",
+    "TrackerState": "rartrack.tracking.state",
+    "load": "rartrack.tracking.load",
+    "track": "rartrack.tracking.load",
+}
 
 
 def __getattr__(name: str) -> Any:
     if name in _LATE:
         return getattr(importlib.import_module(_LATE[name]), name)
     raise AttributeError(f"module 'rartrack' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

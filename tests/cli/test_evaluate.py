@@ -8,7 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
+from rartrack.cli import evaluate as module
 from rartrack.cli.main import main
+from rartrack.evaluation.run import Summary
 
 TRACKER = """
 class Still:
@@ -54,6 +56,23 @@ def test_a_module_of_the_working_directory_and_chosen_sequences(place):
     assert evaluate("--tracker", "mine:Still", "--sequences", "two", "--first", "2") == 0
     assert not (place / "out/mine.Still/one.txt").exists()
     assert (place / "out/mine.Still/two.txt").read_text() == "1,2,3,4\n" * 2
+
+
+@pytest.mark.usefixtures("place")
+def test_options_reach_the_trackers(monkeypatch):
+    taken = {}
+
+    def made(*given, **named):
+        taken.update(settings=given[3], **named)
+        return Summary()
+
+    monkeypatch.setattr(module, "parse_tracker", lambda *given: taken.update(tracker=given))
+    monkeypatch.setattr(module, "evaluate", made)
+    words = ["--device", "cpu", "--backend", "onnx", "--set", "tracking.scales=5", "--threads", "3", "--seed", "7"]
+    assert evaluate("--tracker", "rar-fast@fast", *words, "--time-limit", "9", "--workers", "2") == 0
+    assert taken["tracker"] == ("rar-fast@fast", "cpu", {"tracking.scales": 5}, 9.0, "onnx")
+    settings = taken["settings"]
+    assert (settings.threads, settings.seed, settings.time_limit, taken["workers"]) == (3, 7, 9.0, 2)
 
 
 def test_failed_runs_are_listed_and_the_status_is_one(place, capsys):

@@ -7,10 +7,13 @@ import html
 import re
 import shlex
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from rartrack.cli.main import main
 from rartrack.datasets import load_dataset
@@ -23,8 +26,14 @@ from rartrack.report.write import write_report
 
 TABLE_ONLY = ("--table", "small-overall")
 """No plots, which take seconds."""
+PICTURE = cv2.imencode(".jpg", np.zeros((60, 80, 3), np.uint8))[1].tobytes()
 SUCCESS_OF_HALF = 0.5 * 20 / 21
 """Half of the frames have overlap 1, which is above 20 of the 21 thresholds; the rest is above none."""
+
+
+def write_lines(path: Path, lines: list[str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines) + "\n")
 
 
 def _scores(path: Path) -> dict[tuple[str, str, str], float]:
@@ -66,6 +75,53 @@ def test_the_same_results_give_the_same_plot(annotations: Path, results: Path, t
     draw = catalogue.choose_figure("small-ranking", boards)
     once, again = (save(draw(), make_folder(tmp_path / name), "ranking") for name in ("once", "again"))
     assert [path.read_bytes() for path in once] == [path.read_bytes() for path in again]
+
+
+def drawn_lines(figure: Figure) -> int:
+    """Curves and dots of all plots of a figure that have a place."""
+    return sum(len(line.get_xydata()) > 0 for axis in figure.axes for line in axis.get_lines())
+
+
+def test_every_figure_of_an_otb_board_is_drawn(annotations: Path, results: Path) -> None:
+    board = score_results(results, load_dataset(annotations))
+    attributes = {"alpha": ("OCC", "FM"), "beta": ("OCC",), "gamma": ("OCC",)}
+    known = {name: replace(sequence, attributes=attributes[name]) for name, sequence in board.sequences.items()}
+    board = replace(board, benchmark="otb2015", sequences=known)
+    found = catalogue.figures([board])
+    assert set(found) == {"otb2015-ranking", "otb2015-curves", "otb2015-attributes", "fig8", "fig9"}
+    for name, draw in found.items():
+        assert drawn_lines(draw()) >= len(board.main), name
+    by_attribute = found["fig9"]()
+    shown = [title for axis in by_attribute.axes if (title := axis.get_title(loc="left"))]
+    assert sorted(shown) == ["Fast motion (1)", "Occlusion (3)"]
+    curves = {line.get_label(): line.get_ydata() for line in by_attribute.axes[0].get_lines()}
+    assert all(max(values) <= 1 for values in curves.values())
+
+
+def test_every_figure_of_a_challenge_is_drawn(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / "vot" / name / "color").mkdir(parents=True)
+        (tmp_path / "vot" / name / "groundtruth.txt").write_text("10,10,30,10,30,20,10,20\n" * 40)
+        for frame in range(1, 41):
+            (tmp_path / "vot" / name / "color" / f"{frame:08d}.jpg").write_bytes(PICTURE)
+        # The first fails once; 2 is a failure, five frames of 0 follow, then it is started again.
+        runs = {"fails": ["1", *["10,10,20,10"] * 9, "2", *["0"] * 4, "1", *["10,10,20,10"] * 24], "holds": []}
+        runs["holds"] = ["1", *["12,10,20,10"] * 39]
+        for tracker, lines in runs.items():
+            write_lines(tmp_path / "results" / tracker / name / f"{name}_001.txt", lines)
+    board = score_results(tmp_path / "results", load_dataset(tmp_path / "vot"))
+    assert {score.tracker: score.figures["robustness"] > 0 for score in board.main} == {"fails": True, "holds": False}
+    board = replace(board, benchmark="vot2017")
+    found = catalogue.figures([board])
+    assert set(found) == {"vot2017-ranking", "vot2017-eao", "vot2017-accuracy-robustness", "fig10"}
+    for name, draw in found.items():
+        assert drawn_lines(draw()) >= 2, name
+    (axis,) = found["vot2017-accuracy-robustness"]().axes
+    chances = {round(float(line.get_xdata()[0]), 3) for line in axis.get_lines()}
+    assert 1.0 in chances
+    assert min(chances) < 1
+    papers = [text.get_text() for text in found["fig10"]().axes[0].texts]
+    assert "RAR, paper: 0.283" in papers
 
 
 def test_without_output_only_the_table_is_printed(

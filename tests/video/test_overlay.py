@@ -59,8 +59,11 @@ def test_each_target_has_its_own_colour_by_its_place() -> None:
 
 
 def test_more_targets_than_colours() -> None:
-    many = {str(number): result((10 * number, 10 * number, 20, 20)) for number in range(3 * len(PALETTE))}
-    assert draw(frame(), many).any()
+    many = {str(number): result((20 * number, 100, 12, 12), score=math.nan) for number in range(3 * len(PALETTE))}
+    drawn = draw(frame(), many)
+    for number in range(len(many)):
+        own = pixels_of(drawn, PALETTE[number % len(PALETTE)])
+        assert own[96:118, max(0, 20 * number - 3) : 20 * number + 15].any(), number
 
 
 def test_colours_lie_apart_and_dark_text_can_be_read_on_them() -> None:
@@ -99,9 +102,14 @@ def test_name_score_and_status_stand_on_a_plate_above_the_box() -> None:
 
 @pytest.mark.parametrize("box", [(200, 0, 80, 60), (600, 150, 80, 60), (-60, 150, 80, 60), (0, 0, 640, 360)])
 def test_the_plate_stays_inside_the_frame(box: tuple[float, ...]) -> None:
-    colour = pixels_of(draw(frame(), {"a long name": result(box)}), PALETTE[0])
-    plates = [row for row in range(360) if _longest_run(colour[row, 1:-1]) > 30 and row > 3]
-    assert plates
+    named, bare = (draw(frame(), {name: result(box, score=math.nan)}) for name in ("a long name", ""))
+    rows, columns = np.nonzero((named != bare).any(axis=-1))  # the plate alone
+    in_the_open = draw(frame(), {"a long name": result(BOX, score=math.nan)}) != draw(
+        frame(), {"": result(BOX, score=math.nan)}
+    )
+    expected = np.nonzero(in_the_open.any(axis=-1))
+    assert np.ptp(columns) == pytest.approx(np.ptp(expected[1]), abs=4)
+    assert np.ptp(rows) == pytest.approx(np.ptp(expected[0]), abs=4)
 
 
 def test_plates_of_neighbours_do_not_cover_each_other() -> None:
@@ -142,11 +150,3 @@ def test_any_size_of_frame(size: tuple[int, int], status: Status) -> None:
 @pytest.mark.parametrize("status", list(Status))
 def test_any_box(box: tuple[float, ...], status: Status) -> None:
     assert draw(frame(), {"собака 狗": Result(Box(*box), math.nan, status)}).shape == (360, 640, 3)
-
-
-def _longest_run(flags: NDArray[np.bool_]) -> int:
-    longest = run = 0
-    for flag in flags:
-        run = run + 1 if flag else 0
-        longest = max(longest, run)
-    return longest

@@ -18,7 +18,7 @@ def check_backend(name: str) -> str:
         InputError: no backend has it.
     """
     if name not in BACKENDS:
-        raise InputError(f"backend {name!r}: expected {', '.join(BACKENDS)}{nearest(name, BACKENDS)}")
+        raise InputError(f"backend {name!r}: expected {', '.join(BACKENDS)}{nearest(str(name), BACKENDS)}")
     return name
 
 

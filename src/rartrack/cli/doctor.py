@@ -21,6 +21,9 @@ _EXTRAS = {
     "openvino": "openvino",
 }
 
+_TOLERANCE = 8
+"""Levels of 255 by which the coding of a video may change a plain colour."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command has no options."""
@@ -84,7 +87,33 @@ def _video() -> str:
     missing = [name for name in ("libx264", "h264", "hevc", "vp9", "av1") if name not in codecs]
     if "libx264" in missing:
         raise InputError("FFmpeg was built without libx264, overlay videos cannot be written")
+    _written_and_read()
     return "reads and writes H.264" + (f"; without {', '.join(missing)}" if missing else ", reads HEVC, VP9, AV1")
+
+
+def _written_and_read() -> None:
+    """Write a short film and look at what comes back.
+
+    Raises:
+        InputError: frames are missing, or their colours are others.
+    """
+    import tempfile
+    from pathlib import Path
+
+    import numpy as np
+
+    from rartrack.video import VideoWriter, open_source
+
+    colours = np.array([[230, 40, 40], [40, 200, 60], [50, 60, 220]] * 4, dtype=np.uint8)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "film.mp4"
+        with VideoWriter(path, 25, (96, 64)) as writer:
+            for colour in colours:
+                writer.write(np.broadcast_to(colour, (64, 96, 3)).copy())
+        with open_source(path) as source:
+            found = np.array([frame.image.mean((0, 1)) for frame in source])
+    if found.shape != colours.shape or np.abs(found - colours).max() > _TOLERANCE:
+        raise InputError("a film that was written is read back otherwise; bring av up to date: pip install -U av")
 
 
 def _screen() -> str:

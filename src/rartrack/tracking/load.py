@@ -17,7 +17,7 @@ from rartrack.config import ModelConfig, change_model, preset_settings
 from rartrack.errors import InputError
 from rartrack.network.packed import packed
 from rartrack.tracking.tracker import Tracker
-from rartrack.video import open_source
+from rartrack.video import FrameSource, open_source
 
 DEFAULT_MODEL = "rar-fast"
 
@@ -46,6 +46,8 @@ def load(
             out of its range, an unknown preset or backend, a backend whose package is not installed, or a precision it
             does not have.
     """
+    if not isinstance(model, (str, Path)):
+        raise InputError(f"model {model!r}: expected a name or a path")
     place = pick_device(device, backend)
     changes = preset_settings(preset, settings)
     if backend != "torch":
@@ -91,21 +93,29 @@ def track(
         start: the frame, counted from 0, in which the boxes are.
         model, device, settings, backend, preset: see ``load``.
 
-    Yields:
-        For every frame from ``start`` on a ``Result`` (a list or a mapping for several targets); the first is the given
-        box with score 1.
+    Returns:
+        An iterator over the frames from ``start`` on: a ``Result`` each (a list or a mapping for several targets), the
+        first the given box with score 1.
 
     Raises:
-        InputError: as ``load``, ``Tracker.init`` and the reader of the source.
+        InputError: at once, as ``load``, ``Tracker.init`` and the opening of the source; later, where the source cannot
+            be read on.
     """
     tracker = load(model, device, settings, backend, preset)
-    with open_source(source, start=start) as frames:
-        for number, frame in enumerate(frames):
-            if number == 0:
-                tracker.init(frame.image, boxes)
-                yield tracker.given()
-            else:
-                yield tracker.update(frame.image)
+    frames = open_source(source, start=start)
+    try:
+        tracker.init(next(frames).image, boxes)
+    except BaseException:
+        frames.close()
+        raise
+    return _followed(tracker, frames)
+
+
+def _followed(tracker: Tracker, frames: FrameSource) -> Iterator[Any]:
+    with frames:
+        yield tracker.given()
+        for frame in frames:
+            yield tracker.update(frame.image)
 
 
 def settings_of(model: str | Path) -> ModelConfig:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -120,7 +120,7 @@ class TrackerState:
         Raises:
             InputError: there is none, one is no position from 0, or one comes twice.
         """
-        index = list(targets)
+        index = list(targets) if isinstance(targets, Iterable) else [targets]
         wrong = [i for i in index if isinstance(i, bool) or i not in range(len(self))]
         if wrong or not index or len(set(index)) != len(index):
             raise InputError(f"targets {index}: give different positions from 0 to {len(self) - 1}, at least one")

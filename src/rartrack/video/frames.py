@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 import time
 import warnings
@@ -150,8 +151,14 @@ def open_source(source: str | Path | int, start: int = 0) -> FrameSource:
     Raises:
         InputError: the source is missing, no video, empty or damaged at its start, or ends before ``start``.
     """
+    try:
+        start = operator.index(start)
+    except TypeError:
+        raise InputError(f"start {start!r}: expected a whole number") from None
     if start < 0:
         raise InputError(f"start {start}: frames count from 0")
+    if source == "":
+        raise InputError("no source is given: a video's name, a folder, a url or a camera's number")
     if source == "-":
         return FrameSource(replace(_video("pipe:0", None, start), name="stdin"), start)
     if isinstance(source, Path) or (isinstance(source, str) and "://" in source):
