@@ -75,9 +75,12 @@ def test_a_polygon_with_six_numbers_is_refused(tree):
 
 
 def test_flags_left_out_at_the_end_are_off(tree):
-    assert read_flags(tree.text("a.tag", "0\n1\n"), 4).tolist() == [False, True, False, False]
+    short = tree.text("a.tag", "0\n1\n")
+    assert read_flags(short, 4, shorter=True).tolist() == [False, True, False, False]
+    assert not read_flags(tree.text("c.tag", ""), 3, shorter=True).any()
     assert read_flags(tree.text("b.txt", "1,0,1"), 3).tolist() == [True, False, True]
-    assert not read_flags(tree.text("c.tag", ""), 3).any()
+    with pytest.raises(InputError, match=r"a\.tag: 2 values for 4 annotated frames"):
+        read_flags(short, 4)
 
 
 def test_more_flags_than_frames_are_refused(tree):

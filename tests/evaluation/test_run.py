@@ -182,6 +182,25 @@ class TestKeeping:
         assert "--overwrite" in str(error.value)
         assert not (tmp_path / "out/drifter/b.txt").exists()
 
+    def test_other_sequences_results_made_otherwise_are_refused_too(self, folder, tmp_path):
+        run(folder, tmp_path / "out", sequences=["a"])
+        with pytest.raises(
+            InputError, match=r"a\.json: made differently: seed was 0, is now 1; results of one tracker"
+        ):
+            run(folder, tmp_path / "out", settings=Settings(seed=1), sequences=["b"])
+        assert not (tmp_path / "out/drifter/b.txt").exists()
+        run(folder, tmp_path / "out", settings=Settings(TRE, seed=1), sequences=["b"])  # scored apart
+        run(folder, tmp_path / "out", settings=Settings(seed=1), overwrite=True)
+        assert names_of(run(folder, tmp_path / "out", settings=Settings(seed=1)).kept) == ["a", "b", "c"]
+
+    def test_repetitions_of_a_run_that_was_killed_are_not_left_beside_the_next(self, folder, tmp_path):
+        place = tmp_path / "out/still/a"
+        place.mkdir(parents=True)
+        for number in range(4, 16):
+            (place / f"a_{number:03d}.txt").write_text("1\n")
+        run(folder, tmp_path / "out", "Still", settings=Settings(VOT), sequences=["a"])
+        assert sorted(path.name for path in place.glob("a_0*.txt")) == [f"a_{number:03d}.txt" for number in (1, 2, 3)]
+
     @pytest.mark.usefixtures("own_processes")
     def test_another_trackers_code_is_noticed(self, folder, tmp_path):
         source = tmp_path / "mine.py"

@@ -88,7 +88,7 @@ def test_real_time_and_unsupervised_runs_are_scored_from_their_own_folders(
     ("frames", "failure", "remark"),
     [
         (60, None, "small: EAO needs runs of at least 100 frames, the longest here has 60"),
-        (150, 70, "T: EAO needs 100 frames from a start to the next, the longest here has 76"),
+        (150, 70, None),
         (150, None, None),
     ],
 )
@@ -104,6 +104,16 @@ def test_runs_too_short_for_eao_are_said_to_be(
     board = score_results(tmp_path / "results", dataset, ("toolkit", "pysot"), protocol="vot")
     assert board.remarks == (() if remark is None else (remark,))
     assert np.isnan(board.main[0].figures["eao"]) == (remark is not None)
+    if failure is not None:
+        # Two pieces: overlaps of 1 up to the failure, then 0 for ever; and from the new start to the end, known so far.
+        lengths = np.arange(100, 151)
+        first = (failure - 1) / (lengths - 1)
+        second = frames - failure - 5
+        expected = np.where(lengths <= second, (first + 1) / 2, first)
+        assert board.main[0].figures["eao"] == pytest.approx(expected.mean())
+        with_toolkit = score_results(tmp_path / "results", dataset, ("vot-toolkit",), protocol="vot")
+        said = "T: EAO needs 101 frames from a start to the next, the longest here has 75"
+        assert with_toolkit.remarks == (said,)
 
 
 def _dataset(tmp_path: Path, frames: int = 60) -> Dataset:

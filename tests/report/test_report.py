@@ -149,6 +149,27 @@ def test_the_beginning_of_sequences_can_be_scored_alone(annotations: Path, resul
     assert {score.tracker: score.figures["dp20"] for score in board.main} == {"perfect": 1, "halved": 1}
 
 
+def test_a_part_is_called_a_part(annotations: Path, results: Path, tmp_path: Path, capsys) -> None:
+    words = ["report", str(results), "--dataset", str(annotations), "--first", "10", "--sequences", "alpha,beta"]
+    assert main([*words, "--output", str(tmp_path / "out"), *TABLE_ONLY]) == 0
+    said = capsys.readouterr().out
+    assert "small: the first 10 frames, not comparable to whole results" in said
+    assert "small: 2 of 3 sequences, not comparable to whole results" in said
+    assert _scores(tmp_path / "out" / "scores.csv")["perfect", "toolkit", "first_frames"] == 10
+    board = score_results(results, load_dataset(annotations))
+    assert not catalogue.choose_table("small-overall", [board]).notes
+
+
+def test_files_that_a_mac_leaves_behind_are_passed_over(annotations: Path, results: Path) -> None:
+    for folder in (annotations, results / "perfect", results / "halved"):
+        for name in ("alpha", "beta"):
+            (folder / f"._{name}.txt").write_bytes(b"\0\5\26\7\0\2\0\0Mac OS X\377\376")
+    board = score_results(results, load_dataset(annotations))
+    assert list(board.sequences) == ["alpha", "beta", "gamma"]
+    assert [score.tracker for score in board.main] == ["perfect", "halved"]
+    assert not board.remarks
+
+
 def test_incomplete_results_are_left_out_with_one_line_each(
     annotations: Path, results: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -31,7 +31,7 @@ def recognise_otb(folder: Path) -> bool:
 
 def otb_entries(folder: Path, names: Iterable[str] | None = None) -> list[Entry]:
     """The targets of OTB that a folder of ``NAME.txt`` has, or the named ones."""
-    files = {otb.official_name(path.stem) or path.stem: path for path in sorted(folder.glob("*.txt"))}
+    files = {otb.official_name(path.stem) or path.stem: path for path in sorted(folder.glob("[!.]*.txt"))}
     wanted = files if names is None else names
     return [Entry(name, partial(_read_otb, name, files.get(name, folder / f"{name}.txt"))) for name in wanted]
 

@@ -32,14 +32,14 @@ _NUMBERS: tuple[tuple[str, Any, str], ...] = (
 
 def recognise(folder: Path) -> bool:
     """Whether a folder holds sequences in this layout."""
-    return any((folder / path.stem).is_dir() or _beside(folder, path.stem) for path in folder.glob("*.txt"))
+    return any((folder / path.stem).is_dir() or _beside(folder, path.stem) for path in folder.glob("[!.]*.txt"))
 
 
 def entries(folder: Path, names: Iterable[str] | None = None) -> list[Entry]:
     """Every NAME that has a ``NAME.txt``, a video or a folder of images."""
     if names is None:
-        stems = {path.stem for path in folder.glob("*.txt") if path.name != "list.txt"}
-        stems |= {path.stem for path in folder.iterdir() if path.suffix.lower() in VIDEO_SUFFIXES}
+        stems = {path.stem for path in folder.glob("[!.]*.txt") if path.name != "list.txt"}
+        stems |= {path.stem for path in folder.glob("[!.]*") if path.suffix.lower() in VIDEO_SUFFIXES}
         stems |= {path.name for path in folder.iterdir() if path.is_dir() and image_names(path)}
         names = sorted(stems)
     return [Entry(name, partial(_read, folder, name)) for name in names]

@@ -27,13 +27,13 @@ _STEP = 240 // 30
 
 def recognise(folder: Path) -> bool:
     """Whether a folder holds sequences in this layout."""
-    return any(next(folder.glob(f"*/{rate}/*.txt"), None) is not None for rate in RATES)
+    return any(next(folder.glob(f"*/{rate}/[!.]*.txt"), None) is not None for rate in RATES)
 
 
 def entries(folder: Path, names: Iterable[str] | None = None, rate: int = 30) -> list[Entry]:
     """The sequences at 30 or 240 frames a second."""
     if names is None:
-        names = sorted(path.stem for path in folder.glob(f"*/{rate}/*.txt"))
+        names = sorted(path.stem for path in folder.glob(f"*/{rate}/[!.]*.txt"))
     return [Entry(name, partial(_read, folder / name / str(rate), name, rate)) for name in names]
 
 

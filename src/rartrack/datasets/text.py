@@ -85,19 +85,23 @@ def split_regions(rows: list[list[float]]) -> tuple[Boxes, Boxes | None]:
     return boxes, polygons
 
 
-def read_flags(path: Path, frames: int) -> NDArray[np.bool_]:
+def read_flags(path: Path, frames: int, shorter: bool = False) -> NDArray[np.bool_]:
     """Read per-frame flags (frames,): numbers split by lines or commas, true above 0.
 
-    A file may be shorter: VOT's toolkit writes tags only as far as the last flag. What is left out is false.
+    Args:
+        path: of the file.
+        frames: that are annotated.
+        shorter: whether there may be less values, as in VOT, whose toolkit writes tags only as far as the last flag;
+            what is left out is false.
 
     Raises:
-        InputError: the file is missing, holds something else, or holds more than ``frames`` values.
+        InputError: the file is missing, holds something else, or another number of values.
     """
     try:
         values = [float(part) for part in read_text(path).replace(",", " ").split()]
     except ValueError as error:
         raise InputError(f"{path}: {error}; expected one 0 or 1 per frame") from None
-    if len(values) > frames:
+    if len(values) > frames or (len(values) < frames and not shorter):
         raise InputError(f"{path}: {len(values)} values for {frames} annotated frames")
     flags = np.zeros(frames, dtype=bool)
     flags[: len(values)] = np.asarray(values) > 0

@@ -22,13 +22,13 @@ ORIGIN = 0
 
 def recognise(folder: Path) -> bool:
     """Whether a folder is the data set or one of its chunks."""
-    return any(next(place.glob("anno/*.txt"), None) is not None for place in _chunks(folder))
+    return any(next(place.glob("anno/[!.]*.txt"), None) is not None for place in _chunks(folder))
 
 
 def entries(folder: Path, names: Iterable[str] | None = None, split: str | None = None) -> list[Entry]:
     """The sequences of ``train`` or ``test``, or all."""
     chunks = [place for place in _chunks(folder) if split is None or place.name.lower().startswith(split)]
-    found = [path for place in chunks for path in sorted(place.glob("anno/*.txt"))]
+    found = [path for place in chunks for path in sorted(place.glob("anno/[!.]*.txt"))]
     if names is not None:
         wanted = set(names)
         found = [path for path in found if path.stem in wanted]

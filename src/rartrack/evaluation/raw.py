@@ -108,7 +108,7 @@ def _of_times(path: Path, dataset: Dataset) -> bool:
 
 
 def _text_files(folder: Path) -> list[Path]:
-    patterns = ("*.txt", "*/*.txt", "*/*/*.txt")
+    patterns = ("[!.]*.txt", "*/[!.]*.txt", "*/*/[!.]*.txt")  # macOS leaves ._NAME.txt
     return sorted({path for pattern in patterns for path in folder.glob(pattern)})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import uuid
+from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import Executor, Future, as_completed
 from dataclasses import dataclass, field, replace
@@ -94,7 +95,8 @@ def evaluate(
         results: the folder; see ``store`` for the files.
         settings: protocol, seed and so on.
         executor: ``processes``, ``dask://HOST:PORT``, or any ``concurrent.futures`` executor.
-        workers: processes on this machine; default: one per processor, at most one per run.
+        workers: processes on this machine; default: one per processor, at most one per run; of real-time runs, whose
+            results depend on the time they take, one.
         overwrite: redo what is there.
         observer: is told how it goes on.
 
@@ -104,7 +106,8 @@ def evaluate(
     """
     settings, observer = settings or Settings(), observer or Observer()
     jobs = plan(sequences, trackers, settings)
-    count = min(workers or available_processors(), len(jobs))
+    usual = 1 if settings.protocol.vot == "realtime" else available_processors()
+    count = min(workers or usual, len(jobs))
     with store.locked(results):
         if not isinstance(executor, str):
             return _run(executor, jobs, results, overwrite, observer, cluster=True)
@@ -129,10 +132,11 @@ def plan(sequences: Iterable[Sequence], trackers: Iterable[TrackerSpec], setting
             )
         if names.count(name) > 1:
             raise InputError(f"two trackers are named {name!r}: name them, --tracker NAME=SPEC")
+    counts = Counter(sequence.name for sequence in sequences)
     for sequence in sequences:
-        if sum(sequence.name == other.name for other in sequences) > 1:
+        if counts[sequence.name] > 1:
             raise InputError(f"two sequences are named {sequence.name!r}: their results would be one file")
-        if any(f"{sequence.name}_time" == other.name for other in sequences):
+        if f"{sequence.name}_time" in counts:
             raise InputError(f"{sequence.name}_time is a sequence, and where {sequence.name}'s times go; rename one")
         if sequence.frames is None:
             raise InputError(f"{sequence.name}: only its annotation is there, no frames; evaluating needs both")
@@ -180,6 +184,7 @@ def _run(
     jobs = [replace(job, token=token) for job in jobs]
     described = _describe(executor, jobs)
     summary = Summary()
+    firsts = {job.tracker: job for job in reversed(jobs)}
     if overwrite:
         for job in jobs:
             store.remove(results, job)
@@ -190,6 +195,8 @@ def _run(
         machine = None if cluster else found["machine"]
         there = store.is_finished(results, job, _made_by(job, found), machine)
         (summary.kept if there else todo).append(job)
+    for tracker, job in firsts.items():
+        store.refuse_other(results, job, _made_by(job, described[tracker]))
     observer.begin(todo, len(summary.kept))
     try:
         for job, outcome in _outcomes(executor, todo):
@@ -228,6 +235,7 @@ def _made_by(job: Job, found: dict[str, Any]) -> dict[str, Any]:
         "sequence": sequence_digest(job.sequence),
         "boxes": f"{job.origin}-based",
         **({} if job.protocol.vot is None else {"benchmark": job.benchmark}),
+        **({"rate": job.sequence.rate} if job.protocol.vot == "realtime" else {}),
     }
 
 

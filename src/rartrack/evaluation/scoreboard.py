@@ -41,6 +41,8 @@ class Scoreboard:
         scores: one per tracker and set of rules.
         sources: where each set of rules was read.
         remarks: one line for each thing that was missing, odd or left out.
+        first: how many frames of each sequence (of each run where there are several) were scored; None: all.
+        left_out: how many of the benchmark's sequences were not asked for.
     """
 
     benchmark: str
@@ -51,6 +53,8 @@ class Scoreboard:
     scores: tuple[Score, ...]
     sources: Mapping[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = field(default=())
+    first: int | None = None
+    left_out: int = 0
 
     def by(self, rules: str) -> list[Score]:
         """Scores by one set of rules, best first."""
@@ -133,7 +137,18 @@ def score_results(
     scores.sort(key=lambda score: _position(score, wanted, metrics[0]))
     sources = {name: rules_text(dataset, protocol, name) for name in wanted}
     said = tuple(dict.fromkeys(remarks))
-    return Scoreboard(scores[0].benchmark, protocol, wanted, metrics, sequences, tuple(scores), sources, said)
+    return Scoreboard(
+        scores[0].benchmark,
+        protocol,
+        wanted,
+        metrics,
+        sequences,
+        tuple(scores),
+        sources,
+        said,
+        first,
+        len(dataset.left_out),
+    )
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,8 @@ from rartrack.evaluation.provenance import difference
 
 _PARTIAL = ".unfinished"
 LOCK = ".lock"
+_OF_THE_SEQUENCE = ("sequence", "rate")
+"""What makes a result and differs from sequence to sequence."""
 
 
 @contextmanager
@@ -94,14 +96,39 @@ def is_finished(results: Path, job: Job, made_by: dict[str, Any], machine: dict[
     return True
 
 
+def refuse_other(results: Path, job: Job, made_by: dict[str, Any]) -> None:
+    """Refuse to put a run beside the same tracker's results that were made in another way, of whatever sequence: they
+    would be scored as one tracker's. The machine may be another.
+
+    Raises:
+        InputError: there are such results.
+    """
+    now = {key: value for key, value in made_by.items() if key not in _OF_THE_SEQUENCE}
+    for path in sorted((results / job.tracker.name).rglob("*.json")):
+        try:
+            before = json.loads(path.read_text(encoding="utf-8"))["made_by"]
+            before = {key: value for key, value in before.items() if key not in _OF_THE_SEQUENCE}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            continue  # nobody's, or damaged, which is said where its sequence is asked for
+        if before.get("protocol") == now["protocol"] and (changed := difference(before, now)):
+            raise InputError(
+                f"{path}: made differently: {changed}; results of one tracker belong together: give another --output, "
+                "name the tracker otherwise (--tracker NAME=SPEC), or --overwrite with all sequences"
+            )
+
+
 def remove(results: Path, job: Job) -> None:
     """Delete a run's results, the mark of its being finished first."""
     result_file(results, job).unlink(missing_ok=True)
+    _remove_repetitions(results, job)
+    for suffix in (".json", ".error", "_time.txt"):
+        _stem(results, job, suffix).unlink(missing_ok=True)
+
+
+def _remove_repetitions(results: Path, job: Job) -> None:
     folder, stem = _place(results, job)
     for path in [*folder.glob(f"{_escape(stem)}_[0-9][0-9][0-9].txt")] if job.protocol.vot is not None else []:
         path.unlink()
-    for suffix in (".json", ".error", "_time.txt"):
-        _stem(results, job, suffix).unlink(missing_ok=True)
 
 
 def write(results: Path, job: Job, outcome: Outcome, made_by: dict[str, Any]) -> None:
@@ -115,6 +142,7 @@ def write(results: Path, job: Job, outcome: Outcome, made_by: dict[str, Any]) ->
             _put(_stem(results, job, ".error"), f"{outcome.failure.reason}\n\n{outcome.failure.details}")
             return
         _stem(results, job, ".error").unlink(missing_ok=True)
+        _remove_repetitions(results, job)  # of a run that was killed, there may have been more
         paths = _files(results, job, len(outcome.texts))
         hashes = {path.name: _digest(text) for path, text in zip(paths, outcome.texts, strict=True)}
         _put(_stem(results, job, ".json"), json.dumps(_about(job, outcome, made_by, hashes), indent=1) + "\n")

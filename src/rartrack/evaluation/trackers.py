@@ -162,12 +162,14 @@ class TraxTracker:
         return {"tracker": "trax", "command": list(self.command), "files": files}
 
     def build(self, threads: int) -> Tracker:  # noqa: ARG002
-        """Make ready to start the program, which happens with the first frame; it chooses its threads itself."""
+        """Start the program, which chooses its threads itself."""
         from rartrack.evaluation.trax import TraxProgram, library
 
         library()
         limit = threading.TIMEOUT_MAX if self.time_limit is None else min(self.time_limit, threading.TIMEOUT_MAX)
-        return TraxProgram(self.command, reply_limit=limit)
+        program = TraxProgram(self.command, reply_limit=limit)
+        program.start()
+        return program
 
 
 def parse_tracker(

@@ -50,7 +50,7 @@ class Reply:
 
 
 class TraxProgram:
-    """A TraX program as a tracker; it is started by the first ``init``, and again by the first one after a failure.
+    """A TraX program as a tracker; ``start`` starts it, or the first ``init``, and the first one after a failure again.
 
     Args:
         command: the program and its arguments, a list or a line as for a shell.
@@ -69,15 +69,24 @@ class TraxProgram:
         if not self.command:
             raise InputError("TraX program: empty command")
 
+    def start(self) -> None:
+        """Start the program and wait for its hello, if it does not run.
+
+        Raises:
+            InputError: it cannot be started, dies, takes too long or breaks the protocol.
+        """
+        if self._session is None:
+            self._session = self._try(lambda: _Session(self.command, self._limits["start"]))
+
     def init(self, frame: Image, box: Box) -> Reply:
         """Start on a frame, RGB uint8 (H, W, 3), with a box x, y, w, h; returns what the program makes of it.
 
         Raises:
             InputError: the program cannot be started, dies, takes too long or breaks the protocol.
         """
-        if self._session is None:
-            self._session = self._try(lambda: _Session(self.command, self._limits["start"]))
+        self.start()
         session = self._session
+        assert session is not None
         return self._try(lambda: session.initialize(frame, box, self._limits["reply"]))
 
     def update(self, frame: Image) -> Reply:

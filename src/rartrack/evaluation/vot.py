@@ -226,14 +226,18 @@ def _robustness(per_sequence: Mapping[str, SequenceScores]) -> float:
 
 
 def _curve(measured: Measured, benchmark: Benchmark, rules: Rules, tag: str | None = None) -> Floats:
-    pieces, weights = [], []
+    """EAO by length, up to the longest run, over all of which a piece that failed is 0; by ``vot-toolkit`` up to the
+    longest piece."""
+    pieces, weights, longest = [], [], 0
     for sequence, runs in measured:
         flags = _flags(sequence, tag)
         for run in runs:
             for piece in fragments(run, rules, benchmark.protocol):
                 pieces.append(piece)
                 weights.append(share(flags[: len(run.codes)], piece) / len(runs))
-    return eao_curve(pieces, weights)
+                length = piece.overlaps if rules.fragments == "vot-toolkit" else run.codes
+                longest = max(longest, len(length))
+    return eao_curve(pieces, weights, longest)
 
 
 def _flags(sequence: Sequence, tag: str | None) -> Flags:

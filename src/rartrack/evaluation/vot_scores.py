@@ -81,13 +81,12 @@ def fragments(run: Run, rules: Rules, protocol: Protocol) -> Iterator[Fragment]:
         yield Fragment(overlaps[first:last], following is not None, int(first), last)
 
 
-def eao_curve(pieces: Sequence[Fragment], weights: Sequence[float]) -> Floats:
-    """Return the expected average overlap (L,) of sequences of 1, 2, ..., L frames, L being the longest piece.
+def eao_curve(pieces: Sequence[Fragment], weights: Sequence[float], longest: int) -> Floats:
+    """Return the expected average overlap (L,) of sequences of 1, 2, ..., L frames, L being ``longest``.
 
     A piece of which nothing more is known after its end counts as far as it reaches; one that failed counts to the
     end. The first frame is given and does not count; a sequence of one frame has overlap 1. NaN where no piece counts.
     """
-    longest = max(len(piece.overlaps) for piece in pieces)
     values = np.zeros((len(pieces), longest))
     weight = np.zeros((len(pieces), longest))
     for row, (piece, share) in enumerate(zip(pieces, weights, strict=True)):

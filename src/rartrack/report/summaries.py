@@ -86,13 +86,19 @@ def marked(score: Score) -> str:
 
 
 def partial_notes(board: Scoreboard) -> tuple[str, ...]:
-    """One line for each tracker that was scored on a part of the sequences."""
-    total = len(board.sequences)
-    return tuple(
-        f"* {score.tracker}: only {total - len(score.missing)} of {total} sequences, not comparable to whole results"
+    """One line where a part of the frames or sequences was asked for, and one for each tracker that lacks sequences."""
+    total, title = len(board.sequences), benchmark_title(board.benchmark)
+    parts = []
+    if board.first is not None:
+        parts.append(f"{title}: the first {board.first} frames")
+    if board.left_out:
+        parts.append(f"{title}: {total} of {total + board.left_out} sequences")
+    parts += [
+        f"* {score.tracker}: only {total - len(score.missing)} of {total} sequences"
         for score in board.main
         if score.missing
-    )
+    ]
+    return tuple(f"{part}, not comparable to whole results" for part in parts)
 
 
 @cache
@@ -188,7 +194,10 @@ def comparisons(board: Scoreboard, against: str | None = None) -> Table | None:
         Column("better : worse"),
     )
     rows = tuple(_versus(other.tracker, paired(first, other, metric)) for other in others)
-    notes = ("Intervals: bootstrap over sequences; p: sign-flip permutation test of paired differences.",)
+    notes = (
+        "Intervals: bootstrap over sequences; p: sign-flip permutation test of paired differences, not adjusted for "
+        "the number of comparisons, nor for the choice of the best to compare with.",
+    )
     name = f"{board.benchmark}-comparison"
     return Table(name, f"{benchmark_title(board.benchmark)}: paired over sequences", columns, rows, notes)
 

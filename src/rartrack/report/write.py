@@ -80,6 +80,8 @@ def _scores(boards: Sequence[Scoreboard]) -> Iterable[Row]:
             yield from ((*name, metric, value) for metric, value in score.figures.items())
             if score.seconds:
                 yield (*name, "fps", 1 / score.seconds)
+            if board.first is not None:
+                yield (*name, "first_frames", board.first)
             if score.missing:
                 yield (*name, "missing_sequences", len(score.missing))
 
