@@ -38,8 +38,9 @@ class Tracker {
 
   async init(frame, [x, y, w, h]) {
     Object.assign(this, { centre: [x + w / 2, y + h / 2], size: [w, h], frame: 0, memory: {} });
-    for (const { name, shape } of this.session.inputMetadata) {
-      if (name !== "crops") {
+    for (const { name, shape, type } of this.session.inputMetadata) {
+      if (name === "crops") this.kind = type ?? "uint8";
+      else {
         const data = new Float32Array(shape[1] * shape[2] * shape[3]);
         this.memory[name] = { shape: shape.slice(1), data };
       }
@@ -194,9 +195,9 @@ class Tracker {
   // Half spectra (B, D) of the windowed features of B crops, all that the network gave, and the first one's energy.
   async spectra(frame, centres) {
     const B = centres.length, { side, n, D, size } = this, inputs = {};
-    const crops = new Uint8Array(B * 3 * side * side);
+    const crops = new (this.kind === "float32" ? Float32Array : Uint8Array)(B * 3 * side * side);
     centres.forEach((centre, i) => crops.set(this.crop(frame, centre, size), i * 3 * side * side));
-    inputs.crops = new ort.Tensor("uint8", crops, [B, 3, side, side]);
+    inputs.crops = new ort.Tensor(this.kind, crops, [B, 3, side, side]);
     for (const [name, { shape, data }] of Object.entries(this.memory)) {
       const repeated = new Float32Array(B * data.length);
       for (let i = 0; i < B; i++) repeated.set(data, i * data.length);

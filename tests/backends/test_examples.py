@@ -23,7 +23,7 @@ from numpy.testing import assert_allclose
 from small_models import BOX, picture, trained
 
 from rartrack import checkpoints, track
-from rartrack.backends.onnx_file import export
+from rartrack.backends.onnx_file import CropType, export
 from rartrack.backends.prepared import prepared_network
 from rartrack.backends.quantize import CHECKED, quantize
 from rartrack.boxes import iou
@@ -100,14 +100,14 @@ def real(count: int) -> np.ndarray:
         return np.stack([frame.image for frame in islice(source, count)])
 
 
-def write(model: str | Path, path: Path, int8: bool = False) -> Path:
+def write(model: str | Path, path: Path, int8: bool = False, crops: CropType = "uint8") -> Path:
     """Export a model to a file, if asked for in eight bits."""
     checkpoint = checkpoints.load(model)
-    content, _ = export(prepared_network(checkpoint, model), checkpoint, "0" * 64)
+    content, _ = export(prepared_network(checkpoint, model), checkpoint, "0" * 64, crops)
     if int8:
         side = checkpoint.config.network.input_size
-        crops = [cv2.resize(image[100:300, 200:600], (side, side)) for image in real(CHECKED + 16)]
-        content, _ = quantize(content, np.ascontiguousarray(np.stack(crops).transpose(0, 3, 1, 2)), {})
+        cut = [cv2.resize(image[100:300, 200:600], (side, side)) for image in real(CHECKED + 16)]
+        content, _ = quantize(content, np.ascontiguousarray(np.stack(cut).transpose(0, 3, 1, 2)), {})
     path.write_bytes(content)
     return path
 
@@ -228,8 +228,10 @@ def test_the_built_in_model_in_python_and_javascript(
 
 
 @pytest.mark.slow
-def test_javascript_keeps_the_memory(node_project: Path, small: Path, tmp_path: Path) -> None:
-    found = in_javascript(node_project, write(small, tmp_path / "small.onnx"), made(), BOX, tmp_path)
+@pytest.mark.parametrize("crops", ["uint8", "float32"])
+def test_javascript_keeps_the_memory(node_project: Path, small: Path, tmp_path: Path, crops: CropType) -> None:
+    model = write(small, tmp_path / "small.onnx", crops=crops)
+    found = in_javascript(node_project, model, made(), BOX, tmp_path)
     expected = followed(small, made(), BOX, "torch")
     assert_allclose(found[:2], expected[:2], atol=0.02)
     assert_allclose(found, expected, atol=0.3)  # crops are rounded otherwise, and each box decides the next crop

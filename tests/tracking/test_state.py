@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
@@ -98,7 +99,7 @@ def test_states_stack_and_select(small_tracker: Make, scene) -> None:
     assert [TrackerState.stack(parts).form for parts in ([one], [listed], [one, listed])] == ["one", "list", "list"]
     assert TrackerState.stack([one, one, listed]).names == ("1", "2", "3")
     assert TrackerState.stack([one, state.select([1])]).form == "mapping"
-    for wrong in ([], [2], [-1], [0, 0], [True, False], ["a"]):
+    for wrong in ([], [2], [-1], [0, 0], [True, False], ["a"], [0.0], [np.float64(1)], 2):
         with pytest.raises(InputError, match="give different positions from 0 to 1"):
             state.select(wrong)
     with pytest.raises(InputError, match="comes twice"):

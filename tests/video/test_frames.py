@@ -17,6 +17,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -175,6 +176,59 @@ class TestDamage:
         whole.write_bytes(data)
         with pytest.warns(VideoWarning, match="damaged"):
             assert len(read(whole)) >= 15
+
+    @pytest.mark.parametrize("name", ["titled.avi", "titled.mp4"])
+    def test_a_title_in_another_encoding_is_no_damage(self, make_video: MakeVideo, tmp_path: Path, name: str) -> None:
+        plain, titled = make_video(name.replace("titled", "plain")), tmp_path / name
+        with av.open(str(plain)) as source, av.open(str(titled), "w") as out:
+            out.metadata["title"] = "CafeXYZ"
+            stream = out.add_stream_from_template(source.streams.video[0])
+            for packet in source.demux(video=0):
+                if packet.dts is not None:
+                    packet.stream = stream
+                    out.mux(packet)
+        data = titled.read_bytes()
+        assert data.count(b"CafeXYZ") == 1
+        titled.write_bytes(data.replace(b"CafeXYZ", b"Caf\xe9XYZ"))
+        assert len(read(titled)) == 20
+
+    @pytest.mark.parametrize(("place", "value"), [(4, 0), (11, 0x33)])
+    def test_one_damaged_frame_costs_one_frame(self, make_video: MakeVideo, place: int, value: int) -> None:
+        """Of which FFmpeg says that it is invalid, or of a kind that it does not know yet."""
+        path = make_video("clip.avi", codec="mjpeg")
+        with av.open(str(path)) as container:
+            packet = bytes([packet for packet in container.demux(video=0) if packet.size][7])
+        broken = bytearray(packet)
+        broken[broken.index(b"\xff\xc0") + place] = value
+        path.write_bytes(path.read_bytes().replace(packet, bytes(broken)))
+        with pytest.warns(VideoWarning, match="damaged in places; some frames are missing"):
+            frames = read(path)
+        assert [number_of(frame.image) for frame in frames] == [*range(7), *range(8, 20)]
+
+    def test_streams_that_show_themselves_late_do_no_harm(self, make_video: MakeVideo, tmp_path: Path) -> None:
+        pieces = []
+        for number in range(3):
+            piece = tmp_path / f"{number}.ts"
+            plain = make_video(f"plain{number}.ts", size=(640, 480))
+            with av.open(str(plain)) as source, av.open(str(piece), "w") as out:
+                picture = out.add_stream_from_template(source.streams.video[0])
+                sound = out.add_stream("aac", rate=44100) if number == 1 else None
+                for packet in source.demux(video=0):
+                    if packet.dts is not None:
+                        packet.stream = picture
+                        out.mux(packet)
+                if sound is not None:
+                    for _ in range(40):
+                        quiet = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+                        quiet.sample_rate = 44100
+                        out.mux(sound.encode(quiet))
+                    out.mux(sound.encode(None))
+            pieces.append(piece.read_bytes())
+        joined = tmp_path / "joined.ts"
+        joined.write_bytes(pieces[0] * 8 + pieces[1] + pieces[2])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            assert len(read(joined)) >= 10 * 20 - 2
 
     def test_a_video_cut_before_its_index_is_refused(self, make_video: MakeVideo) -> None:
         whole = make_video(count=20, size=(320, 240))

@@ -121,7 +121,8 @@ class TrackerState:
             InputError: there is none, one is no position from 0, or one comes twice.
         """
         index = list(targets) if isinstance(targets, Iterable) else [targets]
-        wrong = [i for i in index if isinstance(i, bool) or i not in range(len(self))]
+        places = [i for i in index if isinstance(i, (int, np.integer)) and not isinstance(i, bool)]
+        wrong = [i for i in index if i not in places or i not in range(len(self))]
         if wrong or not index or len(set(index)) != len(index):
             raise InputError(f"targets {index}: give different positions from 0 to {len(self) - 1}, at least one")
         return TrackerState(

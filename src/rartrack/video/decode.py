@@ -37,7 +37,8 @@ def open_video(location: str | Path, threads: bool) -> tuple[Any, Any]:
     # FFmpeg takes what precedes a colon for a protocol, but not in an absolute path.
     opened = str(path.absolute()) if timeout is None and path.exists() else str(location)
     try:
-        container = av.open(opened, options=options, timeout=timeout)
+        # Titles are not asked for, and not always UTF-8.
+        container = av.open(opened, options=options, timeout=timeout, metadata_errors="replace")
     except av.error.InvalidDataError:
         if path.is_file() and path.stat().st_size == 0:
             raise InputError(f"{location}: the file is empty (0 bytes); remove it or fetch it again") from None
@@ -59,6 +60,20 @@ def open_video(location: str | Path, threads: bool) -> tuple[Any, Any]:
     else:
         stream.codec_context.thread_count = 1
     return container, stream
+
+
+def packets_of(container: Any, stream: Any) -> Iterator[Any]:
+    """A stream's packets with something in them, up to the first of those that only empty the decoder: PyAV goes wrong
+    over those of streams that showed themselves late.
+
+    Raises:
+        FFmpegError, OSError: the container cannot be read on.
+    """
+    for packet in container.demux(stream):
+        if packet.size:
+            yield packet
+        elif packet.dts is None:
+            return
 
 
 def frame_rate(stream: Any) -> Fraction:
@@ -141,9 +156,7 @@ class Decoder:
         """Packets up to the end or the cut; one that is not whole counts if others follow it."""
         broken = None
         try:
-            for packet in self._container.demux(self._stream):
-                if not packet.size:
-                    continue
+            for packet in packets_of(self._container, self._stream):
                 if broken is not None:
                     yield broken
                 broken = packet if packet.is_corrupt else None
@@ -156,7 +169,7 @@ class Decoder:
     def _decode(self, packet: Any) -> Iterator[Any]:
         try:
             yield from self._stream.decode(packet)
-        except av.error.InvalidDataError:
+        except av.error.FFmpegError:  # decoders have many names for damaged data
             self.damage = self.damage or "damaged in places; some frames are missing"
 
     def _ends_early(self, shown_until: float | None) -> bool:

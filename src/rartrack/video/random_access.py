@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rartrack.errors import InputError
-from rartrack.video.decode import Decoder, open_video, upright
+from rartrack.video.decode import Decoder, open_video, packets_of, upright
 from rartrack.video.images import Image
 
 
@@ -71,8 +71,8 @@ class VideoFrames:
         with container:
             packets = [
                 (one.pts, one.is_keyframe)
-                for one in container.demux(stream)
-                if one.size and not one.is_discard and not one.is_corrupt
+                for one in packets_of(container, stream)
+                if not one.is_discard and not one.is_corrupt
             ]
             shows_all = stream.codec_context.name != "vp8"  # VP8 holds packets that show nothing
         stamps = sorted({pts for pts, _ in packets if pts is not None})
