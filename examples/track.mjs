@@ -67,7 +67,8 @@ class Tracker {
         const places = NEARBY.map((offset) => this.centre.map((at, k) => at + offset[k] * window[k]));
         const around = await this.look(frame, places);
         if (around.rank > found.rank && around.value >= t.uncertain_below)
-          found = { ...around, value: t.uncertain_below * (1 - Number.EPSILON) };
+          found = t.uncertain_below > t.lost_below // else it would not be seen
+            ? { ...around, value: t.uncertain_below * (1 - Number.EPSILON) } : around;
       }
     }
     if (found.value >= t.lost_below) { // else it is not seen, and stays where it was

@@ -74,7 +74,8 @@ class Tracker:
                 # Not enough to learn from: look around its last place for what is, to be learned once seen again.
                 other = self.look(frame, self.centre + NEARBY * self.windows(self.size))
                 if other[0] > found[0] and other[3] >= enough:
-                    found = *other[:3], np.nextafter(enough, 0)
+                    held = enough > self.tracking["lost_below"]  # else it would not be seen
+                    found = (*other[:3], np.nextafter(enough, 0)) if held else other
         if found[3] >= self.tracking["lost_below"]:  # else it is not seen, and stays where it was
             # Inside the frame, or no further out than before.
             self.centre = np.clip(found[1], np.minimum(before, 0), np.maximum(before, frame.shape[1::-1]))

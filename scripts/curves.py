@@ -41,6 +41,7 @@ def columns(path: Path) -> tuple[list[int], list[float]]:
     """Steps and losses of a run's table."""
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
+    rows = [row for row in rows if row.get("loss")]
     return [int(row["step"]) for row in rows], [float(row["loss"]) for row in rows]
 
 

@@ -65,6 +65,10 @@ def test_wrong_kinds_of_arguments_are_named() -> None:
         rartrack.load(preset=3)  # type: ignore[arg-type]
     with pytest.raises(rartrack.InputError, match="backend None: expected torch"):
         rartrack.load(backend=None)  # type: ignore[arg-type]
+    with pytest.raises(rartrack.InputError, match=r"preset .*: expected quality"):
+        rartrack.load(preset=["fast"])  # type: ignore[arg-type]
+    with pytest.raises(rartrack.InputError, match=r"backend .*: expected torch"):
+        rartrack.load(backend=["onnx"])  # type: ignore[arg-type]
     with pytest.raises(rartrack.InputError, match="model None: expected a name or a path"):
         rartrack.load(None)  # type: ignore[arg-type]
 

@@ -227,7 +227,7 @@ def preset_settings(preset: str | None, changes: Mapping[str, Any] | None = None
     Raises:
         InputError: no such preset, or changes that are no mapping of names.
     """
-    if preset is not None and preset not in PRESETS:
+    if preset is not None and str(preset) not in PRESETS:
         raise InputError(f"preset {preset!r}: expected {', '.join(PRESETS)}{nearest(str(preset), PRESETS)}")
     if changes is not None and not (isinstance(changes, Mapping) and all(isinstance(key, str) for key in changes)):
         raise InputError(f"settings: expected a mapping such as {{'tracking.update_interval': 5}}, got {changes!r}")

@@ -276,6 +276,7 @@ class TestTColor128:
         tree.images("Ball_ce/img", [f"{number:04}.jpg" for number in range(1, 9)])
         tree.boxes("Ball_ce/Ball_ce_gt.txt", 3)
         tree.text("Ball_ce/Ball_ce_frames.txt", "4,6\n")
+        tree.text("Ball_ce/._Ball_ce_gt.txt", "Mac OS X")
         (ball,) = load_dataset("tcolor128", tree.root).sequences
         assert ball.frames[0][0, 0, 0] == 3
         assert ball.boxes[0].tolist() == [0, 1, 3, 4]

@@ -49,6 +49,7 @@ def test_tags_may_end_early(tree):
     _sequence(tree, "ball")
     tree.text("ball/occlusion.tag", "0\n1\n")
     tree.text("ball/camera_motion.label", "1\n1\n1\n")
+    tree.text("ball/._occlusion.tag", "Mac OS X")
     (ball,) = load_dataset(tree.root).sequences
     assert ball.tags["occlusion"].tolist() == [False, True, False]
     assert ball.tags["camera_motion"].all()

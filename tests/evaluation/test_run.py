@@ -189,9 +189,17 @@ class TestKeeping:
         ):
             run(folder, tmp_path / "out", settings=Settings(seed=1), sequences=["b"])
         assert not (tmp_path / "out/drifter/b.txt").exists()
+        run(folder, tmp_path / "out", sequences=["b"])
+        with pytest.raises(InputError, match=r"a\.json: made differently"):
+            run(folder, tmp_path / "out", settings=Settings(seed=1), sequences=["b"], overwrite=True)
+        assert (tmp_path / "out/drifter/b.txt").exists()  # nothing is deleted before it is clear
         run(folder, tmp_path / "out", settings=Settings(TRE, seed=1), sequences=["b"])  # scored apart
         run(folder, tmp_path / "out", settings=Settings(seed=1), overwrite=True)
         assert names_of(run(folder, tmp_path / "out", settings=Settings(seed=1)).kept) == ["a", "b", "c"]
+
+    def test_another_data_set_may_count_pixels_otherwise(self, folder, tmp_path):
+        run(folder, tmp_path / "out", sequences=["a"])
+        run(folder, tmp_path / "out", settings=Settings(origin=1), sequences=["b"])
 
     def test_repetitions_of_a_run_that_was_killed_are_not_left_beside_the_next(self, folder, tmp_path):
         place = tmp_path / "out/still/a"
@@ -200,6 +208,26 @@ class TestKeeping:
             (place / f"a_{number:03d}.txt").write_text("1\n")
         run(folder, tmp_path / "out", "Still", settings=Settings(VOT), sequences=["a"])
         assert sorted(path.name for path in place.glob("a_0*.txt")) == [f"a_{number:03d}.txt" for number in (1, 2, 3)]
+
+    @pytest.mark.usefixtures("own_processes")
+    def test_after_a_failure_the_tracker_is_loaded_anew(self, folder, tmp_path):
+        (tmp_path / "mine.py").write_text(
+            "from pathlib import Path\n"
+            "class Broken:\n"
+            "    def __init__(self):\n"
+            "        self.made = Path(__file__).with_name('made.txt')\n"
+            "        self.made.write_text(self.made.read_text() + 'x' if self.made.exists() else 'x')\n"
+            "        self.broken = self.made.read_text() == 'x'\n"
+            "    def init(self, frame, box):\n"
+            "        if self.broken: raise RuntimeError('no more')\n"
+            "        self.box = box\n"
+            "    def update(self, frame): return self.box\n"
+        )
+        trackers = [parse_tracker(f"{tmp_path / 'mine.py'}:Broken")]
+        summary = evaluate(load_dataset(folder), trackers, tmp_path / "out", workers=1)
+        assert [job.sequence.name for job, _ in summary.failed] == ["a"]
+        assert sorted(names_of(summary.done)) == ["b", "c"]
+        assert (tmp_path / "made.txt").read_text() == "xx"
 
     @pytest.mark.usefixtures("own_processes")
     def test_another_trackers_code_is_noticed(self, folder, tmp_path):

@@ -155,7 +155,12 @@ def test_a_part_is_called_a_part(annotations: Path, results: Path, tmp_path: Pat
     said = capsys.readouterr().out
     assert "small: the first 10 frames, not comparable to whole results" in said
     assert "small: 2 of 3 sequences, not comparable to whole results" in said
-    assert _scores(tmp_path / "out" / "scores.csv")["perfect", "toolkit", "first_frames"] == 10
+    found = _scores(tmp_path / "out" / "scores.csv")
+    assert (found["perfect", "toolkit", "first_frames"], found["perfect", "toolkit", "left_out_sequences"]) == (10, 1)
+    part = score_results(results, load_dataset(annotations, sequences=["alpha"]), first=9)
+    for name, table in catalogue.tables([part]).items():
+        assert any("the first 9 frames" in note for note in table.notes), name
+        assert any("1 of 3 sequences" in note for note in table.notes), name
     board = score_results(results, load_dataset(annotations))
     assert not catalogue.choose_table("small-overall", [board]).notes
 

@@ -48,3 +48,5 @@ def test_curves_are_drawn_of_runs_that_have_them(tmp_path: Path) -> None:
         (run / f"{name}.csv").write_text("step,loss\n1,3.5\n2,1.5\n")
     subprocess.run(words, check=True, capture_output=True)
     assert (tmp_path / "curves.svg").read_text().count("<path") > 4
+    (run / "validation.csv").write_text("step,overlap\n1,0.5\n2,0.6\n")  # of a run without validation.clips
+    subprocess.run(words, check=True, capture_output=True)

@@ -93,7 +93,7 @@ def test_states_stack_and_select(small_tracker: Make, scene) -> None:
     state = tracker.state
     assert TrackerState.stack([state.select([0]), state.select([1])]) == state
     assert state.select([0]) != state
-    assert state.select([1, 0]).names == ("b", "a")
+    assert state.select([1, 0]).names == state.select(torch.tensor([1, 0])).names == ("b", "a")
     assert state.select([1]).form == "mapping"
     one, listed = replace(state.select([0]), form="one"), replace(state.select([1]), form="list")
     assert [TrackerState.stack(parts).form for parts in ([one], [listed], [one, listed])] == ["one", "list", "list"]

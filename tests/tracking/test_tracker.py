@@ -84,6 +84,12 @@ def test_what_a_last_look_finds_is_learned_once_the_next_frame_sees_it(small_tra
     assert confirmed.status is Status.TRACKED
     assert confirmed.score > found.score
     assert not torch.equal(tracker.state.statistics.cross, first.cross)
+    # Where what is seen at all is enough to learn from, there is no score between: it is learned at once.
+    tracker = small_tracker(scales=1, look_again_below=1.0, uncertain_below=0.4, lost_below=0.4)
+    tracker.init(scene.frame(0), scene.box(0))
+    found = tracker.update(scene.frame(jump))
+    assert iou(found.box, scene.box(jump)) > 0.9
+    assert found.status is Status.TRACKED
 
 
 def test_what_is_not_seen_stays_where_it_was(small_tracker: Make, scene) -> None:

@@ -85,6 +85,14 @@ def test_what_was_not_measured_is_not_written(config: TrainingConfig, changed: C
     assert {key for row in read_curve(outcome.folder / VALIDATION) for key in row} == {"step", "overlap"}
 
 
+def test_columns_stay_as_they_were_begun(tmp_path: Path) -> None:
+    (tmp_path / "validation.csv").write_text("step,loss,hits,overlap\n1,0.5,0.25,0.75\n")
+    curves = Curves(tmp_path, 1)
+    curves.row(VALIDATION, 2, {"overlap": 0.5})
+    curves.close()
+    assert (tmp_path / "validation.csv").read_text() == "step,loss,hits,overlap\n1,0.5,0.25,0.75\n2,,,0.5\n"
+
+
 def test_what_was_skipped_in_steps_that_a_kill_undid_is_listed_once(tmp_path: Path) -> None:
     path = tmp_path / "skipped.txt"
     path.write_text("step 1: a\nstep 3: b\nstep 4: c\nstep 5: cut sh")

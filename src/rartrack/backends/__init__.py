@@ -17,7 +17,7 @@ def check_backend(name: str) -> str:
     Raises:
         InputError: no backend has it.
     """
-    if name not in BACKENDS:
+    if str(name) not in BACKENDS:
         raise InputError(f"backend {name!r}: expected {', '.join(BACKENDS)}{nearest(str(name), BACKENDS)}")
     return name
 

@@ -39,7 +39,7 @@ def entries(folder: Path, names: Iterable[str] | None = None, split: str | None 
     found = []
     for part in SPLITS if split is None else (split,):
         root = folder / "Annotations" / "VID" / part
-        for video in sorted({path.parent for path in root.rglob("*.xml")}):
+        for video in sorted({path.parent for path in root.rglob("[!.]*.xml")}):
             images = folder / "Data" / "VID" / part / video.relative_to(root)
             for number, track in _tracks(video).items():
                 name = f"{video.name}-{number}"
@@ -52,7 +52,7 @@ def entries(folder: Path, names: Iterable[str] | None = None, split: str | None 
 
 def _tracks(video: Path) -> dict[str, Track]:
     tracks: dict[str, Track] = {}
-    for path in sorted(video.glob("*.xml")):
+    for path in sorted(video.glob("[!.]*.xml")):
         if not path.stem.isdecimal():
             raise InputError(f"{path}: no frame's number, such as 000000.xml; remove the file")
         for number, box in _objects(path):

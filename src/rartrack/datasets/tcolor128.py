@@ -21,13 +21,13 @@ ORIGIN = 1
 
 def recognise(folder: Path) -> bool:
     """Whether a folder holds sequences in this layout."""
-    return next(folder.glob("*/*_gt.txt"), None) is not None
+    return next(folder.glob("*/[!.]*_gt.txt"), None) is not None
 
 
 def entries(folder: Path, names: Iterable[str] | None = None) -> list[Entry]:
     """The sequences that are there, or the named ones."""
     if names is None:
-        names = sorted(path.parent.name for path in folder.glob("*/*_gt.txt"))
+        names = sorted(path.parent.name for path in folder.glob("*/[!.]*_gt.txt"))
     return [Entry(name, partial(_read, folder / name)) for name in names]
 
 

@@ -93,5 +93,5 @@ def _frames(folder: Path, about: dict[str, str], annotated: int, annotation: Pat
 
 
 def _tags(folder: Path, frames: int) -> dict[str, NDArray[np.bool_]]:
-    found = {path.stem: path for path in sorted(folder.glob("*.tag")) + sorted(folder.glob("*.label"))}
+    found = {path.stem: path for path in sorted(folder.glob("[!.]*.tag")) + sorted(folder.glob("[!.]*.label"))}
     return {name: read_flags(path, frames, shorter=True) for name, path in found.items()}

@@ -62,7 +62,7 @@ def tracker_folders(results: Path) -> dict[str, Path]:
     found = {item.name: item for item in sorted(folders, key=lambda item: item.name.lower()) if _text_files(item)}
     if not found:
         mend = "expected <tracker>/<sequence>.txt or <tracker>/<sequence>/<sequence>_001.txt in it"
-        if next(results.glob("*.txt"), None):
+        if next(results.glob("[!.]*.txt"), None):
             mend = f"pass {results.parent}, whose folders are trackers"
         raise InputError(f"{results}: no tracker's results found; {mend}")
     return found

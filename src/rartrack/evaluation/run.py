@@ -184,7 +184,9 @@ def _run(
     jobs = [replace(job, token=token) for job in jobs]
     described = _describe(executor, jobs)
     summary = Summary()
-    firsts = {job.tracker: job for job in reversed(jobs)}
+    for tracker in described:
+        own = [job for job in jobs if job.tracker == tracker]
+        store.refuse_other(results, own, _made_by(own[0], described[tracker]))
     if overwrite:
         for job in jobs:
             store.remove(results, job)
@@ -195,8 +197,6 @@ def _run(
         machine = None if cluster else found["machine"]
         there = store.is_finished(results, job, _made_by(job, found), machine)
         (summary.kept if there else todo).append(job)
-    for tracker, job in firsts.items():
-        store.refuse_other(results, job, _made_by(job, described[tracker]))
     observer.begin(todo, len(summary.kept))
     try:
         for job, outcome in _outcomes(executor, todo):

@@ -20,7 +20,7 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,8 +34,8 @@ from rartrack.evaluation.provenance import difference
 
 _PARTIAL = ".unfinished"
 LOCK = ".lock"
-_OF_THE_SEQUENCE = ("sequence", "rate")
-"""What makes a result and differs from sequence to sequence."""
+_OF_THE_DATA = ("sequence", "rate", "boxes", "benchmark")
+"""What makes a result and differs from sequence to sequence, or from data set to data set."""
 
 
 @contextmanager
@@ -81,7 +81,7 @@ def is_finished(results: Path, job: Job, made_by: dict[str, Any], machine: dict[
     marker = result_file(results, job)
     if not marker.is_file():
         return False
-    mend = "give another --output, or --overwrite to redo it"
+    mend = "give another --output, or --overwrite to redo it, with all of the tracker's sequences"
     try:
         about = json.loads(_stem(results, job, ".json").read_text(encoding="utf-8"))
         before, hashes = {**about["made_by"], "machine": about["machine"]}, about["files"]
@@ -96,18 +96,24 @@ def is_finished(results: Path, job: Job, made_by: dict[str, Any], machine: dict[
     return True
 
 
-def refuse_other(results: Path, job: Job, made_by: dict[str, Any]) -> None:
-    """Refuse to put a run beside the same tracker's results that were made in another way, of whatever sequence: they
-    would be scored as one tracker's. The machine may be another.
+def refuse_other(results: Path, jobs: Sequence[Job], made_by: dict[str, Any]) -> None:
+    """Refuse to put runs beside the same tracker's results of other sequences that were made in another way: they would
+    be scored as one tracker's. The machine may be another, and what is the data set's.
+
+    Args:
+        results: the folder.
+        jobs: all runs of one tracker; their own results are not looked at.
+        made_by: what makes one of them.
 
     Raises:
         InputError: there are such results.
     """
-    now = {key: value for key, value in made_by.items() if key not in _OF_THE_SEQUENCE}
-    for path in sorted((results / job.tracker.name).rglob("*.json")):
+    now = {key: value for key, value in made_by.items() if key not in _OF_THE_DATA}
+    own = {_stem(results, job, ".json") for job in jobs}
+    for path in sorted({*(results / jobs[0].tracker.name).rglob("*.json")} - own):
         try:
             before = json.loads(path.read_text(encoding="utf-8"))["made_by"]
-            before = {key: value for key, value in before.items() if key not in _OF_THE_SEQUENCE}
+            before = {key: value for key, value in before.items() if key not in _OF_THE_DATA}
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue  # nobody's, or damaged, which is said where its sequence is asked for
         if before.get("protocol") == now["protocol"] and (changed := difference(before, now)):

@@ -58,7 +58,10 @@ def main(threads: int) -> None:
             except Exception as error:
                 send(output, ("done", Outcome(failure=_cannot_load(request.tracker, error))))
                 continue
-        send(output, ("done", execute(request, loaded[2], _Pulse(output))))
+        outcome = execute(request, loaded[2], _Pulse(output))
+        if outcome.failure is not None:
+            loaded = None  # what is left of it may be broken, or have ended: the next run begins with another
+        send(output, ("done", outcome))
 
 
 class _Pulse:

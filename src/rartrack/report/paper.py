@@ -121,7 +121,8 @@ def table3(boards: Sequence[Scoreboard]) -> Table:
             score = _of(board, name)
             row += [score.figures[metric] if score else None for metric in board.metrics[:2]]
         rows.append(tuple(row))
-    notes = ("The figures that the paper prints in its Table 3 are not at hand.",)
+    parts = (note for board in boards for note in partial_notes(board))
+    notes = ("The figures that the paper prints in its Table 3 are not at hand.", *parts)
     return Table("table3", "Table 3: ablations", tuple(columns), tuple(rows), notes)
 
 

@@ -197,6 +197,7 @@ def comparisons(board: Scoreboard, against: str | None = None) -> Table | None:
     notes = (
         "Intervals: bootstrap over sequences; p: sign-flip permutation test of paired differences, not adjusted for "
         "the number of comparisons, nor for the choice of the best to compare with.",
+        *partial_notes(board),
     )
     name = f"{board.benchmark}-comparison"
     return Table(name, f"{benchmark_title(board.benchmark)}: paired over sequences", columns, rows, notes)

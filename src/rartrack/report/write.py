@@ -82,6 +82,8 @@ def _scores(boards: Sequence[Scoreboard]) -> Iterable[Row]:
                 yield (*name, "fps", 1 / score.seconds)
             if board.first is not None:
                 yield (*name, "first_frames", board.first)
+            if board.left_out:
+                yield (*name, "left_out_sequences", board.left_out)
             if score.missing:
                 yield (*name, "missing_sequences", len(score.missing))
 

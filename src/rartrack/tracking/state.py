@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -120,11 +121,10 @@ class TrackerState:
         Raises:
             InputError: there is none, one is no position from 0, or one comes twice.
         """
-        index = list(targets) if isinstance(targets, Iterable) else [targets]
-        places = [i for i in index if isinstance(i, (int, np.integer)) and not isinstance(i, bool)]
-        wrong = [i for i in index if i not in places or i not in range(len(self))]
-        if wrong or not index or len(set(index)) != len(index):
-            raise InputError(f"targets {index}: give different positions from 0 to {len(self) - 1}, at least one")
+        given = list(targets) if isinstance(targets, Iterable) else [targets]
+        index = [_place(target) for target in given]
+        if not index or len(set(index)) != len(index) or not set(index) <= set(range(len(self))):
+            raise InputError(f"targets {given}: give different positions from 0 to {len(self) - 1}, at least one")
         return TrackerState(
             form=self.form,
             frame_size=self.frame_size,
@@ -292,6 +292,14 @@ class TrackerState:
             .clone(memory_format=torch.contiguous_format)
             for name, tensor in self._parts().items()
         }
+
+
+def _place(target: Any) -> int:
+    """A position as a whole number; -1 for what is none."""
+    try:
+        return -1 if isinstance(target, bool) else operator.index(target)
+    except TypeError:
+        return -1
 
 
 _STATISTICS = ("gram", "cross", "energy")

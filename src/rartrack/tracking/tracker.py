@@ -267,7 +267,8 @@ class Tracker:
             size = state.size[again]
             around = look_around(again, state.centre[again], size, model.windows(size))
             enough = tracking.uncertain_below
-            found = found.improved(again, seen(around), least=enough, most=np.nextafter(enough, 0))
+            most = np.nextafter(enough, 0) if enough > tracking.lost_below else np.inf  # else it would not be seen
+            found = found.improved(again, seen(around), least=enough, most=most)
         return found
 
     def _thumbnail(self, frame: Image) -> Thumbnail | None:

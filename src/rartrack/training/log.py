@@ -36,12 +36,16 @@ class Curves:
     def row(self, name: str, step: int, values: Mapping[str, float]) -> None:
         """Append one row; the header comes with the first."""
         path = self.folder / name
+        header = ["step", *values]
         fresh = not path.exists()
+        if not fresh:  # the columns are the first row's, whatever was measured since
+            with path.open(newline="", encoding="utf-8") as stream:
+                header = next(csv.reader(stream), header)
         with path.open("a", newline="", encoding="utf-8") as stream:
-            writer = csv.writer(stream)
+            writer = csv.DictWriter(stream, header, extrasaction="ignore")
             if fresh:
-                writer.writerow(["step", *values])
-            writer.writerow([step, *(f"{value:.6g}" for value in values.values())])
+                writer.writeheader()
+            writer.writerow({"step": step, **{key: f"{value:.6g}" for key, value in values.items()}})
         if self._board is not None:
             for key, value in values.items():
                 self._board.add_scalar(f"{Path(name).stem}/{key}", value, step)
