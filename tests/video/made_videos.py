@@ -1,4 +1,4 @@
-"""Pictures that tell their number, and the type of the fixture that makes videos of them."""
+"""Pictures that tell their number, the type of the fixture that makes videos of them, and how they are read."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from rartrack.video import Frame, open_source
 
 MakeVideo = Callable[..., Path]
 
@@ -23,3 +25,9 @@ def number_of(image: NDArray[np.uint8]) -> int:
     """Which ``picture`` this is, whatever its turn, from the middle of the image."""
     height, width = image.shape[:2]
     return round(float(image[height // 2, width // 2].mean()) / 10)
+
+
+def read(source: str | Path | int, start: int = 0) -> list[Frame]:
+    """All frames of a source."""
+    with open_source(source, start) as frames:
+        return list(frames)
