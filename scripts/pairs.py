@@ -101,7 +101,6 @@ def seen(tracker: Tracker, video: Video, first: int) -> Iterator[tuple[int, floa
     assert video.frames is not None
     start = int(np.flatnonzero(video.visible)[0])
     tracker.init(video.frames[start], tuple(video.boxes[start]))
-    updates = 0
     for index in range(start + 1, min(len(video), start + first)):
         if not video.visible[index]:
             continue
@@ -115,8 +114,7 @@ def seen(tracker: Tracker, video: Video, first: int) -> Iterator[tuple[int, floa
                     if pair is not None:
                         yield ahead, *pair
         if (index - start) % 3 == 0:
-            updates += 1  # by their number contexts take their turns
-            due = updates * tracker.config.tracking.update_interval
+            due = (index - start) // 3 * tracker.config.tracking.update_interval  # contexts take their turns
             state = replace(tracker.state, frame=due, centre=place[0], size=place[1])
             tracker.state = learn_waiting(tracker.model, wait(tracker.model, state, video.frames[index]))
 

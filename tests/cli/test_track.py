@@ -20,7 +20,6 @@ import numpy as np
 import pytest
 
 from rartrack.cli import main
-from rartrack.errors import InputError
 from rartrack.trajectories import read_trajectories
 from rartrack.trajectory_formats import FormatName
 from rartrack.video import VideoWriter, open_source
@@ -52,26 +51,6 @@ def run(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DISPLAY", raising=False)
     return lambda *words: main(["track", *map(str, words), "--model", str(model)])
-
-
-@pytest.mark.parametrize("name", ["track", "trax"])
-def test_options_reach_what_they_are_of(name: str, video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    taken: dict[str, object] = {}
-
-    def load(*arguments: object) -> object:
-        taken["load"] = arguments
-        raise InputError("seen")
-
-    monkeypatch.setattr("rartrack.tracking.load.load", load)
-    monkeypatch.setattr("rartrack.tracking.threads.use_threads", lambda count: taken.update(threads=count))
-    words = ["--preset", "fast", "--threads", "3", "--device", "cpu", "--backend", "onnx", "--set", "tracking.scales=5"]
-    if name == "track":
-        words += [str(video), "--box", BOX]
-    else:
-        pytest.importorskip("trax")
-        monkeypatch.setenv("TRAX_SOCKET", "1")
-    assert main([name, *words, "--model", "mine"]) == 2
-    assert taken == {"load": ("mine", "cpu", {"tracking.scales": 5}, "onnx", "fast"), "threads": 3}
 
 
 def said(capsys: pytest.CaptureFixture[str]) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import tempfile
 import time
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from rartrack.errors import InputError
 
@@ -97,9 +99,6 @@ def _written_and_read() -> None:
     Raises:
         InputError: frames are missing, or their colours are others.
     """
-    import tempfile
-    from pathlib import Path
-
     import numpy as np
 
     from rartrack.video import VideoWriter, open_source
