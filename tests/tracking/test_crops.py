@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from rartrack.tracking import crops
 from rartrack.tracking.crops import cut, mean_colour, window_size
 
 
@@ -62,6 +63,21 @@ def test_large_windows_are_means_of_blocks(window: tuple[float, float]) -> None:
     expected = cv2.remap(means.astype(np.float32), *(one.astype(np.float32) for one in grid), cv2.INTER_LINEAR)
     # Blocks start at the window's own corner: half a block away at most.
     assert np.abs(crop - expected)[2:-2, 2:-2].mean() < 3
+
+
+@pytest.mark.parametrize("window", [(40.0, 70.0), (70.0, 40.0), (130.0, 70.0), (70.0, 130.0)])
+def test_blocks_twice_as_long_as_wide_are_what_opencv_averages(
+    window: tuple[float, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (200, 240, 3), dtype=np.uint8)
+    crop = cut(image, np.array([[120.3, 100.8]]), np.array([window]), 31)
+
+    def by_area(rows: np.ndarray) -> np.ndarray:
+        size = rows.shape[1], rows.shape[0] // 2
+        return cv2.resize(np.ascontiguousarray(rows), size, interpolation=cv2.INTER_AREA)
+
+    monkeypatch.setattr(crops, "_halved_rows", by_area)
+    np.testing.assert_array_equal(crop, cut(image, np.array([[120.3, 100.8]]), np.array([window]), 31))
 
 
 def test_outside_the_frame_is_the_mean_colour() -> None:
