@@ -238,7 +238,7 @@ def _pack_stills(source: Path, target: Path, room: int, side: int, quality: int)
 
 
 def _scaled(item: dict[str, Any], entry: dict[str, Any], size: tuple[int, int]) -> dict[str, Any]:
-    """An annotation of a photograph that was made ``size`` pixels large; a mask becomes polygons."""
+    """An annotation of a photograph that was made ``size`` pixels large."""
     import numpy as np
 
     across, down = size[0] / entry["width"], size[1] / entry["height"]
@@ -249,10 +249,10 @@ def _scaled(item: dict[str, Any], entry: dict[str, Any], size: tuple[int, int]) 
     if isinstance(segmentation, dict):
         counts = segmentation["counts"]
         mask = np.repeat(np.arange(len(counts)) % 2, counts).reshape(segmentation["size"], order="F").astype(np.uint8)
-        outlines = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_TC89_L1)[0]
-        # Outlines run through pixel centres; polygons count from edges.
-        polygons = [((outline.reshape(-1, 2) + 0.5) * (across, down)).round(1) for outline in outlines]
-        scaled["segmentation"] = [polygon.flatten().tolist() for polygon in polygons if len(polygon) > 2]
+        small = cv2.resize(255 * mask, size, interpolation=cv2.INTER_AREA) > 127
+        turns = np.flatnonzero(np.diff(small.flatten(order="F"), prepend=False))
+        lengths = np.diff(np.concatenate([[0], turns, [small.size]])).tolist()
+        scaled["segmentation"] = {"size": [size[1], size[0]], "counts": lengths}
     elif segmentation:
         scaled["segmentation"] = [
             [round(value * (down if place % 2 else across), 1) for place, value in enumerate(polygon)]

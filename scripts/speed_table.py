@@ -40,7 +40,7 @@ from rartrack.results import Status
 from rartrack.tracking.load import load
 from rartrack.tracking.threads import use_threads
 from rartrack.tracking.tracker import Tracker
-from rartrack.training.split import HELD_OUT, matches, refuse_tests
+from rartrack.training.split import HELD_OUT, matches, refuse_tests, without_copies
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "float32": {"tracking.precision": "float32"},
@@ -117,14 +117,14 @@ def held_out(folder: Path) -> list[Video]:
 
 
 def annotated(folder: Path) -> list[Video]:
-    """All of the folder's sequences that show their target after the first frame.
+    """All of the folder's sequences that show their target after the first frame and are no copies of test sequences.
 
     Raises:
         InputError: it holds a benchmark for testing.
     """
     dataset = load_dataset(folder)
     refuse_tests(dataset, "choosing settings", "give the folder of training videos")
-    return [video for video in dataset.sequences if video.visible[1:].any()]
+    return [video for video in without_copies(dataset).sequences if video.visible[1:].any()]
 
 
 def _trackers(options: argparse.Namespace) -> dict[str, Tracker]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rartrack.errors import InputError
-from rartrack.outputs import check_output
+from rartrack.outputs import check_output, remove_leftovers
 
 
 def test_a_new_file_in_a_folder_passes_and_is_not_made(tmp_path: Path) -> None:
@@ -56,6 +56,16 @@ def test_what_is_read_is_never_overwritten(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError, match="is the source itself"):
         check_output(tmp_path / name, overwrite=True, inputs=[tmp_path / "elsewhere.jpg", source])
     check_output(tmp_path / "new.csv", inputs=[source])
+
+
+def test_what_killed_runs_left_is_removed_once_nobody_writes_to_it(tmp_path: Path) -> None:
+    for name in ("a.1.partial", "b.2.partial", "kept.txt"):
+        (tmp_path / name).touch()
+    os.utime(tmp_path / "a.1.partial", (0, 0))
+    os.utime(tmp_path / "kept.txt", (0, 0))
+    remove_leftovers(tmp_path)
+    remove_leftovers(tmp_path / "nowhere")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b.2.partial", "kept.txt"]
 
 
 @pytest.mark.parametrize("locked", ["folder", "file"])

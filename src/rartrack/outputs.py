@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
 from rartrack.errors import InputError
+
+_LEFT = 600.0
+"""Seconds after which nobody is writing to a half-written file any more."""
 
 
 def check_output(
@@ -85,6 +89,15 @@ def replace_file(path: Path, content: bytes) -> None:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
         raise InputError(f"{path}: cannot write: {error.strerror}; what was there before is kept") from None
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Delete half-written files of killed runs in a folder: those that nobody has written to for ten minutes, for
+    another run may be writing there."""
+    for path in folder.glob("*.partial"):
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > _LEFT:
+                path.unlink()
 
 
 def user_cache(part: str) -> Path:

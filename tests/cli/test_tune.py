@@ -217,6 +217,13 @@ def test_test_sequences_are_refused_or_recorded(tune, tmp_path, capsys) -> None:
     assert json.loads((tmp_path / "out/search.json").read_text())["test_sequences"] is True
 
 
+def test_copies_of_test_sequences_are_refused_too(tune, tmp_path, capsys) -> None:
+    write_video(tmp_path / "data", "tld_car", 0)
+    options = ("--data", str(tmp_path / "data"), "--sequences", "tld_*", "--first", "3")
+    assert tune(*options) == 2
+    assert "tld_car: test sequences of OTB or VOT under other names; give other sequences" in capsys.readouterr().err
+
+
 def test_test_sequences_are_refused_among_others_too(tune, tmp_path, capsys) -> None:
     folder = tmp_path / "mixed"
     name = otb.members("otb2015")[0]

@@ -150,6 +150,9 @@ class TestGot10k:
         assert load_dataset("got10k-train", tree.root).names == ("GOT-10k_Train_000001",)
         assert len(load_dataset(tree.root)) == 2
         assert load_dataset(tree.root / "val").names == ("GOT-10k_Val_000001",)
+        assert load_dataset("got10k-val", tree.root / "val").names == ("GOT-10k_Val_000001",)
+        with pytest.raises(InputError, match="no sequence found"):
+            load_dataset("got10k-val", tree.root / "train")
 
     def test_a_listed_sequence_that_is_missing(self, tree):
         self._split(tree, "val", "GOT-10k_Val_000001", 3)

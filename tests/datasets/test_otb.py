@@ -111,6 +111,8 @@ class TestFolder:
         (human,) = load_dataset("otb2015", tree.root, ["Human4"]).sequences
         assert human.name == "Human4-2"
         assert human.boxes[0].tolist() == [8, 8, 9, 9]
+        (alone,) = load_dataset(tree.root).sequences
+        assert (alone.name, alone.boxes[0].tolist()) == ("Human4-2", [8, 8, 9, 9])
 
     def test_a_target_with_a_folder_of_its_own(self, tree):
         _video(tree, "Skating2-1", range(1, 474), 473)

@@ -181,10 +181,13 @@ def test_other_averages_of_the_same_frames(
 
 
 def _frames(read: Trajectories, sequences: dict[str, Sequence], shift: int = 0) -> dict[str, Frames]:
-    return {
-        name: measure(own_coordinates(read.boxes[name], shift), own_coordinates(each.boxes, 1), otb.TOOLKIT)
-        for name, each in sequences.items()
-    }
+    """By the toolkit's rules, all boxes but the first shifted: bad ones after it take it as it is."""
+    found = {}
+    for name, each in sequences.items():
+        boxes, truth = own_coordinates(read.boxes[name], shift), own_coordinates(each.boxes, 1)
+        boxes[0] = truth[0] if shift else boxes[0]
+        found[name] = measure(boxes, truth, otb.TOOLKIT)
+    return found
 
 
 def test_boxes_counted_from_0_by_mistake(read: dict[str, Trajectories], sequences: dict[str, Sequence]) -> None:

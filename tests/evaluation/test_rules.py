@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rartrack.evaluation import normalized, otb
-from rartrack.evaluation.rules import Curves, measure
+from rartrack.evaluation.rules import Curves, Rules, measure
 
 TRUTH = np.array([[10.0, 10, 20, 20], [12, 10, 20, 20], [14, 10, 20, 20]])
 NAN = [np.nan] * 4
@@ -76,15 +76,20 @@ def test_got10k_has_no_rule_for_invalid_truth() -> None:
     assert measure(TRUTH, _with(2, [0, 10, 20, 20]), otb.GOT10K).overlap[2] == pytest.approx(6 / 34)
 
 
-def test_frames_without_the_target_fail_in_lasot_and_are_dropped_in_pysot() -> None:
-    truth = _with(2, NAN)
-    failed = measure(TRUTH, truth, normalized.LASOT)
+@pytest.mark.parametrize("rules", [normalized.LASOT, normalized.LASOT_PYSOT])
+def test_frames_without_the_target_count_and_never_succeed(rules: Rules) -> None:
+    """pysot takes them out too, but divides by all frames, counted before."""
+    failed = measure(TRUTH, _with(2, NAN), rules)
     assert (failed.overlap[2], failed.error[2]) == (-1, np.inf)
-    assert normalized.LASOT.curves(failed).success[0] == 2 / 3
-    assert normalized.LASOT.curves(failed).precision[50] == 2 / 3
-    dropped = measure(TRUTH, truth, normalized.LASOT_PYSOT)
-    assert (dropped.overlap[2], dropped.counts.tolist()) == (-1, [True, True, False])
-    assert normalized.LASOT_PYSOT.curves(dropped).normalized[0] == 1
+    curves = rules.curves(failed)
+    assert curves.success[0] == curves.precision[50] == curves.normalized[0] == 2 / 3
+
+
+@pytest.mark.parametrize("rules", [otb.TOOLKIT, normalized.LASOT])
+def test_a_bad_second_box_takes_the_trackers_own_first(rules: Rules) -> None:
+    """Which in SRE is not the truth; the first line itself counts as the truth."""
+    result = np.array([[12.0, 10, 20, 20], NAN, NAN])
+    assert measure(result, TRUTH[[0, 0, 0]], rules).overlap == pytest.approx([1, 9 / 11, 9 / 11])
 
 
 def test_lasot_repairs_boxes_while_the_target_is_away_too() -> None:

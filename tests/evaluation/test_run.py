@@ -98,6 +98,8 @@ class TestVot:
         run(folder, tmp_path / "out", "Still", settings=Settings(VOT_REALTIME), sequences=["a"])
         assert (tmp_path / "out/still/unsupervised/a/a_003.txt").read_text().splitlines()[-1] == "4,5,8.5,6"
         assert (tmp_path / "out/still/realtime/a/a_001.txt").exists()
+        about = json.loads((tmp_path / "out/still/realtime/a/a.json").read_text())
+        assert about["made_by"]["rate"] == 20  # whatever the video's own
         assert not (tmp_path / "out/still/realtime/a/a_002.txt").exists()
 
     def test_files_count_from_0_also_where_the_data_set_counts_from_1(self, folder, tmp_path):

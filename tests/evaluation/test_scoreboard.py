@@ -64,6 +64,19 @@ def test_a_folder_in_vots_layout_is_scored_with_polygons(shared: Path, raw_resul
     assert board.main[0].figures["accuracy"] == pytest.approx(named.main[0].figures["accuracy"])
 
 
+def test_the_year_is_known_by_a_files_name_in_any_spelling(shared: Path, raw_results: Path, tmp_path: Path) -> None:
+    shutil.copy(shared / "annotations" / "vot2019.json", tmp_path / "VOT-2019.json")
+    named = score_results(raw_results / "vot2019", load_dataset("vot2019", shared / "annotations"))
+    own = score_results(raw_results / "vot2019", load_dataset(tmp_path / "VOT-2019.json"))
+    assert own.main[0].figures == named.main[0].figures
+    assert not any("scored by VOT2018's" in remark for remark in own.remarks)
+    shutil.move(tmp_path / "VOT-2019.json", tmp_path / "mine.json")
+    other = score_results(raw_results / "vot2019", load_dataset(tmp_path / "mine.json"))
+    assert other.main[0].figures["eao"] != named.main[0].figures["eao"]
+    years = "vot2015, vot2016, vot2017, vot2018, vot2019"
+    assert f"mine: none of {years}; scored by VOT2018's lengths and toolkit" in other.remarks
+
+
 def test_real_time_and_unsupervised_runs_are_scored_from_their_own_folders(
     shared: Path, raw_results: Path, tmp_path: Path
 ) -> None:
@@ -102,7 +115,8 @@ def test_runs_too_short_for_eao_are_said_to_be(
     (tmp_path / "results" / "T" / "alpha").mkdir(parents=True)
     (tmp_path / "results" / "T" / "alpha" / "alpha_001.txt").write_text("\n".join(lines))
     board = score_results(tmp_path / "results", dataset, ("toolkit", "pysot"), protocol="vot")
-    assert board.remarks == (() if remark is None else (remark,))
+    assert board.remarks[0].startswith("small: none of vot2015, ")
+    assert board.remarks[1:] == (() if remark is None else (remark,))
     assert np.isnan(board.main[0].figures["eao"]) == (remark is not None)
     if failure is not None:
         # Two pieces: overlaps of 1 up to the failure, then 0 for ever; and from the new start to the end, known so far.
@@ -113,7 +127,7 @@ def test_runs_too_short_for_eao_are_said_to_be(
         assert board.main[0].figures["eao"] == pytest.approx(expected.mean())
         with_toolkit = score_results(tmp_path / "results", dataset, ("vot-toolkit",), protocol="vot")
         said = "T: EAO needs 101 frames from a start to the next, the longest here has 75"
-        assert with_toolkit.remarks == (said,)
+        assert with_toolkit.remarks[1:] == (said,)
 
 
 def _dataset(tmp_path: Path, frames: int = 60) -> Dataset:
@@ -265,6 +279,7 @@ def test_rules_are_described_by_the_benchmark_they_are_of(tmp_path: Path) -> Non
     folder.mkdir(parents=True)
     np.savetxt(folder / "alpha.txt", dataset[0].boxes, delimiter=",")
     assert "TrackingNet" in score_results(tmp_path / "results", dataset).sources["toolkit"]
+    assert score_results(tmp_path / "results", dataset, protocol="ope").metrics == ("auc", "dp20")
     lasot = replace(dataset, layout="lasot")
     assert "LaSOT" in score_results(tmp_path / "results", lasot).sources["toolkit"]
 

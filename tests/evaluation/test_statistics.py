@@ -65,6 +65,8 @@ def test_the_chance_of_the_best_is_what_it_says() -> None:
 
 def test_the_chance_of_the_best_of_equal_and_of_constant_differences() -> None:
     assert chance_of_best(np.zeros((3, 24))) == 1.0
+    rises = np.vstack([np.full(24, 0.01), np.full(24, -0.01)])
+    assert chance_of_best(rises, chosen=0) < 0.001 < 0.9 < chance_of_best(rises, chosen=1)
     assert chance_of_best(np.full((3, 24), 0.01)) < 0.001
 
 

@@ -207,6 +207,18 @@ def test_benchmarks_are_refused(config: TrainingConfig, changed: Changed, tmp_pa
         ClipDataset(changed(config, data={"sources": {"x": SourceConfig(str(tmp_path / "copy"))}}))
 
 
+def test_what_a_source_includes_is_asked_too(config: TrainingConfig, changed: Changed, tmp_path: Path) -> None:
+    for name in ("Basketball", "Bolt", "mine1", "mine2", "mine3", "tld_car"):
+        write_sequence(tmp_path / "mixed", name, *moving_square(1))
+    taken = {"x": SourceConfig(str(tmp_path / "mixed"), include=("B*",))}
+    with pytest.raises(InputError, match="OTB and VOT are for testing"):
+        ClipDataset(changed(config, data={"sources": taken}))
+    taken = {"x": SourceConfig(str(tmp_path / "mixed"), include=("mine*", "tld*"))}
+    clips = ClipDataset(changed(config, data={"sources": taken}))
+    assert clips.left_out == {"x/tld_car": "a test sequence of OTB or VOT under another name"}
+    assert {clips[index].name.partition("/")[2].partition(":")[0] for index in range(30)} == {"mine1", "mine2", "mine3"}
+
+
 @pytest.mark.parametrize(
     ("names", "test"),
     [
@@ -246,6 +258,16 @@ def test_weights_share_the_clips(mixed: TrainingConfig) -> None:
     clips = ClipDataset(mixed)
     share = np.mean([clips[index].name.startswith("photographs") for index in range(150)])
     assert 0.54 < share < 0.79  # 2 of 3
+
+
+def test_what_never_trains_may_validate(mixed: TrainingConfig) -> None:
+    sources = {
+        name: replace(source, weight=0.0 if source.kind == "video" else 1.0)
+        for name, source in mixed.data.sources.items()
+    }
+    config = replace(mixed, data=replace(mixed.data, sources=sources))
+    assert all(ClipDataset(config)[index].name.startswith("photographs") for index in range(8))
+    assert not ClipDataset(config, "validation")[0].name.startswith("photographs")
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,16 @@ def test_sequences_by_which_trials_were_given_up_do_not_judge() -> None:
     assert np.isnan(choose(found, 24, Limits(), [3]).elsewhere)
 
 
+def test_another_trials_gain_does_not_speak_for_the_one_that_is_chosen() -> None:
+    judges = np.arange(24) >= 12
+    found = [trial(0, START), trial(1, START + np.where(judges, -0.002, 0.25)), trial(2, START + 0.03 * judges)]
+    choice = choose(found, 24, Limits(), range(12, 24))
+    assert choice.best.number == 1
+    assert choice.judged.high < 0
+    assert choice.chance > 0.9
+    assert not choice.distinguishable
+
+
 def test_limits_keep_time_from_buying_overlap() -> None:
     found = [trial(0, START), trial(1, START + 0.1, ms=30, ratio=3), trial(2, START + 0.05, ms=11, ratio=1.1)]
     assert choose(found, 24, Limits()).best.number == 1

@@ -14,9 +14,11 @@ from rartrack.cli.progress import Progress
 from rartrack.datasets import Dataset, load_dataset
 from rartrack.errors import InputError, nearest
 from rartrack.outputs import check_output
-from rartrack.training.split import HELD_OUT, is_test, matches, refuse_tests
+from rartrack.training.split import HELD_OUT, is_copy, is_test, matches, refuse_tests
 from rartrack.tuning.choice import Limits, choose
 from rartrack.tuning.space import parse_space
+
+_MEND = "give other sequences, or --allow-test, which is recorded"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -79,6 +81,7 @@ def run(options: argparse.Namespace) -> None:
     _refuse_tests(whole, options)
     dataset = _chosen(whole, options.sequences)
     _refuse_tests(dataset, options)
+    _refuse_copies(dataset, options)
     wanted = Search(
         model,
         before,
@@ -92,7 +95,7 @@ def run(options: argparse.Namespace) -> None:
         options.device,
         options.backend,
         options.threads,
-        test=is_test(whole) or is_test(dataset),
+        test=is_test(whole) or is_test(dataset) or any(is_copy(name) for name in dataset.names),
     )
     _say_what_is_odd(wanted.names)
     with Progress() as progress:
@@ -145,7 +148,13 @@ def _chosen(dataset: Dataset, patterns: str | None) -> Dataset:
 
 def _refuse_tests(dataset: Dataset, options: argparse.Namespace) -> None:
     if not options.allow_test:
-        refuse_tests(dataset, "tuning", "give other sequences, or --allow-test, which is recorded")
+        refuse_tests(dataset, "tuning", _MEND)
+
+
+def _refuse_copies(dataset: Dataset, options: argparse.Namespace) -> None:
+    copies = [name for name in dataset.names if is_copy(name)]
+    if copies and not options.allow_test:
+        raise InputError(f"{', '.join(copies)}: test sequences of OTB or VOT under other names; {_MEND}")
 
 
 def _say_what_is_odd(names: Sequence[str]) -> None:

@@ -37,9 +37,10 @@ def entries(folder: Path, names: Iterable[str] | None = None, split: str | None 
     places = _splits(folder)
     if split is not None:
         places = [place for place in places if place.name == split]
-    if not places:
-        places = [folder]
     found = [(place, name) for place in places for name in _listed(place)]
+    if not places:  # the folder is a split itself, which its sequences' names say
+        own = "" if split is None else f"GOT-10k_{split.capitalize()}_"
+        found = [(folder, name) for name in _listed(folder) if name.startswith(own)]
     if names is not None:
         wanted = set(names)
         found = [(place, name) for place, name in found if name in wanted]

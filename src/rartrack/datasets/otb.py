@@ -105,15 +105,17 @@ def entries(folder: Path, names: Iterable[str] | None = None) -> list[Entry]:
             continue
         if not annotations:
             found.append(Entry(official_name(child.name) or child.name, partial(_no_annotation, child)))
-        found += [_entry(child, annotation) for annotation in annotations]
+        known = {path: official for path in annotations if (official := official_name(_spelt(child, path)))}
+        # Where the benchmark knows one of a video's targets, the others are none of its (Human4's first).
+        for path in known or annotations:
+            official = known.get(path) or official_name(child.name) or _spelt(child, path)
+            found.append(Entry(official, partial(_read, official, child, path)))
     return found
 
 
-def _entry(child: Path, annotation: Path) -> Entry:
+def _spelt(child: Path, annotation: Path) -> str:
     number = annotation.name.removeprefix("groundtruth_rect").removesuffix(".txt").strip(".")
-    name = f"{child.name}-{number}" if number else child.name
-    official = official_name(name) or official_name(child.name) or name
-    return Entry(official, partial(_read, official, child, annotation))
+    return f"{child.name}-{number}" if number else child.name
 
 
 def _read_target(folder: Path, target: Target) -> Sequence:

@@ -153,7 +153,7 @@ def _vot(job: Job, tracker: Stopwatch) -> tuple[tuple[str, ...], tuple[float, ..
     sequence = _shortened(job.sequence, job.stop)
     constants, rules = VotConstants(), find_rules("toolkit", job.benchmark)
     if job.protocol.vot == "realtime":
-        runs = [run_supervised(RealTime(tracker, sequence.rate or constants.rate), sequence, rules, constants)]
+        runs = [run_supervised(RealTime(tracker, constants.rate), sequence, rules, constants)]
     else:
         seeds = iter(range(job.seed, job.seed + constants.repetitions))
 

@@ -25,9 +25,9 @@ LASOT = Rules(
 )
 LASOT_PYSOT = replace(
     PYSOT,
-    source="pysot-toolkit, ope_benchmark: frames without the target are dropped",
+    source="pysot-toolkit, ope_benchmark: frames without the target never succeed, but stay in the denominator",
     normalized=_HUNDREDTHS,
-    absent="dropped",
+    absent="failed",
 )
 TRACKINGNET = Rules(
     name="toolkit",

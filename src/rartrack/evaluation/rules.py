@@ -38,7 +38,7 @@ class Rules:
         invalid: where a true box has x, y, w or h at or below 0, its pixels counted from 1, the frame never succeeds
             and is ``precise`` always; ``centre``: precise only where the centre is at or below 0 too; ``imprecise``
             always; ``dropped``; ``counted`` like any other.
-        absent: where the truth is NaN: as ``invalid``, ``failed`` (counts, never succeeds) or ``dropped``.
+        absent: where the truth is NaN: as ``invalid``, or ``failed``: it counts, and never succeeds.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Rules:
     arithmetic: Literal["pixels", "edges"] = "edges"
     rounded: bool = False
     invalid: Literal["precise", "centre", "imprecise", "dropped", "counted"] = "counted"
-    absent: Literal["invalid", "failed", "dropped"] = "invalid"
+    absent: Literal["invalid", "failed"] = "invalid"
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -152,7 +152,7 @@ def measure(result: Boxes, truth: Boxes, rules: Rules, origin: int = 1) -> Frame
         errors = [np.where(absent, np.inf, error) for error in errors]
     kept = np.ones(len(truth), dtype=bool)
     kept[0] = rules.first != "dropped"
-    kept &= ~(invalid & (rules.invalid == "dropped")) & ~(absent & (rules.absent == "dropped"))
+    kept &= ~(invalid & (rules.invalid == "dropped"))
     return Frames(np.where(kept, overlap, -1.0), errors[0], errors[1], kept)
 
 
@@ -167,10 +167,11 @@ def _from_one(boxes: Boxes, origin: int) -> Boxes:
 
 
 def repaired(result: Boxes, truth: Boxes, rules: Rules) -> Boxes:
-    """Return the result with its first and then its bad boxes replaced as the rules say."""
+    """Return the result with its bad boxes and then its first replaced as the rules say.
+
+    In this order, as in the toolkits: a bad second box takes the tracker's own first, which in SRE is not the truth.
+    """
     boxes = result.copy()
-    if rules.first == "truth":
-        boxes[0] = truth[0]
     if rules.repair is not None:
         missing = np.isnan(boxes)
         unusable = missing.all(axis=1) if rules.repair == "all nan" else missing.any(axis=1)
@@ -179,4 +180,6 @@ def repaired(result: Boxes, truth: Boxes, rules: Rules) -> Boxes:
             bad &= ~np.isnan(truth).any(axis=1)
         last_good = np.maximum.accumulate(np.where(bad, 0, np.arange(len(boxes))))
         boxes = boxes[last_good]
+    if rules.first == "truth":
+        boxes[0] = truth[0]
     return boxes

@@ -21,6 +21,7 @@ from rartrack.evaluation.processes import describe, run_job
 from rartrack.evaluation.protocols import OPE, Protocol, starts
 from rartrack.evaluation.provenance import code_version, sequence_digest
 from rartrack.evaluation.trackers import TrackerSpec
+from rartrack.evaluation.vot_rules import Protocol as VotConstants
 
 TIME_LIMIT = 300.0
 """Seconds one frame may take unless something else is said: far above any tracker's, short enough for a night's run."""
@@ -235,7 +236,7 @@ def _made_by(job: Job, found: dict[str, Any]) -> dict[str, Any]:
         "sequence": sequence_digest(job.sequence),
         "boxes": f"{job.origin}-based",
         **({} if job.protocol.vot is None else {"benchmark": job.benchmark}),
-        **({"rate": job.sequence.rate} if job.protocol.vot == "realtime" else {}),
+        **({"rate": VotConstants().rate} if job.protocol.vot == "realtime" else {}),
     }
 
 

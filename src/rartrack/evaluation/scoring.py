@@ -91,9 +91,9 @@ class Trajectories:
 
 def rules_of(dataset: Dataset) -> dict[str, Rules]:
     """The rules by which a data set's one-pass results can be scored; ``toolkit`` is the benchmark's own."""
-    if dataset.layout == "trackingnet":
-        return normalized.TRACKINGNET_RULES
-    return normalized.LASOT_RULES if dataset.protocol == "lasot" else otb.RULES
+    if dataset.protocol != "lasot":
+        return otb.RULES
+    return normalized.TRACKINGNET_RULES if dataset.layout == "trackingnet" else normalized.LASOT_RULES
 
 
 _VOT_RULES = {

@@ -30,9 +30,18 @@ class Runs:
 
 
 def benchmark_of(dataset: Dataset) -> vot.Benchmark:
-    """The challenge that a data set is; VOT2018's constants under its own name for any other."""
-    known = vot.BENCHMARKS.get(dataset.name)
-    return known or replace(vot.BENCHMARKS["vot2018"], name=dataset.name, title=dataset.name)
+    """The challenge that a data set is, by its name in any spelling; VOT2018's constants under its own name for any
+    other, which ``fallback_remark`` says."""
+    return vot.known_benchmark(dataset.name) or replace(
+        vot.BENCHMARKS["vot2018"], name=dataset.name, title=dataset.name
+    )
+
+
+def fallback_remark(dataset: Dataset) -> list[str]:
+    """A line where a data set is no challenge that is known, and so is scored by another's constants."""
+    if vot.known_benchmark(dataset.name):
+        return []
+    return [f"{dataset.name}: none of {', '.join(vot.BENCHMARKS)}; scored by VOT2018's lengths and toolkit"]
 
 
 def read_runs(
@@ -47,7 +56,7 @@ def read_runs(
         protocol: one of ``EXPERIMENTS``.
         cut: the sequences were cut at their ends, so that longer results need no remark.
     """
-    read = Runs(folder.name)
+    read = Runs(folder.name, remarks=fallback_remark(dataset))
     try:
         found = raw.find_results(folder / EXPERIMENTS[protocol], dataset)
     except InputError as error:

@@ -19,7 +19,16 @@ from rartrack.datasets.sequence import Sequence
 from rartrack.errors import InputError
 from rartrack.evaluation.vot_overlap import Cut, Raster, overlap, rasterise
 from rartrack.evaluation.vot_results import Code, Trajectory, read_repetitions
-from rartrack.evaluation.vot_rules import BENCHMARKS, RULES, Benchmark, Rules, find_benchmark, find_rules, unsupervised
+from rartrack.evaluation.vot_rules import (
+    BENCHMARKS,
+    RULES,
+    Benchmark,
+    Rules,
+    find_benchmark,
+    find_rules,
+    known_benchmark,
+    unsupervised,
+)
 from rartrack.evaluation.vot_scores import Flags, Floats, Run, counted, eao, eao_curve, fragments, mean_known, share
 
 __all__ = [
@@ -35,6 +44,7 @@ __all__ = [
     "annotation",
     "find_benchmark",
     "find_rules",
+    "known_benchmark",
     "read_repetitions",
     "score",
     "unsupervised",

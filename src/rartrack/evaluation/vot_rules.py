@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from rartrack.datasets.dataset import plain
 from rartrack.errors import InputError, nearest
 from rartrack.evaluation.vot_overlap import Grid
 
@@ -32,7 +33,8 @@ class Protocol:
     burn_in: int = 10
     """Frames from a start on that accuracy leaves out, the start included."""
     rate: float = 20.0
-    """Frames a second of the real-time run where a sequence does not say its own (VOT2017)."""
+    """Frames a second of the real-time run, whatever a sequence says of its own (VOT2017 to 2019: stack_vot2017.m and
+    those after it set ``default_fps`` to 20 and ``override_fps``)."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,11 @@ def find_benchmark(name: str) -> Benchmark:
     return BENCHMARKS[name]
 
 
+def known_benchmark(name: str) -> Benchmark | None:
+    """The benchmark that a data set's name, in any spelling (VOT2019, vot-2019), says it is; None for any other."""
+    return BENCHMARKS.get(plain(name))
+
+
 def unsupervised(benchmark: Benchmark) -> Benchmark:
     """Return the benchmark as its unsupervised runs are scored: their accuracy leaves out the first frame alone."""
     return replace(benchmark, protocol=replace(benchmark.protocol, burn_in=1))
@@ -126,11 +133,15 @@ def unsupervised(benchmark: Benchmark) -> Benchmark:
 def find_rules(name: str, benchmark: str = "vot2018") -> Rules:
     """Return rules by name; ``toolkit`` is the toolkit of the benchmark's year (of 2018 for one not known here).
 
+    Args:
+        name: one of ``RULES``.
+        benchmark: the data set's name, in any spelling.
+
     Raises:
         InputError: there are none of that name.
     """
     if name == "toolkit":
-        return _BY_YEAR.get(benchmark, TOOLKIT)
+        return _BY_YEAR.get(plain(benchmark), TOOLKIT)
     if name == "pysot":
         return PYSOT
     if name == "vot-toolkit":

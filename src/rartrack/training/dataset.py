@@ -70,6 +70,8 @@ class ClipDataset:
             what = "sequence to train on" if split == "train" else "held-out sequence (see data.held_out)"
             raise InputError(f"data.sources: no {what} among {', '.join(config.data.sources) or 'no sources at all'}")
         self._share = np.array(weights, dtype=np.float64)
+        if split == "validation" and not self._share.any():  # what never trains may validate
+            self._share[:] = 1
         if self._share.min() < 0 or self._share.sum() <= 0:
             raise InputError("data.sources: every weight must be at least 0, and one above it")
         self._share /= self._share.sum()

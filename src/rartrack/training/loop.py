@@ -19,6 +19,7 @@ from rartrack.config import to_dict
 from rartrack.errors import InputError
 from rartrack.network.inference import pick_precision
 from rartrack.network.rar import RAR
+from rartrack.outputs import remove_leftovers
 from rartrack.training import state as states
 from rartrack.training.allocator import keep_freed_memory
 from rartrack.training.checks import check
@@ -101,6 +102,7 @@ class _Run:
         self.clips = ClipDataset(config)
         self.held_out = held_out_clips(config)
         if processes.first:
+            remove_leftovers(self.folder)
             self._report_data()
         self.network = starting_network(config, say if stored is None else None).to(processes.device)
         freeze(self.network, config.optimization)

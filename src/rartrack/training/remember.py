@@ -22,6 +22,7 @@ from rartrack.config import to_dict
 from rartrack.errors import InputError
 from rartrack.network.inference import frozen_taps, pick_precision
 from rartrack.network.rar import RAR
+from rartrack.outputs import remove_leftovers
 from rartrack.sources import source_digest
 from rartrack.training.cache import CacheError, default_folder
 from rartrack.training.config import TrainingConfig
@@ -171,6 +172,7 @@ class Memorised:
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            remove_leftovers(self.folder)
         except OSError as error:
             raise CacheError(f"{self.folder}: no folder can be made there ({error}); see data.cache") from None
         taps = frozen_taps(network, _precision(network))

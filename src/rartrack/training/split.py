@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from rartrack.datasets import Dataset, otb, vot
@@ -55,6 +56,11 @@ def is_test(dataset: Dataset) -> bool:
     return 2 * known(otb.members("otb2015")) > len(names) or (in_vot >= _FEW and 2 * in_vot > len(names))
 
 
+def is_copy(name: str) -> bool:
+    """Whether a sequence is one of ``COPIES``, in any spelling."""
+    return plain(name) in {plain(copy) for copy in COPIES}
+
+
 def refuse_tests(dataset: Dataset, purpose: str = "training", mend: str = "take this source out") -> None:
     """Refuse a benchmark that trackers are tested on.
 
@@ -68,3 +74,8 @@ def refuse_tests(dataset: Dataset, purpose: str = "training", mend: str = "take 
     """
     if is_test(dataset):
         raise InputError(f"{dataset.root}: OTB and VOT are for testing, never for {purpose}; {mend}")
+
+
+def without_copies(dataset: Dataset) -> Dataset:
+    """The data set without ``COPIES``."""
+    return replace(dataset, entries=tuple(entry for entry in dataset.entries if not is_copy(entry.name)))

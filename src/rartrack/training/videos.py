@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from rartrack.training.cache import CacheError, Surroundings, cache_file, surrou
 from rartrack.training.clips import Shot
 from rartrack.training.config import DataConfig, SourceConfig
 from rartrack.training.files import frame_files, size_and_time
-from rartrack.training.split import matches, refuse_tests
+from rartrack.training.split import is_copy, matches, refuse_tests
 
 
 class VideoSource:
@@ -45,6 +46,7 @@ class VideoSource:
         self.left_out: dict[str, str] = {}
         dataset = load_dataset(source.path)
         refuse_tests(dataset)
+        refuse_tests(replace(dataset, entries=tuple(entry for entry in dataset.entries if self._wanted(entry))))
         self.any_held_out = any(matches(entry.name, data.held_out) for entry in dataset.entries if self._wanted(entry))
         self.sequences = [sequence for sequence in self._chosen(dataset, held_out) if self._usable(sequence)]
         lengths = np.array([len(sequence) for sequence in self.sequences], dtype=np.float64)
@@ -117,6 +119,9 @@ class VideoSource:
             if matches(entry.name, self.data.held_out) != held_out:
                 continue
             if not self._wanted(entry):
+                continue
+            if is_copy(entry.name):
+                self.left_out[entry.name] = "a test sequence of OTB or VOT under another name"
                 continue
             try:
                 sequence = entry.read()

@@ -70,8 +70,9 @@ class Choice:
     Attributes:
         best, start: the two; the same where no trial is better.
         comparison: best against start over sequences, as a report compares two trackers; None where they are one.
-        chance: p-value of the best of all candidates' differences (``chance_of_best``), on the sequences that had no
-            part in which trials were given up; 1 where best is start.
+        judged: bootstrap interval of best's mean difference on the sequences that had no part in which trials were
+            given up.
+        chance: its p-value there, of the best of all candidates (``chance_of_best``); 1 where best is start.
         elsewhere: what choosing gains on a sequence that had no part in the choice: for each sequence, the difference
             of the trial that is best on the others; its mean. Those that had a part in which trials were given up are
             left out; NaN for less than two.
@@ -82,6 +83,7 @@ class Choice:
     best: Standing
     start: Standing
     comparison: Comparison | None
+    judged: Interval
     chance: float
     elsewhere: float
     elsewhere_interval: Interval
@@ -90,7 +92,7 @@ class Choice:
     @property
     def distinguishable(self) -> bool:
         """Whether the best is better beyond the chance of sequences and of having tried so many settings."""
-        return self.comparison is not None and self.comparison.interval.low > 0 and self.chance <= LEVEL
+        return self.comparison is not None and self.judged.low > 0 and self.chance <= LEVEL
 
     @property
     def worse(self) -> bool:
@@ -138,12 +140,14 @@ def choose(found: Sequence[Standing], count: int, limits: Limits, untouched: Seq
     differences = np.array([each.overlaps - start.overlaps for each in allowed])
     judges = list(range(count)) if untouched is None else list(untouched)
     elsewhere = _elsewhere(differences)[judges] if len(judges) > 1 else np.empty(0)
-    same = best.number == start.number
+    same, judged = best.number == start.number, differences[:, judges]
+    chosen = next(place for place, each in enumerate(allowed) if each is best)
     return Choice(
         best=best,
         start=start,
         comparison=None if same else compare(best.overlaps, start.overlaps),
-        chance=1.0 if same else chance_of_best(differences[:, judges]),
+        judged=bootstrap(judged[chosen]),
+        chance=1.0 if same else chance_of_best(judged, chosen=chosen),
         elsewhere=float(elsewhere.mean()) if len(elsewhere) else math.nan,
         elsewhere_interval=bootstrap(elsewhere) if len(elsewhere) else Interval(math.nan, math.nan),
         candidates=sum(each.number != start.number for each in allowed),
