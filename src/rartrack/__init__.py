@@ -12,9 +12,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from rartrack.errors import InputError
-from rartrack.results import Result, Status
 
 if TYPE_CHECKING:
+    from rartrack.results import Result, Status
     from rartrack.tracking.load import load, track
     from rartrack.tracking.state import TrackerState
     from rartrack.tracking.tracker import Tracker
@@ -23,8 +23,10 @@ __version__ = "0.1.0.dev0"
 
 __all__ = ["InputError", "Result", "Status", "Tracker", "TrackerState", "load", "track"]
 
-# What needs torch is imported when first used, so that the command line answers at once.
+# What needs torch or NumPy is imported when first used, so that the command line answers at once, to Ctrl-C too.
 _LATE = {
+    "Result": "rartrack.results",
+    "Status": "rartrack.results",
     "Tracker": "rartrack.tracking.tracker",
     "TrackerState": "rartrack.tracking.state",
     "load": "rartrack.tracking.load",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rartrack.errors import InputError
@@ -56,6 +56,51 @@ def _same_file(path: Path, other: Path | int) -> bool:
         return os.path.samestat(path.stat(), os.fstat(other) if isinstance(other, int) else other.stat())
     except OSError:  # the other one does not exist, or is a url too long for a name
         return False
+
+
+def give_name(file: Path, path: Path, overwrite: bool) -> None:
+    """Give a finished file its name, in the same folder, in one step.
+
+    Args:
+        file: what was written.
+        path: its name from now on.
+        overwrite: replace what has that name, even if it came there since it was checked.
+
+    Raises:
+        InputError: not ``overwrite``, and something has that name; the file stays as it is, which is said.
+    """
+    if not overwrite:
+        try:
+            os.link(file, path)
+        except FileExistsError:
+            raise InputError(
+                f"{path}: another program has made this file meanwhile; it stays, and what was written is {file}"
+            ) from None
+        except OSError:  # a file system without links
+            if path.exists():
+                raise InputError(f"{path}: is there by now; it stays, and what was written is {file}") from None
+        else:
+            file.unlink()
+            return
+    file.replace(path)
+
+
+@contextmanager
+def output_folder(folder: Path) -> Iterator[Path]:
+    """A folder for outputs, made if need be; where what follows fails, those that were made go if nothing is in them.
+
+    Raises:
+        InputError: it cannot be made.
+    """
+    missing = [place for place in (folder, *folder.parents) if not place.exists()]
+    make_folder(folder)
+    try:
+        yield folder
+    except BaseException:
+        for place in missing:
+            with suppress(OSError):
+                place.rmdir()
+        raise
 
 
 def make_folder(folder: Path) -> Path:

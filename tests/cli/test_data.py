@@ -54,6 +54,11 @@ def test_names_that_stdout_has_no_letters_for(folder, monkeypatch):
     assert b"b\\xe4ll: " in ascii.buffer.getvalue()
 
 
+def test_sequences_of_no_name_are_not_all(folder, capsys):
+    assert main(["data", "check", str(folder), "--sequences", ""]) == 2
+    assert "--sequences '' names nothing" in capsys.readouterr().err
+
+
 def test_deep_looks_at_every_frame(folder, capsys):
     (folder / "ball" / "1.png").write_bytes(b"\x89PNG")
     assert main(["data", "check", str(folder)]) == 0

@@ -50,3 +50,19 @@ def test_frames_past_the_end_are_named_and_a_page_is_replaced_only_if_asked_to(
     assert "pass --overwrite" in capsys.readouterr().err
     assert main([*command, "--frames", "1", "--overwrite"]) == 0
     assert {path.name.partition("-")[0] for path in output.glob("*.png")} == {"000002"}
+    command[-3] = str(tmp_path / "frames" / ".." / "frames")
+    assert main([*command, "--frames", "1"]) == 2
+    assert "the source itself, whose frames pictures would be" in capsys.readouterr().err
+    command[-3] = str(tmp_path / "new" / "out")
+    assert main([*command, "--frames", "30"]) == 2
+    assert not (tmp_path / "new").exists()
+
+
+def test_what_was_shown_before_a_broken_frame_is_kept(tmp_path: Path, model: Path) -> None:
+    (tmp_path / "frames").mkdir()
+    for number in range(4):
+        cv2.imwrite(str(tmp_path / "frames" / f"{number}.png"), np.full((48, 64, 3), 40 * number, np.uint8))
+    (tmp_path / "frames" / "2.png").write_bytes(b"broken")
+    command = ["inspect", str(tmp_path / "frames"), "--box", "10,10,20,20", "--model", str(model), "--frames", "1,3"]
+    assert main([*command, "--output", str(tmp_path / "out")]) == 2
+    assert (tmp_path / "out" / "index.html").exists()

@@ -235,6 +235,27 @@ def test_wrong_use_is_one_line_and_exit_status_2(
     assert error.count("\n") == 1
 
 
+@pytest.mark.parametrize("name", ["index.html", "scores.csv"])
+def test_what_is_no_reports_is_not_replaced(
+    annotations: Path, results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    output = tmp_path / "site"
+    output.mkdir()
+    (output / name).write_text("precious")
+    command = ["report", str(results), "--dataset", str(annotations), "--output", str(output)]
+    assert main(command) == 2
+    assert f"{name}: not a report's, and would be replaced" in capsys.readouterr().err
+    assert (output / name).read_text() == "precious"
+    (output / name).unlink()
+    assert main(command) == main(command) == 0  # its own is
+
+
+def test_a_report_that_fails_leaves_no_folder(annotations: Path, results: Path, tmp_path: Path) -> None:
+    command = ["report", str(results), "--dataset", str(annotations), "--output", str(tmp_path / "new" / "site")]
+    assert main([*command, "--trackers", "nobody"]) == 2
+    assert not (tmp_path / "new").exists()
+
+
 def test_nothing_to_score_is_one_line_and_exit_status_2(
     annotations: Path, results: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

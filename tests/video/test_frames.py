@@ -193,6 +193,11 @@ class TestFolder:
         with open_source(folder) as source:
             assert (source.name, source.size, source.count, source.rate) == ("dog", (12, 8), 5, 30)
 
+    def test_a_folder_in_it_is_no_image(self, tmp_path: Path) -> None:
+        folder = save(tmp_path / "dog", "1.png", "2.png")
+        (folder / "masks.png").mkdir()
+        assert len(read(folder)) == 2
+
     def test_start(self, tmp_path: Path) -> None:
         frames = read(save(tmp_path / "dog", "1.png", "2.png", "3.png"), start=2)
         assert [(frame.index, number_of(frame.image)) for frame in frames] == [(2, 2)]
@@ -219,7 +224,7 @@ class TestFolder:
 class TestElsewhere:
     @pytest.mark.parametrize(
         ("index_last", "said"),
-        [(False, "stdin 6"), (True, "pipe:0: holds no frame that can be decoded; save it as a file first")],
+        [(False, "stdin 6"), (True, "standard input: holds no frame that can be decoded; save it as a file first")],
     )
     def test_standard_input(self, make_video: MakeVideo, index_last: bool, said: str) -> None:
         video = make_video(count=6)
@@ -287,6 +292,15 @@ class TestElsewhere:
                     open_source(f"http://127.0.0.1:{server.server_port}/{video.name}")
             finally:
                 server.shutdown()
+
+    def test_a_url_that_cannot_be_read_is_named_without_its_password(self) -> None:
+        with pytest.raises(InputError, match=r"^http://127\.0\.0\.1:9/a\.mp4: "):
+            open_source("http://user:secret@127.0.0.1:9/a.mp4")
+
+    @pytest.mark.parametrize("source", [None, 3.5, ["a.mp4"], b"a.mp4", "a.mp4\0", "a" * 300 + ".mp4"])
+    def test_what_can_be_no_source_is_an_input_error(self, source: object) -> None:
+        with pytest.raises(InputError, match=r"^source "):
+            open_source(source)  # type: ignore[arg-type]
 
     def test_nothing_listens_at_a_url(self) -> None:
         with pytest.raises(InputError, match=r"rtsp://127\.0\.0\.1:1/x: Connection refused"):

@@ -31,6 +31,43 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+@pytest.mark.parametrize("links", [True, False])
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_what_has_come_to_have_its_name_is_kept(
+    tmp_path: Path, name: str, links: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not links:
+        monkeypatch.setattr("os.link", lambda *_: (tmp_path / "nowhere").rename("nowhere"))
+    writer = VideoWriter(tmp_path / name, 25, SIZE)
+    writer.write(picture(0, SIZE))
+    (tmp_path / name).write_text("precious")
+    with pytest.raises(InputError, match=rf"{name}: .*; it stays, and what was written is ") as error:
+        writer.close()
+    assert (tmp_path / name).read_text() == "precious"
+    (kept,) = (path for path in tmp_path.iterdir() if path.name != name)
+    assert str(kept) in str(error.value)
+    with open_source(kept) as source:
+        assert len(list(source)) == 1
+    with VideoWriter(tmp_path / name, 25, SIZE, overwrite=True) as writer:
+        writer.write(picture(0, SIZE))
+    with open_source(tmp_path / name) as source:
+        assert len(list(source)) == 1
+
+
+def test_a_name_as_long_as_file_systems_take(tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / f"{'é' * 125}.mp4", 25, SIZE) as writer:
+        writer.write(picture(0, SIZE))
+    assert names(tmp_path) == [f"{'é' * 125}.mp4"]
+
+
+def test_a_picture_an_hour(tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "slow.mp4", Fraction(1, 3600), SIZE) as writer:
+        for number in range(3):
+            writer.write(picture(number, SIZE), 3600.0 * number)
+    with open_source(tmp_path / "slow.mp4") as source:
+        assert [frame.time for frame in source] == pytest.approx([0, 3600, 7200])
+
+
 @pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv", "a.M4V"])
 def test_frames_come_back_in_order_at_the_rate(tmp_path: Path, name: str) -> None:
     with VideoWriter(tmp_path / name, Fraction(30000, 1001), SIZE) as writer:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from rartrack.cli.names import listed
 from rartrack.cli.numbers import count, positive
 from rartrack.datasets import load_dataset
 from rartrack.datasets.check import check, without_frames
 from rartrack.datasets.dataset import Dataset
+from rartrack.outputs import check_output
 
 FOUND_PROBLEMS = 2
 
@@ -29,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "changes", metavar="KEY=VALUE", nargs="*", default=[], help="settings changed, such as data.exemplars=3"
     )
     looking.add_argument("--output", default="preview.html", metavar="FILE", help=".html or .png (preview.html)")
+    looking.add_argument("--overwrite", action="store_true", help="replace the file if it is there")
     looking.add_argument("--clips", type=positive, default=20, metavar="N", help="how many (20)")
     looking.add_argument("--first", type=count, default=0, metavar="I", help="number of the first clip (0)")
     looking.add_argument("--validation", action="store_true", help="clips of the held-out sequences")
@@ -38,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     """Run the command; returns 2 when a problem is found."""
     if options.action == "preview":
         return _preview(options)
-    wanted = options.sequences.split(",") if options.sequences else None
+    wanted = listed("--sequences", options.sequences) or None
     return _check(load_dataset(options.dataset, options.data, wanted), options.deep)
 
 
@@ -50,6 +53,7 @@ def _preview(options: argparse.Namespace) -> int:
     from rartrack.training.dataset import ClipDataset
     from rartrack.training.preview import write_preview
 
+    check_output(options.output, options.overwrite, (".html", ".png"))
     config = load_yaml(TrainingConfig, options.config, parse_settings(options.changes))
     dataset = ClipDataset(config, "validation" if options.validation else "train")
     clips = [dataset[index] for index in range(options.first, options.first + options.clips)]

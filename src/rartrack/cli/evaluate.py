@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 
 from rartrack.backends import BACKENDS
-from rartrack.cli.numbers import count, positive
+from rartrack.cli.names import listed
+from rartrack.cli.numbers import count, positive, threads
 from rartrack.cli.progress import Progress
 from rartrack.cli.settings import add_set
 from rartrack.config import parse_settings
@@ -46,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="processes at once (default: one per processor; 1 for real-time runs, and where speed counts)",
     )
-    add("--threads", type=positive, default=1, metavar="N", help="of each process (default: 1)")
+    add("--threads", type=threads, default=1, metavar="N", help="of each process (default: 1)")
     add("--executor", default=PROCESSES, metavar="WHERE", help="processes (default) or dask://HOST:PORT")
     add("--device", default="auto", help="for our models: auto, cpu, cuda or cuda:1 (default: auto)")
     add("--backend", choices=BACKENDS, default="torch", help="for our models: what runs the network (default: torch)")
@@ -70,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
     trackers = [
         parse_tracker(text, options.device, overrides, options.time_limit, options.backend) for text in options.tracker
     ]
-    wanted = [name.strip() for name in options.sequences.split(",")] if options.sequences else None
+    wanted = listed("--sequences", options.sequences) or None
     dataset = load_dataset(options.dataset, options.data, wanted)
     protocol = PROTOCOLS[options.protocol or (VOT.name if dataset.protocol == "vot" else "ope")]
     settings = Settings(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rartrack.boxes import as_box
 from rartrack.errors import InputError
-from rartrack.outputs import check_output, make_folder
+from rartrack.outputs import check_output, output_folder
 from rartrack.report.inspection import PAGE, write_inspection
 from rartrack.video import open_source
 
@@ -37,35 +37,42 @@ def run(options: argparse.Namespace) -> None:
     wanted = parse_frames(options.frames)
     if len(options.box) > 1:
         raise InputError(f"--box: given {len(options.box)} times, but one target is shown; run once for each")
-    box = as_box(options.box[0])
+    box, title = as_box(options.box[0]), f"{options.source}, {options.model}"
 
     from rartrack.tracking.load import is_exported, load
-    from rartrack.tracking.maps import update_with_maps
+    from rartrack.tracking.maps import FrameMaps, update_with_maps
 
     if is_exported(options.model):
         raise InputError(f"{options.model}: an exported network shows no maps; give the checkpoint it was made from")
 
-    shown = []
-    with open_source(options.source, start=options.start) as frames:
+    if options.output.is_dir() and Path(options.source).is_dir() and options.output.samefile(options.source):
+        raise InputError(f"--output {options.output}: the source itself, whose frames pictures would be; give another")
+    shown: list[FrameMaps] = []
+    with open_source(options.source, start=options.start) as frames, output_folder(options.output):
         first = next(frames)
         box = as_box(options.box[0], frames.size)
-        check_output(make_folder(options.output) / PAGE, options.overwrite)
+        check_output(options.output / PAGE, options.overwrite)
         tracker = load(options.model, options.device)
         tracker.init(first.image, tuple(box))
-        for number, frame in enumerate(frames, start=1):
-            if number in wanted:
-                shown.append(update_with_maps(tracker, frame.image, options.start + number))
-            else:
-                tracker.update(frame.image)
-            if number == max(wanted):
-                break
-    if not shown:
-        raise InputError(f"--frames {options.frames}: {options.source} ends before the first of them")
+        try:
+            for number, frame in enumerate(frames, start=1):
+                if number in wanted:
+                    shown.append(update_with_maps(tracker, frame.image, options.start + number))
+                else:
+                    tracker.update(frame.image)
+                if number == max(wanted):
+                    break
+        except (KeyboardInterrupt, InputError):
+            if shown:
+                write_inspection(shown, options.output, title)
+            raise
+        if not shown:
+            raise InputError(f"--frames {options.frames}: {options.source} ends before the first of them")
     lacking = sorted(wanted - {maps.frame - options.start for maps in shown})
     if lacking:
         listed = ",".join(map(str, lacking))
         warnings.warn(f"--frames {listed}: not shown, as {options.source} ends before", stacklevel=2)
-    print(write_inspection(shown, options.output, f"{options.source}, {options.model}"))
+    print(write_inspection(shown, options.output, title))
 
 
 def parse_frames(text: str) -> set[int]:

@@ -16,6 +16,11 @@ def count(text: str) -> int:
     return _whole(text, 0)
 
 
+def threads(text: str) -> int:
+    """A number of processor threads: from 1 to what no machine has."""
+    return _whole(text, 1, 1024)
+
+
 def amount(text: str) -> float:
     """A number from 0."""
     try:
@@ -27,11 +32,13 @@ def amount(text: str) -> float:
     return value
 
 
-def _whole(text: str, least: int) -> int:
+def _whole(text: str, least: int, most: int = 2**31 - 1) -> int:
     try:
         value = int(text)
     except ValueError:
         value = least - 1
     if value < least:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} on")
+    if value > most:
+        raise argparse.ArgumentTypeError(f"{text!r} is more than {most}")
     return value

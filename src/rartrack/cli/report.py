@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
+from rartrack.cli.names import listed
 from rartrack.cli.numbers import count, positive
 from rartrack.cli.streams import say
 from rartrack.datasets import load_dataset
 from rartrack.errors import InputError
 from rartrack.evaluation.scoreboard import OWN_RULES, PROTOCOLS, Scoreboard, score_results
-from rartrack.outputs import make_folder
+from rartrack.outputs import make_folder, output_folder
 from rartrack.report import catalogue, summaries
 from rartrack.report.drawing import save
 from rartrack.report.table import FORMATS, print_table
-from rartrack.report.write import write_report, write_scores, write_table
+from rartrack.report.write import refuse_others, write_report, write_scores, write_table
 
 _BOXES = {"0-based": 0, "1-based": 1}
 _FORMATS = {"markdown": "md", "latex": "tex", "csv": "csv"}
@@ -50,12 +51,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Run the command."""
-    figures, tables = _listed(options, "figure"), _listed(options, "table")
+    figures, tables = listed("--figure", options.figure), listed("--table", options.table)
     if figures and options.output is None:
         raise InputError("--figure needs --output DIR to write to")
-    if options.output is not None:
-        make_folder(options.output)
-    boards = _boards(options)
+    with nullcontext() if options.output is None else output_folder(options.output) as folder:
+        if folder is not None:
+            refuse_others(folder)
+        boards = _boards(options)
     for board in boards:
         for remark in board.remarks:
             say(f"rartrack: {remark}")
@@ -84,12 +86,12 @@ def run(options: argparse.Namespace) -> None:
 
 def _boards(options: argparse.Namespace) -> list[Scoreboard]:
     boards: list[Scoreboard] = []
-    for name in _listed(options, "dataset"):
+    for name in listed("--dataset", options.dataset):
         board = score_results(
             options.results,
-            load_dataset(name, options.data, _listed(options, "sequences") or None),
-            _listed(options, "rules"),
-            trackers=_listed(options, "trackers") or None,
+            load_dataset(name, options.data, listed("--sequences", options.sequences) or None),
+            listed("--rules", options.rules),
+            trackers=listed("--trackers", options.trackers) or None,
             given_origin=None if options.boxes is None else _BOXES[options.boxes],
             partial=options.partial,
             protocol=options.protocol,
@@ -101,14 +103,3 @@ def _boards(options: argparse.Namespace) -> list[Scoreboard]:
             raise InputError(f"--dataset {name}: a second data set called {board.benchmark}; report them one at a time")
         boards.append(replace(board, remarks=tuple(each for each in board.remarks if each not in said)))
     return boards
-
-
-def _listed(options: argparse.Namespace, name: str) -> Sequence[str]:
-    """The names that an option gives, split by commas; none where it is not given."""
-    text: str | None = getattr(options, name)
-    if text is None:
-        return []
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    if not parts:
-        raise InputError(f"--{name} {text!r} names nothing; give one or several, split by commas")
-    return parts

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rartrack.backends import BACKENDS
 from rartrack.boxes import Box, as_boxes
-from rartrack.cli.numbers import positive
+from rartrack.cli.numbers import positive, threads
 from rartrack.cli.pace import Pace
 from rartrack.cli.settings import add_set
 from rartrack.cli.stopping import ENDING, Interrupt, when_asked_to_stop
@@ -32,6 +32,9 @@ from rartrack.video.images import Image, image_paths
 
 _LONGEST_STEM = 100
 """Bytes of a source's name that outputs are called after: file systems take names of 255."""
+
+_LISTS = (".ffconcat", ".m3u8", ".m3u")
+"""Endings of files that name other files for FFmpeg to read."""
 
 _EXAMPLES = """
 examples:
@@ -66,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--backend", choices=BACKENDS, default="torch", help="what runs the network (default: torch; docs/export.md)"
     )
     parser.add_argument(
-        "--threads", type=int, metavar="N", help="processor threads (default: one a core, 4 at most; docs/speed.md)"
+        "--threads", type=threads, metavar="N", help="processor threads (default: one a core, 4 at most; docs/speed.md)"
     )
     parser.add_argument("--start", type=int, default=0, metavar="FRAME", help="the frame the boxes are in (default: 0)")
     parser.add_argument("--first", type=positive, metavar="N", help="only the first N frames, from --start on")
@@ -178,8 +181,23 @@ def _inputs(source: str) -> Sequence[Path | int]:
     protocol, _, rest = source.partition(":")
     if protocol == "pipe":
         return [int(rest) if rest.isdecimal() else 0]
-    parts = rest.split("|") if protocol == "concat" else [source]
-    return [Path(name) for part in parts for name in (part, part.removeprefix("file:"))]
+    # FFmpeg's protocols may hold others: concat:a.mp4|b.mp4, async:cache:a.mp4, subfile,,start,0,end,0,,:a.mp4.
+    parts = [part for piece in source.split("|") for part in _after_colons(piece)]
+    return [Path(part) for part in parts] + _in_list(Path(source))
+
+
+def _after_colons(text: str) -> list[str]:
+    words = text.split(":")
+    return [":".join(words[place:]) for place in range(len(words))]
+
+
+def _in_list(path: Path) -> list[Path]:
+    """The files that a playlist names (``ffconcat``, ``m3u8``), a line each; none for anything else."""
+    if path.suffix.lower() not in _LISTS or not path.is_file():
+        return []
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    names = (line.strip().removeprefix("file ").strip(" '\"").removeprefix("file:") for line in lines)
+    return [path.parent / name for name in names if name]
 
 
 def _draw_box(image: Image) -> dict[str, Box]:

@@ -7,6 +7,7 @@ import os
 import sys
 
 from rartrack.backends import BACKENDS
+from rartrack.cli.numbers import threads
 from rartrack.cli.settings import add_set
 from rartrack.config import PRESETS, parse_settings
 from rartrack.errors import InputError
@@ -32,7 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--backend", choices=BACKENDS, default="torch", help="what runs the network (default: torch; docs/export.md)"
     )
-    parser.add_argument("--threads", type=int, metavar="N", help="processor threads (default: one a core, 4 at most)")
+    parser.add_argument(
+        "--threads", type=threads, metavar="N", help="processor threads (default: one a core, 4 at most)"
+    )
     add_set(parser)
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rartrack.backends import BACKENDS
-from rartrack.cli.numbers import count
+from rartrack.cli.numbers import count, threads
 from rartrack.cli.progress import Progress
 from rartrack.datasets import Dataset, load_dataset
 from rartrack.errors import InputError, nearest
@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="give up the worse half of the trials N times on the way, each time on twice the sequences (default: 0)",
     )
     add("--workers", type=int, default=1, metavar="N", help="processes at once (default: 1; more spoil the times)")
-    add("--threads", type=int, default=1, metavar="N", help="of each process (default: 1)")
+    add("--threads", type=threads, default=1, metavar="N", help="of each process (default: 1)")
     add("--device", default="auto", help="auto, cpu, cuda or cuda:1 (default: auto)")
     add("--backend", choices=BACKENDS, default="torch", help="what runs the network (default: torch)")
     add("--allow-test", action="store_true", help="tune on a benchmark's test sequences, which is recorded")
@@ -124,8 +124,6 @@ def _limits(options: argparse.Namespace) -> Limits:
             raise InputError(f"{name} {value:g}: must be above 0")
     if options.workers < 1:
         raise InputError(f"--workers {options.workers}: at least 1")
-    if options.threads < 1:
-        raise InputError(f"--threads {options.threads}: at least 1")
     return Limits(options.max_ms, options.slower)
 
 

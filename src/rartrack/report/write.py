@@ -6,11 +6,17 @@ import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from rartrack.errors import InputError
 from rartrack.evaluation.scoreboard import Scoreboard, by_attribute
 from rartrack.outputs import make_folder
 from rartrack.report import catalogue, page
 from rartrack.report.drawing import save
 from rartrack.report.table import FORMATS, Table
+
+_SIGNS = {"index.html": "<title>Report: ", "scores.csv": "benchmark,tracker,rules,"}
+"""File -> what stands at the beginning of a report's."""
+
+_BEGINNING = 1000
 
 Row = tuple[str | float | int, ...]
 
@@ -36,7 +42,8 @@ def write_report(
         paths of the files, the page last.
 
     Raises:
-        InputError: the folder cannot be written, or matplotlib or jinja2 is not installed.
+        InputError: the folder cannot be written, or holds others' files of these names; or matplotlib or jinja2 is not
+            installed.
     """
     written = write_scores(boards, output)
     found = catalogue.tables(boards, against)
@@ -49,6 +56,18 @@ def write_report(
         written += files
     written.append(page.write_page(boards, found, plots, output, command=command, worst=worst))
     return written
+
+
+def refuse_others(output: Path) -> None:
+    """Refuse a folder whose files of a report's names are no report's; files of an earlier report are replaced.
+
+    Raises:
+        InputError: there is one.
+    """
+    for name, sign in _SIGNS.items():
+        path = output / name
+        if path.is_file() and sign not in path.read_text(encoding="utf-8", errors="replace")[:_BEGINNING]:
+            raise InputError(f"{path}: not a report's, and would be replaced; move it away, or give another folder")
 
 
 def write_table(table: Table, output: Path) -> list[Path]:
@@ -64,7 +83,7 @@ def write_table(table: Table, output: Path) -> list[Path]:
 
 def write_scores(boards: Sequence[Scoreboard], output: Path) -> list[Path]:
     """Write ``scores.csv``, ``sequences.csv`` and ``attributes.csv``: one figure a line, full precision."""
-    make_folder(output)
+    refuse_others(make_folder(output))
     head = ("benchmark", "tracker", "rules")
     return [
         _write(output / "scores.csv", (*head, "metric", "value"), _scores(boards)),

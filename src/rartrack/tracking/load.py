@@ -156,7 +156,7 @@ def pick_device(name: str | None, backend: str = "torch") -> torch.device:
         device = torch.device(name)
     except (RuntimeError, TypeError):
         device = None
-    if device is None or device.type not in ("cpu", "cuda"):
+    if device is None or device.type not in ("cpu", "cuda") or (device.type == "cpu" and device.index):
         raise InputError(f"device {name!r}: expected auto, cpu, cuda or cuda:NUMBER")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise InputError(f"device {name!r}: not on this machine, which has {torch.cuda.device_count()} CUDA devices")

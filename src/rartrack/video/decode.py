@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -41,25 +42,30 @@ def open_video(location: str | Path, threads: bool) -> tuple[Any, Any]:
         container = av.open(opened, options=options, timeout=timeout, metadata_errors="replace")
     except av.error.InvalidDataError:
         if path.is_file() and path.stat().st_size == 0:
-            raise InputError(f"{location}: the file is empty (0 bytes); remove it or fetch it again") from None
-        raise InputError(f"{location}: not a video, or cut short before its index was written") from None
+            raise InputError(f"{shown(location)}: the file is empty (0 bytes); remove it or fetch it again") from None
+        raise InputError(f"{shown(location)}: not a video, or cut short before its index was written") from None
     except av.error.ProtocolNotFoundError:
-        raise InputError(f"{location}: no such file, nor a url that FFmpeg understands") from None
+        raise InputError(f"{shown(location)}: no such file, nor a url that FFmpeg understands") from None
     except (av.error.FFmpegError, OSError) as error:
-        raise InputError(f"{location}: {error.strerror or error}") from None
+        raise InputError(f"{shown(location)}: {error.strerror or error}") from None
     if container.format.name == "tty":  # FFmpeg draws text as a terminal would
         container.close()
-        raise InputError(f"{location}: a text file, not a video")
+        raise InputError(f"{shown(location)}: a text file, not a video")
     pictures = av.stream.Disposition.attached_pic
     stream = next((one for one in container.streams.video if not one.disposition & pictures), None)
     if stream is None or stream.codec_context is None:
         container.close()
-        raise InputError(f"{location}: holds no video that can be decoded")
+        raise InputError(f"{shown(location)}: holds no video that can be decoded")
     if threads:
         stream.thread_type = "AUTO"
     else:
         stream.codec_context.thread_count = 1
     return container, stream
+
+
+def shown(location: str | Path) -> str:
+    """A location as messages name it: urls without what may be a password."""
+    return "standard input" if location == "pipe:0" else re.sub(r"(?<=://)[^/@]*@", "", str(location))
 
 
 def packets_of(container: Any, stream: Any) -> Iterator[Any]:

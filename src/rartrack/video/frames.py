@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import os
 import re
 import time
 import warnings
@@ -18,9 +19,10 @@ import cv2
 
 from rartrack.errors import InputError
 from rartrack.video.ahead import ReadAhead, in_thread
-from rartrack.video.decode import DEFAULT_RATE, Decoder, frame_rate, open_video, upright
+from rartrack.video.decode import DEFAULT_RATE, Decoder, frame_rate, open_video, shown, upright
 from rartrack.video.images import Image, ImageFrames, image_paths
 
+_SOURCES = "a video's name, a folder, a url or a camera's number"
 _CAMERA = re.compile(r"(?:camera:)?(\d{1,3})")
 _AHEAD_BYTES, _AHEAD_FRAMES = 64 << 20, 8
 _ANEW_SECONDS = 1.0
@@ -158,19 +160,32 @@ def open_source(source: str | Path | int, start: int = 0) -> FrameSource:
     if start < 0:
         raise InputError(f"start {start}: frames count from 0")
     if source == "":
-        raise InputError("no source is given: a video's name, a folder, a url or a camera's number")
+        raise InputError(f"no source is given: {_SOURCES}")
     if source == "-":
         return FrameSource(replace(_video("pipe:0", None, start), name="stdin"), start)
-    if isinstance(source, Path) or (isinstance(source, str) and "://" in source):
-        camera = None
-    else:
-        camera = _CAMERA.fullmatch(str(source))
-    if camera and not Path(str(source)).exists():
+    text = _text_of(source)
+    if "\0" in text:
+        raise InputError(f"source {text!r}: no name of a file has a sign of number 0")
+    path = None if isinstance(source, str) and "://" in source else Path(text)
+    try:
+        exists, folder = path is not None and path.exists(), path is not None and path.is_dir()
+    except OSError as error:  # too long for a name
+        raise InputError(f"source {text!r}: {error.strerror}") from None
+    camera = None if path is None or isinstance(source, os.PathLike) else _CAMERA.fullmatch(text)
+    if camera and not exists:
         return FrameSource(_camera(int(camera[1]), start), start)
-    path = Path(source) if not isinstance(source, int) and "://" not in str(source) else None
-    if path is not None and path.is_dir():
+    if path is not None and folder:
         return FrameSource(_folder(path, start), start)
-    return FrameSource(_video(str(source), path, start), start)
+    return FrameSource(_video(text, path, start), start)
+
+
+def _text_of(source: object) -> str:
+    if isinstance(source, (str, os.PathLike)):
+        return os.fsdecode(source)
+    try:
+        return str(operator.index(source))  # type: ignore[arg-type]
+    except TypeError:
+        raise InputError(f"source {source!r}: expected {_SOURCES}") from None
 
 
 def _folder(folder: Path, start: int) -> _Opened:
@@ -186,8 +201,8 @@ def _video(location: str, path: Path | None, start: int) -> _Opened:
     decoder, rate = Decoder(container, stream), frame_rate(stream)
     notices: list[str] = []  # of which the first is told
     return _Opened(
-        _timed(location, decoder, rate, start, notices),
-        location,
+        _timed(shown(location), decoder, rate, start, notices),
+        shown(location),
         location if path is None else path.stem,
         rate,
         stream.frames or None,
@@ -247,8 +262,8 @@ def _check_start(source: str | Path, start: int, count: int) -> None:
         mend = ""
         if str(source).startswith("http"):
             mend = "; download it first: its server does not seek in it"
-        elif str(source).startswith("pipe:"):
-            mend = "; save it as a file first: standard input cannot be sought in"
+        elif str(source) == shown("pipe:0"):
+            mend = "; save it as a file first: it cannot be sought in"
         raise InputError(f"{source}: holds no frame that can be decoded{mend}")
     if start >= count:
         raise InputError(f"{source}: starts at frame {start}, but has {count} (0 to {count - 1})")

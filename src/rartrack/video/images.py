@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -36,10 +37,11 @@ def image_paths(folder: str | Path) -> list[Path]:
     """
     folder = Path(folder)
     try:
-        found = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
+        with os.scandir(folder) as entries:
+            files = [Path(entry) for entry in entries if entry.is_file()]
     except OSError as error:
         raise InputError(f"{folder}: {error.strerror}") from None
-    found = [path for path in found if not path.name.startswith(".")]
+    found = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")]
     if not found:
         raise InputError(f"{folder}: holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
     return sorted(found, key=lambda path: natural_key(path.name))

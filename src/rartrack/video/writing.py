@@ -15,7 +15,7 @@ import av
 import numpy as np
 
 from rartrack.errors import InputError
-from rartrack.outputs import check_output
+from rartrack.outputs import check_output, give_name
 from rartrack.results import Result
 from rartrack.video.behind import WorkBehind
 from rartrack.video.images import Image
@@ -27,6 +27,9 @@ VIDEO_SUFFIXES = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska
 
 _TICKS_PER_SECOND = 10_000
 _LARGEST_TERM = 1_000_000
+_SLOWEST = Fraction(1, 1001)
+_LONGEST_STEM = 200
+"""Bytes of the name in that of the temporary file, which has more in it: file systems take names of 255."""
 _QUALITY = {"crf": "20", "preset": "veryfast"}
 _BT709, _LIMITED = 1, 1
 _BEHIND_BYTES, _BEHIND_FRAMES = 64 << 20, 8
@@ -66,13 +69,16 @@ class VideoWriter:
         self.count = 0
         self._over = False
         self._aspect = Fraction(pixel_aspect).limit_denominator(1001)
-        self._rate = Fraction(rate).limit_denominator(1001)
-        if self._rate <= 0 or self._rate.numerator > _LARGEST_TERM:
+        # Where frames have times of their own, those count: a rate is what is said of the whole.
+        self._rate = max(Fraction(rate).limit_denominator(1001), _SLOWEST) if rate > 0 else Fraction(0)
+        if not 0 < self._rate.numerator <= _LARGEST_TERM:
             raise InputError(f"{self.path}: {float(rate):g} frames a second cannot be written")
         # Fine enough for the times of a variable rate, and a whole number of ticks a frame for a constant one.
         self._tick = Fraction(1, self._rate.numerator * ceil(_TICKS_PER_SECOND / self._rate.numerator))
         self._begin, self._last = 0.0, -1
-        self._part = self.path.absolute().with_name(f"{self.path.stem}.{os.getpid()}.part{self.path.suffix}")
+        stem = self.path.stem.encode()[:_LONGEST_STEM].decode(errors="ignore")
+        self._part = self.path.absolute().with_name(f"{stem}.{os.getpid()}.part{self.path.suffix}")
+        self._overwrite = overwrite
         self._format = VIDEO_SUFFIXES[self.path.suffix.lower()]
         try:
             options = AS_IT_COMES if self._format == "matroska" else FRAGMENTS
@@ -80,7 +86,8 @@ class VideoWriter:
             self._stream = self._add_stream()
             self._container.start_encoding()  # else the file is not made before the encoder's first packet
         except (av.error.FFmpegError, OSError) as error:
-            self._part.unlink(missing_ok=True)
+            with suppress(OSError):
+                self._part.unlink(missing_ok=True)
             raise self._failure(error) from None
         depth = max(1, min(_BEHIND_FRAMES, _BEHIND_BYTES // (3 * size[0] * size[1])))
         self._behind: WorkBehind[Any] = WorkBehind(self._encode, depth)
@@ -126,7 +133,8 @@ class VideoWriter:
         """Finish the video and give it its name; nothing where that was done, or it was discarded.
 
         Raises:
-            InputError: the disk is full; what can be played has the name all the same.
+            InputError: the disk is full; what can be played has the name all the same. Or, but with ``overwrite``,
+                another program has made a file of that name since: the video has another, which is said.
         """
         if self._over:
             return
@@ -141,10 +149,10 @@ class VideoWriter:
             if not is_playable(self._part):
                 self._part.unlink(missing_ok=True)
                 raise self._failure(error) from None
-            self._part.replace(self.path)
+            give_name(self._part, self.path, self._overwrite)
             raise InputError(f"{self._failure(error)}; what was written before is kept") from None
         if self._format == "matroska":
-            self._part.replace(self.path)
+            give_name(self._part, self.path, self._overwrite)
         else:
             self._join()
 
@@ -165,12 +173,14 @@ class VideoWriter:
         whole = self._part.with_stem(f"{self._part.stem}.whole")
         try:
             join_fragments(self._part, whole, self._format)
-            whole.replace(self.path)
-            self._part.unlink()
         except (av.error.FFmpegError, OSError):
-            self._part.replace(self.path)
-        finally:
             whole.unlink(missing_ok=True)
+            whole = self._part
+        try:
+            give_name(whole, self.path, self._overwrite)
+        finally:
+            if whole is not self._part:
+                self._part.unlink()
 
     def _add_stream(self) -> Any:
         stream: Any = self._container.add_stream("libx264", rate=self._rate, options=_QUALITY)
