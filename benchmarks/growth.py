@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import statistics
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -55,15 +56,19 @@ def with_size(tracker: Tracker, images: Sequence[Image], box: BoxLike) -> None:
 
 def with_length(tracker: Tracker, images: Sequence[Image], box: BoxLike, count: int) -> None:
     """Print the process's largest resident size while the frames are played to and fro, without jumps."""
-    import resource
+    try:
+        import resource
+    except ModuleNotFoundError:
+        raise SystemExit("--long: this system does not say how much memory a process takes") from None
 
+    unit = 2**20 if sys.platform == "darwin" else 2**10  # bytes there, else kilobytes
     print(f"\n{'frames':>8s}{'peak MB':>10s}")
     tracker.init(images[0], box)
     endless = itertools.cycle([*images[1:], *images[-2::-1]])
     for number, image in zip(range(1, count + 1), endless, strict=False):
         tracker.update(image)
         if number % max(1, count // 5) == 0 or number == 100:
-            print(f"{number:8d}{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:10.1f}", flush=True)
+            print(f"{number:8d}{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit:10.1f}", flush=True)
 
 
 def places(box: BoxLike, count: int, shape: tuple[int, ...]) -> list[BoxLike]:

@@ -13,6 +13,7 @@ import torch
 
 from rartrack import __version__
 from rartrack.backends import BACKENDS, backend_version
+from rartrack.cli.numbers import threads
 from rartrack.config import parse_settings
 from rartrack.evaluation.trackers import Tracker, parse_tracker
 from rartrack.tracking.threads import usual_threads
@@ -23,7 +24,7 @@ PACKAGES = ("numpy", "av", "onnxruntime", "openvino")
 def tracker_parser(description: str | None) -> argparse.ArgumentParser:
     """Options of a benchmark that runs trackers."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--threads", type=int, default=usual_threads(), help="default: as rartrack track")
+    parser.add_argument("--threads", type=threads, default=usual_threads(), help="default: as rartrack track")
     parser.add_argument("--device", default="auto")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of our models, filter.contexts=0"

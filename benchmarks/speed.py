@@ -25,6 +25,7 @@ from options import build, machine, tracker_parser
 from stages import STAGES, end_to_end
 
 from rartrack.boxes import as_box
+from rartrack.cli.numbers import positive
 from rartrack.errors import InputError
 from rartrack.tracking.threads import use_threads
 from rartrack.tracking.tracker import Tracker as OurTracker
@@ -45,8 +46,8 @@ def main() -> None:
         "--tracker", action="append", help="default: the model by preset and backend, OpenCV's CSRT, KCF"
     )
     parser.add_argument("--nano", metavar="DIR", help="OpenCV's Nano v2 too, whose two ONNX files DIR holds")
-    parser.add_argument("--frames", type=int, default=150, help="timed in each round, at most (150)")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--frames", type=positive, default=150, help="timed in each round, at most (150)")
+    parser.add_argument("--rounds", type=positive, default=3)
     parser.add_argument("--only", default=",".join(TABLES), metavar="A,B")
     parser.add_argument("--long", type=int, nargs="?", const=10_000, default=0, metavar="FRAMES")
     options = parser.parse_args()

@@ -55,20 +55,20 @@ class Tracker {
   // Returns the box x, y, w, h and the score in [0, 1].
   async update(frame) {
     this.frame++;
-    const t = this.tracking;
+    const t = this.tracking, enough = this.enough();
     let found = await this.look(frame, [this.centre]);
     if (clamp(found.value, 0, 1) < t.look_again_below) {
       // Hardly seen: look where it seems to be, where the window does not fade it.
       const other = await this.look(frame, [found.centre]);
       if (other.rank > found.rank) found = other;
-      if (found.value < t.uncertain_below) {
+      if (found.value < enough) {
         // Not enough to learn from: look around its last place for what is, to be learned once seen again.
         const window = this.windows(this.size);
         const places = NEARBY.map((offset) => this.centre.map((at, k) => at + offset[k] * window[k]));
         const around = await this.look(frame, places);
-        if (around.rank > found.rank && around.value >= t.uncertain_below)
-          found = t.uncertain_below > t.lost_below // else it would not be seen
-            ? { ...around, value: t.uncertain_below * (1 - Number.EPSILON) } : around;
+        if (around.rank > found.rank && around.value >= enough)
+          found = enough > t.lost_below // else it would not be seen
+            ? { ...around, value: enough * (1 - Number.EPSILON) } : around;
       }
     }
     if (found.value >= t.lost_below) { // else it is not seen, and stays where it was
@@ -81,11 +81,16 @@ class Tracker {
     }
     const score = clamp(found.value, 0, 1);
     // Of a frame that is not sure nothing is learned.
-    if (this.frame % t.update_interval === 0 && score >= t.uncertain_below) {
+    if (this.frame % t.update_interval === 0 && score >= enough) {
       this.statistics = blend(this.statistics, await this.learn(frame), this.filter.learning_rate);
       this.solve();
     }
     return [...this.centre.map((at, k) => at - this.size[k] / 2), ...this.size, score];
+  }
+
+  // The score from which a frame is learned from.
+  enough() {
+    return Math.max(this.tracking.uncertain_below, this.tracking.lost_below);
   }
 
   // Of several windows the best one's rank, the response's height, and the target's place and size there.
@@ -107,7 +112,7 @@ class Tracker {
     const ranks = peaks.map(({ rank }) => rank), best = ranks.indexOf(Math.max(...ranks));
     const { rank, value, shift } = peaks[best], window = this.windows(size);
     const centre = centres[best].map((at, k) => at + (shift[k] * STRIDE * window[k]) / this.side);
-    if (value < t.uncertain_below) return { rank, value, size, centre };
+    if (value < this.enough()) return { rank, value, size, centre };
     // The box head's step in sizes, and its change of width and height in logarithms, seen from the peak.
     const seen = between(after.boxes.data.subarray(best * 5 * n * n), n, shift);
     const change = seen.map((part, k) => clamp(part - this.own[k], -1, 1));
@@ -368,13 +373,15 @@ function readPpm(file) {
   return { width: +header[1], height: +header[2], data: bytes.subarray(header[0].length) };
 }
 
-const [model, folder, box] = process.argv.slice(2);
-if (!box) throw new Error("node track.mjs MODEL.onnx FOLDER x,y,w,h");
+const [model, folder, box] = process.argv.slice(2), given = (box ?? "").split(",").map(Number);
+if (given.length !== 4 || !given.every(Number.isFinite) || given[2] <= 0 || given[3] <= 0)
+  throw new Error("node track.mjs MODEL.onnx FOLDER x,y,w,h: four numbers in pixels, w and h above 0");
 const tracker = await Tracker.open(model);
 console.log("frame,x,y,w,h,score");
-const files = fs.readdirSync(folder).filter((name) => name.endsWith(".ppm")).sort();
+const files = fs.readdirSync(folder).filter((name) => name.endsWith(".ppm"))
+  .sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
 for (const [number, name] of files.entries()) {
-  const frame = readPpm(path.join(folder, name)), given = box.split(",").map(Number);
+  const frame = readPpm(path.join(folder, name));
   if (number === 0) await tracker.init(frame, given);
   const row = number === 0 ? [...given, 1] : await tracker.update(frame);
   console.log([number, ...row.map((value, i) => value.toFixed(i < 4 ? 2 : 3))].join(","));

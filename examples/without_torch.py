@@ -64,7 +64,7 @@ class Tracker:
     def update(self, frame):
         """Returns the box, and the score in [0, 1]."""
         self.frame += 1
-        enough = self.tracking["uncertain_below"]
+        enough = self.enough()
         before, found = self.centre, self.look(frame, self.centre[None])
         if np.clip(found[3], 0, 1) < self.tracking.get("look_again_below", 0):
             # Hardly seen: look where it seems to be, where the window does not fade it.
@@ -87,6 +87,10 @@ class Tracker:
             self.solve()
         return (*(self.centre - self.size / 2), *self.size), score
 
+    def enough(self):
+        """The score from which a frame is learned from."""
+        return max(self.tracking["uncertain_below"], self.tracking["lost_below"])
+
     def look(self, frame, centres):
         """Of several windows the best one's rank, the target's place and size there, and the response's height."""
         spectra, outputs = self.spectra(frame, centres)
@@ -103,7 +107,7 @@ class Tracker:
         best = int(np.argmax(ranks))
         height = heights[best]
         centre = centres[best] + shifts[best] * STRIDE * self.windows(self.size) / self.side
-        if height < self.tracking["uncertain_below"]:
+        if height < self.enough():
             return ranks[best], centre, self.size, height
         # The box head's step in sizes, and its change of width and height in logarithms, seen from the peak.
         change = np.clip(between(outputs["boxes"][best, :4], shifts[best]) - self.own, -1, 1)
@@ -206,15 +210,26 @@ def between(maps, shift):
     return (1 - down) * ((1 - across) * a + across * b) + down * ((1 - across) * c + across * d)
 
 
+def parse(text):
+    try:
+        box = [float(part) for part in text.split(",")]
+    except ValueError:
+        box = []
+    if len(box) != 4 or not np.isfinite(box).all() or min(box[2:]) <= 0:
+        sys.exit(f"box {text}: expected x,y,w,h in pixels, w and h above 0")
+    return box
+
+
 def main():
     if len(sys.argv) != 4:
         sys.exit(__doc__)
+    given = parse(sys.argv[3])
     tracker, video = Tracker(sys.argv[1]), cv2.VideoCapture(sys.argv[2])
     print("frame,x,y,w,h,score")
     number = 0
     while (read := video.read())[0]:
         frame = cv2.cvtColor(read[1], cv2.COLOR_BGR2RGB)
-        box, score = [float(part) for part in sys.argv[3].split(",")], 1.0
+        box, score = given, 1.0
         if number == 0:
             tracker.init(frame, box)
         else:

@@ -47,7 +47,7 @@ def as_box(value: Any, frame_size: tuple[int, int] | None = None) -> Box:
     given = textwrap.shorten(repr(value), 80, placeholder=" ...")  # of an array, several lines
     try:
         numbers = [float(part) for part in parts]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InputError(f"box {given}: expected four numbers x,y,w,h in pixels") from None
     if len(numbers) != 4:
         raise InputError(f"box {given}: {len(numbers)} numbers, 4 expected (x,y,w,h)")

@@ -183,14 +183,14 @@ class TrackingConfig:
     """Score under which a target that the camera's motion carried by half its size or more is looked for there too, in
     the same frame (``rartrack.tracking.camera``). 0 never does."""
     uncertain_below: Share = 0.2
-    """Score under which nothing is learned from a frame; this and the next were chosen on the held-out videos: 98 % of
-    the frames with overlap above 0.6 score higher (of models before the present ones)."""
+    """Score under which nothing is learned from a frame, nor under ``lost_below``; this and the next were chosen on the
+    held-out videos: 98 % of the frames with overlap above 0.6 score higher (of models before the present ones)."""
     lost_below: Share = 0.1
     """Score under which a frame counts as not seeing the target; the box stays where it was."""
     lost_after: Count = 10
     """Frames in a row that do not see the target until it counts as lost."""
     found_above: Share = 0.4
-    """Score at which a lost target counts as found again."""
+    """Score at which a lost target counts as found again, if a frame of that score is learned from."""
     search_windows: Whole = 10
     """Windows searched around in each frame, besides the last place, for a lost target (chosen on training
     videos). Where more than four are lost, they share what four would have, one each at least."""

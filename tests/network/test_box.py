@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from rartrack.config import NetworkConfig
+from rartrack.errors import InputError
 from rartrack.network.box import BoxHead, read_boxes, resampled, widened
 from rartrack.network.inference import prepare_for_inference
 from rartrack.network.memory import Memory
@@ -37,6 +38,11 @@ def test_it_says_nothing_changes_until_it_is_trained() -> None:
     assert said.shape == (2, 5, 15, 15)
     assert not said[:, :4].any()
     assert (said[:, 4].sigmoid() < 0.02).all()
+
+
+def test_an_even_number_of_cells_has_no_middle() -> None:
+    with pytest.raises(InputError, match="16 x 16 have none"):
+        BoxHead({4: 8}, 16, 16)
 
 
 def test_the_template_is_the_middle_of_the_features() -> None:

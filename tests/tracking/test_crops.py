@@ -80,6 +80,18 @@ def test_blocks_twice_as_long_as_wide_are_what_opencv_averages(
     np.testing.assert_array_equal(crop, cut(image, np.array([[120.3, 100.8]]), np.array([window]), 31))
 
 
+def test_of_a_frame_longer_than_opencv_resamples_the_windows_part_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (120, 240, 3), dtype=np.uint8)
+    centres, windows = np.array([[100.3, 60.6], [3.0, 118.0], [-40.0, 20.0]]), np.array([[40.0, 25.0]] * 3)
+    whole = cut(image, centres, windows, 31)
+    sizes: list[tuple[int, ...]] = []
+    warp = cv2.warpAffine
+    monkeypatch.setattr(cv2, "warpAffine", lambda source, *rest: sizes.append(source.shape) or warp(source, *rest))
+    monkeypatch.setattr(crops, "_LONGEST", 240)
+    assert_allclose(cut(image, centres, windows, 31).astype(int), whole.astype(int), atol=1)  # the last bit's rounding
+    assert max(size for shape in sizes for size in shape) < 50
+
+
 def test_outside_the_frame_is_the_mean_colour() -> None:
     image = np.full((50, 50, 3), (200, 100, 50), dtype=np.uint8)
     crops = cut(image, np.array([[0.0, 0.0], [-500.0, 900.0]]), np.array([[60.0, 60.0], [60.0, 60.0]]), 15)

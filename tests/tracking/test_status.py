@@ -40,6 +40,21 @@ def test_a_lost_target_needs_a_high_score_to_be_found() -> None:
     assert next_status(Status.LOST, 5, 0.6, CONFIG) == (Status.TRACKED, 0)
 
 
+def test_what_is_not_seen_is_not_tracked_whatever_the_thresholds() -> None:
+    config = TrackingConfig(uncertain_below=0.1, lost_below=0.4, lost_after=3, found_above=0.05)
+    assert next_status(Status.TRACKED, 0, 0.39, config) == (Status.UNCERTAIN, 1)
+    assert next_status(Status.TRACKED, 0, 0.4, config) == (Status.TRACKED, 0)
+    assert next_status(Status.LOST, 5, 0.39, config) == (Status.LOST, 6)
+    config = TrackingConfig(uncertain_below=0.4, lost_below=0.1, found_above=0.05)
+    assert next_status(Status.LOST, 5, 0.39, config) == (Status.LOST, 6)
+    assert next_status(Status.LOST, 5, 0.4, config) == (Status.TRACKED, 0)
+
+
+def test_of_a_target_smaller_than_a_pixel_places_are_a_pixel_apart() -> None:
+    places = search_places(np.array([50.0, 40.0]), np.array([1e-6, 3e-6]), 0, 8, (100, 80))
+    assert np.abs(places - [50, 40]).max() == 1
+
+
 def test_the_search_reaches_every_part_of_the_frame() -> None:
     frame, window, centre = (320, 240), np.array([60.0, 60.0]), np.array([40.0, 30.0])
     places = np.concatenate([search_places(centre, window, step, 4, frame) for step in range(60)])

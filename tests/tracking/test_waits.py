@@ -39,7 +39,7 @@ class Waits(TorchFunctionMode):
 
 @pytest.mark.parametrize("search", ["box", "pyramid"])
 def test_a_frame_waits_for_the_device_once(small_tracker: Callable[..., Tracker], scene, search: str) -> None:
-    tracker = small_tracker(scale_search=search, look_again_below=0.0, uncertain_below=0.0, camera_below=0.0)
+    tracker = small_tracker(scale_search=search, look_again_below=0.0, uncertain_below=0.0, lost_below=0.0)
     tracker.init(scene.frame(0), {"a": scene.box(0), "b": (150.0, 20.0, 20.0, 40.0)})
     before = tracker.state.statistics
     with Waits() as waits:

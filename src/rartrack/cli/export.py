@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,12 @@ def _calibration(config: ModelConfig, options: argparse.Namespace) -> tuple[NDAr
     sequences = [entry.read() for entry in dataset.entries if not matches(entry.name, (*HELD_OUT, *COPIES))]
     count = options.calibration_crops
     crops, drawn = calibration_crops(sequences, config, count + CHECKED, options.seed)
-    return crops, {"data": dataset.name, "crops": count, "seed": options.seed, "sequences": drawn}
+    return crops, {
+        "data": dataset.name,
+        "crops": count,
+        "seed": options.seed,
+        "sequences": Counter(sorted(drawn[:count])),
+    }
 
 
 def _quantized(content: bytes, crops: NDArray[np.uint8], about: dict[str, Any]) -> bytes:

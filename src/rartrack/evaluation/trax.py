@@ -274,7 +274,10 @@ def _png(frame: Image) -> bytes:
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:  # Windows
+            process.kill()
         process.wait()
     for stream in (process.stdin, process.stdout):
         if stream is not None and not stream.closed:

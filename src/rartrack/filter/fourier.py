@@ -56,7 +56,8 @@ def windowed_spectrum(features: Tensor) -> Tensor:
     """Half spectrum (..., n, m // 2 + 1) of features (..., n, m) under the Hann window, at least complex64.
 
     By two products with the transform's matrices, which hold the window: on grids this small, of odd sizes, faster than
-    a fast transform, and as precise. Autocast, which would round the real product to 16 bits, is off.
+    a fast transform, and as precise unless ``torch.set_float32_matmul_precision`` allows less. Autocast, which would
+    round the real product to 16 bits, is off.
     """
     if features.dtype not in (torch.float32, torch.float64):
         features = features.float()

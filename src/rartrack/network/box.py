@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from rartrack.errors import InputError
 from rartrack.network.memory import OWN, RECENT, TEMPLATE
 
 OWN_SHAPE = (4, 1, 1)
@@ -41,10 +42,18 @@ class BoxHead(nn.Module):
         channels: level -> C_l.
         width: W, channels of the head.
         cells: n.
+
+    Raises:
+        InputError: n is even.
     """
 
     def __init__(self, channels: Mapping[int, int], width: int, cells: int) -> None:
         super().__init__()
+        if cells % 2 == 0:
+            raise InputError(
+                f"network.input_size: a box head reads a middle cell, and {cells} x {cells} have none; "
+                "take 16 i + 15 pixels, such as 127 or 255"
+            )
         self.width = width
         self.side = cells // 2 | 1
         """m, cells a side of the template's middle that is compared: the target and a little around it."""

@@ -19,7 +19,7 @@ _OFF_CENTRE = 0.25
 
 def calibration_crops(
     sequences: Many[Sequence], config: ModelConfig, count: int, seed: int
-) -> tuple[NDArray[np.uint8], dict[str, int]]:
+) -> tuple[NDArray[np.uint8], list[str]]:
     """Draw crops: a half of them search crops somewhat off their target, the others templates and contexts.
 
     Sequences take turns in a random order, so that none counts twice before each counted once; frames are random.
@@ -31,7 +31,7 @@ def calibration_crops(
         seed: same seed, same crops.
 
     Returns:
-        (count, 3, S, S) RGB uint8, and how many came from each sequence, by name.
+        (count, 3, S, S) RGB uint8, and the sequence's name of each.
 
     Raises:
         InputError: no sequence can be used.
@@ -39,7 +39,7 @@ def calibration_crops(
     random = np.random.default_rng(seed)
     side = config.network.input_size
     crops: list[NDArray[np.uint8]] = []
-    drawn: dict[str, int] = {}
+    drawn: list[str] = []
     usable = [sequence for sequence in sequences if sequence.frames is not None and sequence.visible.any()]
     order: list[Sequence] = []
     while len(crops) < count:
@@ -57,8 +57,8 @@ def calibration_crops(
             continue
         centre, window = _place(sequence.boxes[frame], config, random)
         crops.append(cut(image, centre[None], window[None], side)[0])
-        drawn[sequence.name] = drawn.get(sequence.name, 0) + 1
-    return np.ascontiguousarray(np.stack(crops).transpose(0, 3, 1, 2)), dict(sorted(drawn.items()))
+        drawn.append(sequence.name)
+    return np.ascontiguousarray(np.stack(crops).transpose(0, 3, 1, 2)), drawn
 
 
 def _place(box: Boxes, config: ModelConfig, random: np.random.Generator) -> tuple[Boxes, Boxes]:

@@ -16,6 +16,9 @@ AROUND = np.array([[0, 0], [0, -1], [-1, 0], [0, 1], [1, 0]], dtype=np.float64)
 _MEAN_SAMPLES = 64
 """Rows and columns read for a frame's mean colour, so that its cost does not grow with the frame."""
 
+_LONGEST = 2**15 - 1
+"""Side of an image from which OpenCV before 5.0 does not resample it: of a larger one the window's part is taken."""
+
 
 def mean_colour(image: Image) -> tuple[float, float, float]:
     """Mean RGB of a frame, from a regular grid of at most 64x64 of its pixels."""
@@ -82,17 +85,17 @@ def cut(
 def _reduce(
     image: Image, centre: Boxes, window: Boxes, block: NDArray[np.int_], colour: tuple[float, float, float]
 ) -> tuple[Image, Boxes, NDArray[np.int_]]:
-    """Average the part of the frame under a window over blocks (x, y) of pixels.
+    """Average the part of the frame under a window over blocks (x, y) of pixels; as it is where they are of one.
 
     Returns the reduced image, the edge position of its first pixel in the frame, and the block size used.
     """
-    if block.max() == 1:
-        return image, np.zeros(2), block
     height, width = image.shape[:2]
+    if block.max() == 1 and max(height, width) < _LONGEST:
+        return image, np.zeros(2), block
     low = np.maximum(np.floor(centre - window / 2 - block), 0).astype(int)
     high = np.minimum(np.ceil(centre + window / 2 + block), (width, height)).astype(int)
-    if (high <= low).any():
-        return image, np.zeros(2), np.ones(2, dtype=int)
+    if (high <= low).any():  # nothing of the frame is in it: any pixel will do
+        return image[:1, :1], np.zeros(2), np.ones(2, dtype=int)
     cells = -(-(high - low) // block)
     high = np.minimum(low + cells * block, (width, height))  # whole blocks, where the frame has the pixels
     part = image[low[1] : high[1], low[0] : high[0]]

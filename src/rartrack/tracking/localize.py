@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from rartrack.boxes import Boxes
 from rartrack.config import TrackingConfig
 from rartrack.network.base import STRIDE
+from rartrack.tracking.status import enough
 
 _AROUND = np.array([(x, y) for y in (-1, 0, 1) for x in (-1, 0, 1) if x or y]) / 3
 """Where a last look is taken, in windows from the last place: a third, which is one target with the usual padding."""
@@ -154,7 +155,7 @@ def boxed(
         boxes: (M, 4) of the head at the peaks, see ``rartrack.network.box``; what is not a number changes nothing.
         peak: (M,) heights of the peaks.
     """
-    seen = (peak >= config.uncertain_below)[:, None]
+    seen = (peak >= enough(config))[:, None]
     change = np.clip(np.nan_to_num(boxes), -_LARGEST_CHANGE, _LARGEST_CHANGE)
     centre = centre + seen * config.box_centre * change[:, :2] * size
     return centre, size * np.exp(seen * config.box_rate * change[:, 2:])

@@ -61,6 +61,10 @@ class Model:
         if config.tracking.scale_search == "box" and config.tracking.crop != "stretch":
             raise InputError("tracking.crop: the box head tells sides by windows of the target's aspect; use stretch")
         self._shares = config.tracking.shared_context and config.filter.contexts > 0
+        if self._shares and config.tracking.crop != "stretch":
+            raise InputError(
+                "tracking.crop: contexts lie in the shared crop where windows have the target's aspect; use stretch"
+            )
         if self._shares and config.tracking.delayed_update:
             raise InputError("tracking.delayed_update, tracking.shared_context: crops of two sizes are not one batch")
         self._turns = 1 if self._shares else config.tracking.context_turns

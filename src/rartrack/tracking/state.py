@@ -174,8 +174,8 @@ class TrackerState:
         Results come back as a list, in order, if no state's targets were given by name; else as a mapping of names.
 
         Raises:
-            InputError: there is none, they are of different models, at different frames or of frames of different
-                sizes, or a name comes twice.
+            InputError: there is none, they are of models that remember different things, at different frames or of
+                frames of different sizes, or a name comes twice.
         """
         if not states:
             raise InputError("no states to stack; at least one is needed")
@@ -234,13 +234,13 @@ class TrackerState:
         """Read a state that ``save`` wrote.
 
         Raises:
-            InputError: the file is missing, damaged, or no tracker state.
+            InputError: the file is missing, damaged, or no tracker state; or the device is not there.
         """
         try:
             with safe_open(str(path), framework="pt", device=str(device)) as stored:
                 about = (stored.metadata() or {}).get("state", "")
                 tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-        except (OSError, SafetensorError) as error:
+        except (OSError, SafetensorError, RuntimeError) as error:
             raise InputError(f"{path}: cannot read the tracker's state: {error}") from None
         try:
             return _restored(json.loads(about), tensors)

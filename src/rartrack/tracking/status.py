@@ -24,24 +24,33 @@ from rartrack.results import Status
 _STEP = 0.5
 """Distance between windows searched, as a fraction of the window, so that neighbours overlap by half."""
 
+_LEAST_STEP = 1.0
+"""The same in pixels, at least: of a target of less, all places in between show the same."""
+
 
 def score_of(peak: float) -> float:
     """Score in [0, 1] of a response's peak; 0 where the response is not a number."""
     return 0.0 if math.isnan(peak) else float(min(max(peak, 0.0), 1.0))
 
 
+def enough(config: TrackingConfig) -> float:
+    """Score from which a frame is learned from: what is not seen is not, whatever ``uncertain_below`` says."""
+    return max(config.uncertain_below, config.lost_below)
+
+
 def next_status(status: Status, unseen: int, score: float, config: TrackingConfig) -> tuple[Status, int]:
     """Status and number of unseen frames after a frame with the given score.
 
-    Tracked while the score holds; uncertain below ``uncertain_below``; lost after ``lost_after`` frames in a row below
-    ``lost_below``. A lost target is tracked again only from ``found_above`` on.
+    Tracked while the score is ``enough``, else uncertain; lost after ``lost_after`` frames in a row below
+    ``lost_below``. A lost target is tracked again only from ``found_above`` on, if that is ``enough``.
     """
     if status is Status.LOST:
-        return (Status.TRACKED, 0) if score >= config.found_above else (Status.LOST, unseen + 1)
+        found = score >= max(config.found_above, enough(config))
+        return (Status.TRACKED, 0) if found else (Status.LOST, unseen + 1)
     unseen = unseen + 1 if score < config.lost_below else 0
     if unseen >= config.lost_after:
         return Status.LOST, unseen
-    return (Status.TRACKED if score >= config.uncertain_below else Status.UNCERTAIN), unseen
+    return (Status.TRACKED if score >= enough(config) else Status.UNCERTAIN), unseen
 
 
 def search_places(centre: Boxes, window: Boxes, turn: int, count: int, frame_size: tuple[int, int]) -> Boxes:
@@ -57,7 +66,7 @@ def search_places(centre: Boxes, window: Boxes, turn: int, count: int, frame_siz
     Returns:
         (m, 2) centres inside the frame, m <= count; the last place itself is not among them.
     """
-    frame, spacing = np.asarray(frame_size, dtype=np.float64), _STEP * window
+    frame, spacing = np.asarray(frame_size, dtype=np.float64), np.maximum(_STEP * window, _LEAST_STEP)
     first = np.ceil(-centre / spacing).astype(int)
     last = np.floor((frame - centre) / spacing).astype(int)
     # A small target has more places than are worth listing: only the rings that are looked at are.
@@ -68,7 +77,8 @@ def search_places(centre: Boxes, window: Boxes, turn: int, count: int, frame_siz
     rings = np.searchsorted(ends, chosen, side="right")
     listed = {int(ring): _ring(int(ring), first, last) for ring in np.unique(rings)}
     offsets = [listed[ring][place - ends[ring - 1]] for ring, place in zip(rings.tolist(), chosen, strict=True)]
-    return centre + np.reshape(offsets, (-1, 2)) * spacing
+    places: Boxes = centre + np.reshape(offsets, (-1, 2)) * spacing
+    return places
 
 
 def _ring(distance: int, first: NDArray[np.int_], last: NDArray[np.int_]) -> NDArray[np.int_]:

@@ -34,7 +34,7 @@ from rartrack.tracking.localize import (
 from rartrack.tracking.model import Model, Pass
 from rartrack.tracking.scale import SETTINGS, scale_samples
 from rartrack.tracking.state import Form, TrackerState
-from rartrack.tracking.status import next_status, score_of, search_places
+from rartrack.tracking.status import enough, next_status, score_of, search_places
 from rartrack.tracking.template import learn_waiting, learned, wait
 
 Boxes = Any
@@ -75,7 +75,8 @@ class Tracker:
         It says too whether results are one, a list or a mapping of names.
 
         Raises:
-            InputError: ``init`` was not called; or, when it is set, it is no state, or another model's.
+            InputError: ``init`` was not called; or, when it is set, it is no state, or that of a model or of settings
+                that remember other things. Another model of the same shapes is not noticed.
         """
         if self._state is None:
             raise InputError("the tracker has no target yet; call init(frame, box) first")
@@ -263,12 +264,11 @@ class Tracker:
                 found = found.improved(again, seen(one_each(again, state.centre[again] + motion, state.size[again])))
         if again := below(tracking.look_again_below, sought):
             found = found.improved(again, seen(one_each(again, found.centre[again], state.size[again])))
-        if again := below(tracking.uncertain_below, again):
+        if again := below(least := enough(tracking), again):
             size = state.size[again]
             around = look_around(again, state.centre[again], size, model.windows(size))
-            enough = tracking.uncertain_below
-            most = np.nextafter(enough, 0) if enough > tracking.lost_below else np.inf  # else it would not be seen
-            found = found.improved(again, seen(around), least=enough, most=most)
+            most = np.nextafter(least, 0) if least > tracking.lost_below else np.inf  # else it would not be seen
+            found = found.improved(again, seen(around), least=least, most=most)
         return found
 
     def _thumbnail(self, frame: Image) -> Thumbnail | None:
