@@ -30,6 +30,21 @@ def test_an_error_comes_after_the_items_before_it() -> None:
     assert list(ahead) == []
 
 
+def test_the_newest_item_is_given_where_they_are_not_taken_in_time() -> None:
+    given = threading.Event()
+
+    def items() -> Iterator[int]:
+        yield from range(100)
+        given.set()
+        raise ValueError("broken")
+
+    ahead = ReadAhead(items(), 1, newest=True)
+    assert given.wait(60)
+    assert next(ahead) == 99
+    with pytest.raises(ValueError, match="broken"):
+        next(ahead)
+
+
 def test_it_runs_ahead_no_further_than_asked() -> None:
     taken = []
     full = threading.Event()

@@ -22,7 +22,7 @@ import pytest
 from made_videos import MakeVideo, number_of, picture, read
 
 from rartrack.errors import InputError
-from rartrack.video import VideoWriter, open_source
+from rartrack.video import VideoWriter, frames, open_source
 
 
 def save(folder: Path, *names: str, size: tuple[int, int] = (12, 8)) -> Path:
@@ -292,6 +292,20 @@ class TestElsewhere:
                     open_source(f"http://127.0.0.1:{server.server_port}/{video.name}")
             finally:
                 server.shutdown()
+
+    def test_of_a_live_stream_what_passes_while_nobody_asks_is_not_given(
+        self, make_video: MakeVideo, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(frames, "LIVE", {"file"})
+        video = make_video(count=6)
+        with open_source(f"file://{video}") as source:
+            first = next(source)
+            assert source._ahead is not None
+            source._ahead._thread.join(1)  # all have passed but the last, which nobody has taken
+            rest = list(source)
+        assert (first.index, number_of(first.image)) == (0, 0)
+        assert [(frame.index, number_of(frame.image)) for frame in rest] == [(1, 5)]
+        assert rest[0].time == read(video)[5].time
 
     def test_a_url_that_cannot_be_read_is_named_without_its_password(self) -> None:
         with pytest.raises(InputError, match=r"^http://127\.0\.0\.1:9/a\.mp4: "):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -17,9 +18,15 @@ class ReadAhead(Generic[T]):
     """An iterator that keeps up to ``depth`` items of another one ready.
 
     What the other iterator raises is raised here, after the items before it.
+
+    Args:
+        items: the other one.
+        depth: items kept.
+        newest: where they are not taken in time, the oldest of them make way for newer ones; else these wait.
     """
 
-    def __init__(self, items: Iterator[T], depth: int) -> None:
+    def __init__(self, items: Iterator[T], depth: int, newest: bool = False) -> None:
+        self._newest = newest
         self._ready: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(depth)
         self._stop = threading.Event()
         self._over = False
@@ -62,10 +69,14 @@ class ReadAhead(Generic[T]):
             self._put(None, error)
 
     def _put(self, item: T | None, error: BaseException | None) -> bool:
+        waits = not self._newest or error is not None
         while not self._stop.is_set():
             try:
-                self._ready.put((item, error), timeout=_POLL_SECONDS)
+                self._ready.put((item, error), block=waits, timeout=_POLL_SECONDS)
             except queue.Full:
+                if not waits:
+                    with suppress(queue.Empty):
+                        self._ready.get_nowait()
                 continue
             return True
         return False

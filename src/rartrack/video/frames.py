@@ -23,6 +23,9 @@ from rartrack.video.decode import DEFAULT_RATE, Decoder, frame_rate, open_video,
 from rartrack.video.images import Image, ImageFrames, image_paths
 
 _SOURCES = "a video's name, a folder, a url or a camera's number"
+LIVE = frozenset({"rtmp", "rtmps", "rtp", "rtsp", "rtsps", "srt", "udp"})
+"""Protocols of what is sent as it happens."""
+
 _CAMERA = re.compile(r"(?:camera:)?(\d{1,3})")
 _AHEAD_BYTES, _AHEAD_FRAMES = 64 << 20, 8
 _ANEW_SECONDS = 1.0
@@ -62,6 +65,9 @@ class _Opened:
     damage: Callable[[], str] = lambda: ""
     pixel_aspect: Callable[[], Fraction] = lambda: Fraction(1)
     live: bool = False
+    """Gives its newest picture whenever it is asked."""
+    newest: bool = False
+    """Goes on whether it is read or not: what is not read in time is passed over."""
 
 
 class FrameSource:
@@ -97,7 +103,8 @@ class FrameSource:
         self._images = opened.images
         if not opened.live:
             depth = max(1, min(_AHEAD_FRAMES, _AHEAD_BYTES // image.nbytes))
-            self._images = self._ahead = ReadAhead(opened.images, depth)
+            depth = 1 if opened.newest else depth
+            self._images = self._ahead = ReadAhead(opened.images, depth, opened.newest)
             weakref.finalize(self, self._ahead.stop)  # a source that is dropped unclosed, or alive when Python ends
 
     def __iter__(self) -> Iterator[Frame]:
@@ -147,7 +154,9 @@ def open_source(source: str | Path | int, start: int = 0) -> FrameSource:
 
     Args:
         source: a video file; a folder of images, read in natural order; a camera as ``0``, ``"0"`` or ``"camera:0"``;
-            a url that FFmpeg understands (rtsp, http, ...); or ``"-"``, a video on standard input.
+            a url that FFmpeg understands (rtsp, http, ...); or ``"-"``, a video on standard input. Of a camera, and of
+            a url of what is sent as it happens (``LIVE``), the newest frame is given: those that pass while nobody asks
+            are not, and do not count.
         start: index of the first frame to deliver.
 
     Raises:
@@ -209,6 +218,7 @@ def _video(location: str, path: Path | None, start: int) -> _Opened:
         release=container.close,
         damage=lambda: "; ".join(filter(None, (decoder.damage, *notices[:1]))),
         pixel_aspect=lambda: decoder.pixel_aspect,
+        newest=location.partition("://")[0] in LIVE,
     )
 
 
