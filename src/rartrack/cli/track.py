@@ -183,7 +183,7 @@ def _inputs(source: str) -> Sequence[Path | int]:
         return [int(rest) if rest.isdecimal() else 0]
     # FFmpeg's protocols may hold others: concat:a.mp4|b.mp4, async:cache:a.mp4, subfile,,start,0,end,0,,:a.mp4.
     parts = [part for piece in source.split("|") for part in _after_colons(piece)]
-    return [Path(part) for part in parts] + _in_list(Path(source))
+    return [Path(part) for part in parts] + ([] if "://" in source else _in_list(Path(source)))
 
 
 def _after_colons(text: str) -> list[str]:
