@@ -31,7 +31,7 @@ _MANTISSA, _EXPONENT = ".int8", ".exponent"
 
 BUILT_IN = {
     "rar-fast": "71493f1b9aafeebd1931b2d10302e82e345162c41337c76bac80265f83906c83",
-    "rar-resnet50": "cb0b2fae2a9535d8598976e1cd887df839223288941bcb7d7a6049dc50684839",
+    "rar-resnet50": "f7bfcec0da4ff076eeac5adc30881c19f1d392dfd931fb36958483eb7ed30ac2",
 }
 """Name of a built-in model -> SHA-256 of its file in ``rartrack/models``."""
 
