@@ -293,6 +293,7 @@ def test_a_mistake_is_one_line_and_status_2(
         ("async:own.mp4", ["--video", "own.mp4"], "own.mp4: is the source itself"),
         ("subfile,,start,0,end,0,,:file:own.mp4", ["--video", "own.mp4"], "own.mp4: is the source itself"),
         ("list.ffconcat", ["--video", "own.mp4"], "own.mp4: is the source itself"),
+        ("file:list.txt", ["--video", "own.mp4"], "own.mp4: is the source itself"),
         ("frames", ["--results", "frames/0.png", "--format", "csv"], "frames/0.png: is the source itself, or a part"),
         ("own.mp4", ["--video", "o.mp4", "--results", "../{}/o.mp4", "--format", "otb"], "are one file"),
     ],
@@ -307,7 +308,8 @@ def test_neither_the_source_nor_each_other_is_overwritten(
     expected: str,
 ) -> None:
     (tmp_path / "own.mp4").write_bytes(video.read_bytes())
-    (tmp_path / "list.ffconcat").write_text("ffconcat version 1.0\nfile 'other.mp4'\nfile 'own.mp4'\n")
+    for name in ("list.ffconcat", "list.txt"):
+        (tmp_path / name).write_text("ffconcat version 1.0\nfile 'other.mp4'\nfile 'own.mp4'\n")
     (tmp_path / "frames").mkdir()
     cv2.imwrite(str(tmp_path / "frames" / "0.png"), picture(0))
     words = [word.format(tmp_path.name) for word in words]

@@ -32,7 +32,7 @@ def test_threads_must_be_a_number_of_them(monkeypatch: pytest.MonkeyPatch, capsy
     pytest.importorskip("trax")
     monkeypatch.setenv("TRAX_SOCKET", "1")
     assert main(["trax", "--threads", "0"]) == 2
-    assert "--threads 0: must be 1 or more" in capsys.readouterr().err
+    assert "--threads: '0' is not a whole number from 1 on" in capsys.readouterr().err
 
 
 def test_settings_are_those_of_the_model(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -155,6 +155,7 @@ def test_halvings_give_up_the_worse_half_but_never_the_current_settings(tune, tm
     assert [row["sequences"] for row in given_up] == ["1", "1"]
     said = capsys.readouterr()
     assert "2 settings beside the current" in said.out
+    assert ("by which no trial was given up, and which alone judge" in said.out) == ("difference " in said.out)
     counts = [line.split()[0] for line in said.err.splitlines() if "trial-" in line]
     assert counts == ["1/5", "2/5", "3/5", "4/5", "5/5", "1/3", "2/3", "3/3"]  # each round by itself
 
@@ -254,7 +255,7 @@ def test_the_time_limit_bounds_the_choice_alone(tune, tmp_path, capsys) -> None:
         (["--halvings", "2"], "--halvings 2: 0, or as many as trials (2) and sequences (2) can be halved"),
         (["--halvings", "-1"], "--halvings -1"),
         (["--workers", "0"], "--workers 0: at least 1"),
-        (["--threads", "0"], "--threads 0: at least 1"),
+        (["--threads", "0"], "--threads: '0' is not a whole number from 1 on"),
         (["--slower", "0"], "--slower 0: must be above 0"),
         (["--max-ms", "nan"], "--max-ms nan: must be above 0"),
         (["--sequences", "uav_bike*"], "no sequence of"),

@@ -235,7 +235,7 @@ def test_wrong_use_is_one_line_and_exit_status_2(
     assert error.count("\n") == 1
 
 
-@pytest.mark.parametrize("name", ["index.html", "scores.csv"])
+@pytest.mark.parametrize("name", ["index.html", "scores.csv", "attributes.csv"])
 def test_what_is_no_reports_is_not_replaced(
     annotations: Path, results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
@@ -252,7 +252,8 @@ def test_what_is_no_reports_is_not_replaced(
 
 def test_a_report_that_fails_leaves_no_folder(annotations: Path, results: Path, tmp_path: Path) -> None:
     command = ["report", str(results), "--dataset", str(annotations), "--output", str(tmp_path / "new" / "site")]
-    assert main([*command, "--trackers", "nobody"]) == 2
+    for wrong in (["--trackers", "nobody"], ["--against", "nobody"], ["--table", "table9"]):
+        assert main([*command, *wrong]) == 2
     assert not (tmp_path / "new").exists()
 
 

@@ -110,6 +110,9 @@ def test_states_stack_and_select(small_tracker: Make, scene) -> None:
         TrackerState.stack([state, larger])
     with pytest.raises(InputError, match="no states"):
         TrackerState.stack([])
+    for wrong in (None, 1, []):
+        with pytest.raises(InputError, match="expected TrackerStates, got"):
+            TrackerState.stack([wrong])  # type: ignore[list-item]
 
 
 @pytest.mark.parametrize("settings", [{}, {"update_interval": 2, "context_turns": 2}, {"delayed_update": True}])

@@ -197,6 +197,9 @@ class TestFolder:
         folder = save(tmp_path / "dog", "1.png", "2.png")
         (folder / "masks.png").mkdir()
         assert len(read(folder)) == 2
+        (folder / "1a.png").symlink_to("nowhere.png")  # a frame that is not there is one all the same
+        with pytest.raises(InputError, match=r"1a\.png"):
+            read(folder)
 
     def test_start(self, tmp_path: Path) -> None:
         frames = read(save(tmp_path / "dog", "1.png", "2.png", "3.png"), start=2)
@@ -309,7 +312,7 @@ class TestElsewhere:
 
     def test_a_url_that_cannot_be_read_is_named_without_its_password(self) -> None:
         with pytest.raises(InputError, match=r"^http://127\.0\.0\.1:9/a\.mp4: "):
-            open_source("http://user:secret@127.0.0.1:9/a.mp4")
+            open_source("http://user:sec@ret@127.0.0.1:9/a.mp4")
 
     @pytest.mark.parametrize("source", [None, 3.5, ["a.mp4"], b"a.mp4", "a.mp4\0", "a" * 300 + ".mp4"])
     def test_what_can_be_no_source_is_an_input_error(self, source: object) -> None:

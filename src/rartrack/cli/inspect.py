@@ -11,6 +11,7 @@ from rartrack.errors import InputError
 from rartrack.outputs import check_output, output_folder
 from rartrack.report.inspection import PAGE, write_inspection
 from rartrack.video import open_source
+from rartrack.video.decode import shown as shown_as
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +38,8 @@ def run(options: argparse.Namespace) -> None:
     wanted = parse_frames(options.frames)
     if len(options.box) > 1:
         raise InputError(f"--box: given {len(options.box)} times, but one target is shown; run once for each")
-    box, title = as_box(options.box[0]), f"{options.source}, {options.model}"
+    source = shown_as(options.source)
+    box, title = as_box(options.box[0]), f"{source}, {options.model}"
 
     from rartrack.tracking.load import is_exported, load
     from rartrack.tracking.maps import FrameMaps, update_with_maps
@@ -67,11 +69,11 @@ def run(options: argparse.Namespace) -> None:
                 write_inspection(shown, options.output, title)
             raise
         if not shown:
-            raise InputError(f"--frames {options.frames}: {options.source} ends before the first of them")
+            raise InputError(f"--frames {options.frames}: {source} ends before the first of them")
     lacking = sorted(wanted - {maps.frame - options.start for maps in shown})
     if lacking:
         listed = ",".join(map(str, lacking))
-        warnings.warn(f"--frames {listed}: not shown, as {options.source} ends before", stacklevel=2)
+        warnings.warn(f"--frames {listed}: not shown, as {source} ends before", stacklevel=2)
     print(write_inspection(shown, options.output, title))
 
 

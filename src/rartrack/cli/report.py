@@ -56,15 +56,15 @@ def run(options: argparse.Namespace) -> None:
         raise InputError("--figure needs --output DIR to write to")
     with nullcontext() if options.output is None else output_folder(options.output) as folder:
         if folder is not None:
-            refuse_others(folder)
+            refuse_others(folder, page=not (figures or tables))
         boards = _boards(options)
-    for board in boards:
-        for remark in board.remarks:
-            say(f"rartrack: {remark}")
-    if options.against and not any(score.tracker == options.against for board in boards for score in board.main):
-        raise InputError(f"--against {options.against}: no such tracker among those scored")
-    chosen = [catalogue.choose_table(name, boards, options.against) for name in tables]
-    drawn = {name: catalogue.choose_figure(name, boards) for name in figures}
+        for board in boards:
+            for remark in board.remarks:
+                say(f"rartrack: {remark}")
+        if options.against and not any(score.tracker == options.against for board in boards for score in board.main):
+            raise InputError(f"--against {options.against}: no such tracker among those scored")
+        chosen = [catalogue.choose_table(name, boards, options.against) for name in tables]
+        drawn = {name: catalogue.choose_figure(name, boards) for name in figures}
     for table in chosen or ([] if drawn else [summaries.overall(board) for board in boards]):
         if options.format == "terminal":
             print_table(table)

@@ -33,8 +33,9 @@ from rartrack.video.images import Image, image_paths
 _LONGEST_STEM = 100
 """Bytes of a source's name that outputs are called after: file systems take names of 255."""
 
-_LISTS = (".ffconcat", ".m3u8", ".m3u")
-"""Endings of files that name other files for FFmpeg to read."""
+_LISTS = (b"ffconcat version", b"#EXTM3U", b"\xef\xbb\xbf#EXTM3U")
+_LONGEST_SIGN = max(map(len, _LISTS))
+"""What files begin with that name other files for FFmpeg to read."""
 
 _EXAMPLES = """
 examples:
@@ -183,7 +184,7 @@ def _inputs(source: str) -> Sequence[Path | int]:
         return [int(rest) if rest.isdecimal() else 0]
     # FFmpeg's protocols may hold others: concat:a.mp4|b.mp4, async:cache:a.mp4, subfile,,start,0,end,0,,:a.mp4.
     parts = [part for piece in source.split("|") for part in _after_colons(piece)]
-    return [Path(part) for part in parts] + ([] if "://" in source else _in_list(Path(source)))
+    return [name for part in parts for name in (Path(part), *_in_list(Path(part)))]
 
 
 def _after_colons(text: str) -> list[str]:
@@ -193,7 +194,13 @@ def _after_colons(text: str) -> list[str]:
 
 def _in_list(path: Path) -> list[Path]:
     """The files that a playlist names (``ffconcat``, ``m3u8``), a line each; none for anything else."""
-    if path.suffix.lower() not in _LISTS or not path.is_file():
+    try:
+        if not path.is_file():  # of a pipe nothing may be read here
+            return []
+        with path.open("rb") as stream:
+            if not stream.read(_LONGEST_SIGN).startswith(_LISTS):
+                return []
+    except (OSError, ValueError):  # no file, or no name of one
         return []
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     names = (line.strip().removeprefix("file ").strip(" '\"").removeprefix("file:") for line in lines)

@@ -13,7 +13,12 @@ from rartrack.report import catalogue, page
 from rartrack.report.drawing import save
 from rartrack.report.table import FORMATS, Table
 
-_SIGNS = {"index.html": "<title>Report: ", "scores.csv": "benchmark,tracker,rules,"}
+PAGE = "index.html"
+
+_SIGNS = {
+    PAGE: "<title>Report: ",
+    **dict.fromkeys(("scores.csv", "sequences.csv", "attributes.csv"), "benchmark,tracker,rules,"),
+}
 """File -> what stands at the beginning of a report's."""
 
 _BEGINNING = 1000
@@ -45,6 +50,7 @@ def write_report(
         InputError: the folder cannot be written, or holds others' files of these names; or matplotlib or jinja2 is not
             installed.
     """
+    refuse_others(output, page=True)
     written = write_scores(boards, output)
     found = catalogue.tables(boards, against)
     for table in found.values():
@@ -58,15 +64,23 @@ def write_report(
     return written
 
 
-def refuse_others(output: Path) -> None:
+def refuse_others(output: Path, page: bool) -> None:
     """Refuse a folder whose files of a report's names are no report's; files of an earlier report are replaced.
+
+    Args:
+        output: the folder.
+        page: whether the page is written too.
 
     Raises:
         InputError: there is one.
     """
     for name, sign in _SIGNS.items():
         path = output / name
-        if path.is_file() and sign not in path.read_text(encoding="utf-8", errors="replace")[:_BEGINNING]:
+        if (
+            (page or name != PAGE)
+            and path.is_file()
+            and sign not in path.read_text(encoding="utf-8", errors="replace")[:_BEGINNING]
+        ):
             raise InputError(f"{path}: not a report's, and would be replaced; move it away, or give another folder")
 
 
@@ -83,7 +97,7 @@ def write_table(table: Table, output: Path) -> list[Path]:
 
 def write_scores(boards: Sequence[Scoreboard], output: Path) -> list[Path]:
     """Write ``scores.csv``, ``sequences.csv`` and ``attributes.csv``: one figure a line, full precision."""
-    refuse_others(make_folder(output))
+    refuse_others(make_folder(output), page=False)
     head = ("benchmark", "tracker", "rules")
     return [
         _write(output / "scores.csv", (*head, "metric", "value"), _scores(boards)),

@@ -179,8 +179,8 @@ class TrackerState:
         """
         if not states:
             raise InputError("no states to stack; at least one is needed")
-        if wrong := next((state for state in states if not isinstance(state, TrackerState)), None):
-            raise InputError(f"states to stack: expected TrackerStates, got {type(wrong).__name__}")
+        if wrong := [type(state).__name__ for state in states if not isinstance(state, TrackerState)]:
+            raise InputError(f"states to stack: expected TrackerStates, got {wrong[0]}")
         kind = states[0]._kind()
         if any(state._kind() != kind for state in states):
             raise InputError("states of different models cannot be stacked; track them apart")

@@ -82,6 +82,7 @@ def save_checkpoint(path: Path, choice: Choice, wanted: Search) -> None:
         "seed": wanted.seed,
         "overlap": [choice.start.overlap, choice.best.overlap],
         "interval": None if choice.comparison is None else asdict(choice.comparison.interval),
+        "judged": asdict(choice.judged),
         "distinguishable": choice.distinguishable,
         "test_sequences": wanted.test,
     }
@@ -101,6 +102,12 @@ def sentences(choice: Choice, wanted: Search) -> list[str]:
         said.append("NO BETTER settings found: the current ones are the best")
     else:
         said += _gain(choice)
+        if wanted.untouched is not None:
+            low, high = choice.judged.low, choice.judged.high
+            said.append(
+                f"of it on the {_number(len(wanted.untouched), 'sequence')} by which no trial was given up, "
+                f"and which alone judge: 95 % interval {low:+.4f} to {high:+.4f}"
+            )
         said.append(_verdict(choice))
         if best.ratio > _SLOWER:
             said.append(f"it takes {best.ratio:.2f} times as long; --slower 1 looks for overlap that costs no time")

@@ -65,7 +65,7 @@ def open_video(location: str | Path, threads: bool) -> tuple[Any, Any]:
 
 def shown(location: str | Path) -> str:
     """A location as messages name it: urls without what may be a password."""
-    return "standard input" if location == "pipe:0" else re.sub(r"(?<=://)[^/@]*@", "", str(location))
+    return "standard input" if location == "pipe:0" else re.sub(r"(?<=://)[^/]*@", "", str(location))
 
 
 def packets_of(container: Any, stream: Any) -> Iterator[Any]:

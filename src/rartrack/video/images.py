@@ -38,7 +38,7 @@ def image_paths(folder: str | Path) -> list[Path]:
     folder = Path(folder)
     try:
         with os.scandir(folder) as entries:
-            files = [Path(entry) for entry in entries if entry.is_file()]
+            files = [Path(entry) for entry in entries if not entry.is_dir()]
     except OSError as error:
         raise InputError(f"{folder}: {error.strerror}") from None
     found = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")]

@@ -176,6 +176,9 @@ class VideoWriter:
         except (av.error.FFmpegError, OSError):
             whole.unlink(missing_ok=True)
             whole = self._part
+        except BaseException:  # Ctrl-C
+            whole.unlink(missing_ok=True)
+            raise
         try:
             give_name(whole, self.path, self._overwrite)
         finally:
