@@ -282,55 +282,6 @@ def test_a_mistake_is_one_line_and_status_2(
     assert (tmp_path / "there.mp4").read_bytes() == b"kept"
 
 
-@pytest.mark.parametrize(
-    ("source", "words", "expected"),
-    [
-        ("own.mp4", ["--video", "own.mp4"], "own.mp4: is the source itself"),
-        ("own.mp4", ["--results", "./own.mp4", "--format", "csv"], "own.mp4: is the source itself"),
-        ("file:own.mp4", ["--video", "own.mp4"], "own.mp4: is the source itself"),
-        ("file://{}/own.mp4", ["--video", "own.mp4"], "own.mp4: is the source itself"),
-        ("concat:file:own.mp4|more.mp4", ["--video", "own.mp4"], "own.mp4: is the source itself"),
-        ("async:own.mp4", ["--video", "own.mp4"], "own.mp4: is the source itself"),
-        ("subfile,,start,0,end,0,,:file:own.mp4", ["--video", "own.mp4"], "own.mp4: is the source itself"),
-        ("list.ffconcat", ["--video", "own.mp4"], "own.mp4: is the source itself"),
-        ("file:list.txt", ["--video", "own.mp4"], "own.mp4: is the source itself"),
-        ("frames", ["--results", "frames/0.png", "--format", "csv"], "frames/0.png: is the source itself, or a part"),
-        ("own.mp4", ["--video", "o.mp4", "--results", "../{}/o.mp4", "--format", "otb"], "are one file"),
-    ],
-)
-def test_neither_the_source_nor_each_other_is_overwritten(
-    run: Run,
-    video: Path,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    source: str,
-    words: list[str],
-    expected: str,
-) -> None:
-    (tmp_path / "own.mp4").write_bytes(video.read_bytes())
-    for name in ("list.ffconcat", "list.txt"):
-        (tmp_path / name).write_text("ffconcat version 1.0\nfile 'other.mp4'\nfile 'own.mp4'\n")
-    (tmp_path / "frames").mkdir()
-    cv2.imwrite(str(tmp_path / "frames" / "0.png"), picture(0))
-    words = [word.format(tmp_path.name) for word in words]
-    assert run(source.format(tmp_path), "--box", BOX, "--overwrite", *words) == 2
-    assert expected in said(capsys)
-    assert (tmp_path / "own.mp4").read_bytes() == video.read_bytes()
-    assert cv2.imread(str(tmp_path / "frames" / "0.png")) is not None
-
-
-@pytest.mark.parametrize("name", ["-", "pipe:", "pipe:0"])
-def test_what_standard_input_reads_is_not_overwritten(video: Path, tmp_path: Path, name: str) -> None:
-    own = tmp_path / "own.mp4"
-    own.write_bytes(video.read_bytes())
-    command = [sys.executable, "-m", "rartrack", "track", name, "--box", BOX, "--video", str(own), "--overwrite"]
-    with own.open("rb") as stdin:
-        ended = subprocess.run(command, stdin=stdin, capture_output=True, text=True)
-    assert ended.returncode == 2
-    assert ended.stderr == f"rartrack: {own}: is the source itself, or a part of it; give the output another name\n"
-    assert own.read_bytes() == video.read_bytes()
-
-
 def test_models_that_are_unknown_or_damaged(
     video: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

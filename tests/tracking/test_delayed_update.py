@@ -166,8 +166,6 @@ def test_a_network_without_memory_needs_no_parts(small_tracker: Make, scene) -> 
 def test_what_cannot_be_one_batch_is_refused(small_tracker: Make) -> None:
     with pytest.raises(InputError, match="two sizes"):
         small_tracker(delayed_update=True, shared_context=True)
-    with pytest.raises(InputError, match="contexts lie in the shared crop where windows have the target's aspect"):
-        small_tracker(shared_context=True, crop="square")
     tracker = small_tracker()
     config = replace(tracker.config, tracking=replace(tracker.config.tracking, delayed_update=True))
     with pytest.raises(InputError, match="only the backend torch"):

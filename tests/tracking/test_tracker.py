@@ -192,6 +192,11 @@ def test_the_memory_comes_from_the_template_alone(small_tracker: Make, scene) ->
         assert_allclose(value.numpy(), alone.tensors()[name].numpy(), atol=1e-5)
 
 
+def test_shared_contexts_want_windows_of_the_targets_aspect(small_tracker: Make) -> None:
+    with pytest.raises(InputError, match="contexts lie in the shared crop where windows have the target's aspect"):
+        small_tracker(shared_context=True, crop="square")
+
+
 def test_shared_contexts_are_nearly_those_of_their_own_crops(small_tracker: Make, scene) -> None:
     filters, memories = [], []
     for shared in (False, True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from fractions import Fraction
@@ -58,6 +59,13 @@ def test_a_name_as_long_as_file_systems_take(tmp_path: Path) -> None:
     with VideoWriter(tmp_path / f"{'é' * 125}.mp4", 25, SIZE) as writer:
         writer.write(picture(0, SIZE))
     assert names(tmp_path) == [f"{'é' * 125}.mp4"]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="names that are not UTF-8")
+def test_a_name_that_is_not_utf_8(tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / os.fsdecode(b"caf\xe9.mp4"), 25, SIZE) as writer:
+        writer.write(picture(0, SIZE))
+    assert [os.fsencode(name) for name in names(tmp_path)] == [b"caf\xe9.mp4"]
 
 
 def test_a_picture_an_hour(tmp_path: Path) -> None:

@@ -91,11 +91,12 @@ def _calibration(config: ModelConfig, options: argparse.Namespace) -> tuple[NDAr
     from rartrack.backends.quantize import CHECKED
     from rartrack.datasets import load_dataset
     from rartrack.tracking.calibration import calibration_crops
-    from rartrack.training.split import COPIES, HELD_OUT, matches, refuse_tests
+    from rartrack.training.split import HELD_OUT, matches, refuse_tests, without_copies
 
     dataset = load_dataset(options.calibrate)
     refuse_tests(dataset, "calibration", "give training videos")
-    sequences = [entry.read() for entry in dataset.entries if not matches(entry.name, (*HELD_OUT, *COPIES))]
+    training = without_copies(dataset).entries
+    sequences = [entry.read() for entry in training if not matches(entry.name, HELD_OUT)]
     count = options.calibration_crops
     crops, drawn = calibration_crops(sequences, config, count + CHECKED, options.seed)
     return crops, {

@@ -11,7 +11,7 @@ from rartrack.errors import InputError
 from rartrack.outputs import check_output, output_folder
 from rartrack.report.inspection import PAGE, write_inspection
 from rartrack.video import open_source
-from rartrack.video.decode import shown as shown_as
+from rartrack.video.decode import shown
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> None:
     wanted = parse_frames(options.frames)
     if len(options.box) > 1:
         raise InputError(f"--box: given {len(options.box)} times, but one target is shown; run once for each")
-    source = shown_as(options.source)
+    source = shown(options.source)
     box, title = as_box(options.box[0]), f"{source}, {options.model}"
 
     from rartrack.tracking.load import is_exported, load
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> None:
 
     if options.output.is_dir() and Path(options.source).is_dir() and options.output.samefile(options.source):
         raise InputError(f"--output {options.output}: the source itself, whose frames pictures would be; give another")
-    shown: list[FrameMaps] = []
+    seen: list[FrameMaps] = []
     with open_source(options.source, start=options.start) as frames, output_folder(options.output):
         first = next(frames)
         box = as_box(options.box[0], frames.size)
@@ -59,22 +59,22 @@ def run(options: argparse.Namespace) -> None:
         try:
             for number, frame in enumerate(frames, start=1):
                 if number in wanted:
-                    shown.append(update_with_maps(tracker, frame.image, options.start + number))
+                    seen.append(update_with_maps(tracker, frame.image, options.start + number))
                 else:
                     tracker.update(frame.image)
                 if number == max(wanted):
                     break
         except (KeyboardInterrupt, InputError):
-            if shown:
-                write_inspection(shown, options.output, title)
+            if seen:
+                write_inspection(seen, options.output, title)
             raise
-        if not shown:
+        if not seen:
             raise InputError(f"--frames {options.frames}: {source} ends before the first of them")
-    lacking = sorted(wanted - {maps.frame - options.start for maps in shown})
+    lacking = sorted(wanted - {maps.frame - options.start for maps in seen})
     if lacking:
         listed = ",".join(map(str, lacking))
         warnings.warn(f"--frames {listed}: not shown, as {source} ends before", stacklevel=2)
-    print(write_inspection(shown, options.output, title))
+    print(write_inspection(seen, options.output, title))
 
 
 def parse_frames(text: str) -> set[int]:

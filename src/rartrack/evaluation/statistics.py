@@ -104,8 +104,8 @@ def compare(
     )
 
 
-def chance_of_best(differences: ArrayLike, draws: int = DRAWS, seed: int = 0, chosen: int | None = None) -> float:
-    """p-value of the best of several candidates, all compared with one tracker on the same sequences.
+def chance_of_best(differences: ArrayLike, chosen: int, draws: int = DRAWS, seed: int = 0) -> float:
+    """p-value of the one chosen of several candidates, all compared with one tracker on the same sequences.
 
     The largest of many differences is above zero by chance alone. So the sign-flip permutation test, one-sided, is made
     of the largest mean: each draw flips the signs of all candidates' differences on a sequence together (single-step
@@ -113,17 +113,16 @@ def chance_of_best(differences: ArrayLike, draws: int = DRAWS, seed: int = 0, ch
 
     Args:
         differences: (T, S) of T candidates on S sequences.
+        chosen: the candidate whose mean is judged: the best, or the one that was best on other sequences.
         draws: flips, to which the unflipped sample is added.
         seed: of the flips.
-        chosen: the candidate whose mean is judged, where other sequences chose it; the one of the largest if None.
     """
     differences = np.asarray(differences, dtype=np.float64)
-    count, means = differences.shape[1], differences.mean(axis=1)
-    observed = means.max() if chosen is None else means[chosen]
+    count = differences.shape[1]
     generator = np.random.default_rng(seed)
     flips = (generator.integers(0, 2, (portion, count), dtype=np.int8) * 2 - 1 for portion in _portions(draws))
     largest = np.concatenate([(signs @ differences.T).max(axis=1) for signs in flips]) / count
-    as_large = largest >= observed - 1e-12
+    as_large = largest >= differences[chosen].mean() - 1e-12
     return float((as_large.sum() + 1) / (draws + 1))
 
 

@@ -114,5 +114,6 @@ def _reduce(
 
 
 def _halved_rows(image: Image) -> Image:
-    """Means of two rows each, of an even number: as ``INTER_AREA`` gives them, in a tenth of its time."""
+    """Means of two rows each, of an even number: as ``INTER_AREA`` gives them, in a tenth of its time (of columns,
+    turned over, a fifth)."""
     return np.asarray(cv2.addWeighted(image[::2], 0.5, image[1::2], 0.5, 0), dtype=np.uint8)

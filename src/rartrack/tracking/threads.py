@@ -11,8 +11,6 @@ MOST = 4
 """Threads taken unless more are asked for. The network's maps are small: what a further thread brings falls with each,
 while decoding and encoding, which run beside it, and the user's other programs want cores too."""
 
-_LARGEST = 1024
-
 
 def usual_threads() -> int:
     """Threads that tracking takes by itself: the cores this process may use, ``MOST`` at most.
@@ -26,10 +24,10 @@ def use_threads(count: int | None) -> None:
     """Give torch, and all libraries beside it, so many threads in this process; ``usual_threads`` with None.
 
     Raises:
-        InputError: less than one, or more than any machine has.
+        InputError: less than one.
     """
-    if count is not None and not 1 <= count <= _LARGEST:
-        raise InputError(f"--threads {count}: must be 1 to {_LARGEST}; more than the cores makes nothing faster")
+    if count is not None and count < 1:
+        raise InputError(f"--threads {count}: must be 1 or more")
     chosen = usual_threads() if count is None else count
     torch.set_num_threads(chosen)
     cv2.setNumThreads(chosen)

@@ -147,7 +147,7 @@ def choose(found: Sequence[Standing], count: int, limits: Limits, untouched: Seq
         start=start,
         comparison=None if same else compare(best.overlaps, start.overlaps),
         judged=bootstrap(judged[chosen]),
-        chance=1.0 if same else chance_of_best(judged, chosen=chosen),
+        chance=1.0 if same else chance_of_best(judged, chosen),
         elsewhere=float(elsewhere.mean()) if len(elsewhere) else math.nan,
         elsewhere_interval=bootstrap(elsewhere) if len(elsewhere) else Interval(math.nan, math.nan),
         candidates=sum(each.number != start.number for each in allowed),

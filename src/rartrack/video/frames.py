@@ -22,10 +22,10 @@ from rartrack.video.ahead import ReadAhead, in_thread
 from rartrack.video.decode import DEFAULT_RATE, Decoder, frame_rate, open_video, shown, upright
 from rartrack.video.images import Image, ImageFrames, image_paths
 
-_SOURCES = "a video's name, a folder, a url or a camera's number"
 LIVE = frozenset({"rtmp", "rtmps", "rtp", "rtsp", "rtsps", "srt", "udp"})
 """Protocols of what is sent as it happens."""
 
+_SOURCES = "a video's name, a folder, a url or a camera's number"
 _CAMERA = re.compile(r"(?:camera:)?(\d{1,3})")
 _AHEAD_BYTES, _AHEAD_FRAMES = 64 << 20, 8
 _ANEW_SECONDS = 1.0
@@ -102,8 +102,7 @@ class FrameSource:
         self.pixel_aspect = opened.pixel_aspect()
         self._images = opened.images
         if not opened.live:
-            depth = max(1, min(_AHEAD_FRAMES, _AHEAD_BYTES // image.nbytes))
-            depth = 1 if opened.newest else depth
+            depth = 1 if opened.newest else max(1, min(_AHEAD_FRAMES, _AHEAD_BYTES // image.nbytes))
             self._images = self._ahead = ReadAhead(opened.images, depth, opened.newest)
             weakref.finalize(self, self._ahead.stop)  # a source that is dropped unclosed, or alive when Python ends
 

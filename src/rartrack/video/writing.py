@@ -76,7 +76,7 @@ class VideoWriter:
         # Fine enough for the times of a variable rate, and a whole number of ticks a frame for a constant one.
         self._tick = Fraction(1, self._rate.numerator * ceil(_TICKS_PER_SECOND / self._rate.numerator))
         self._begin, self._last = 0.0, -1
-        stem = self.path.stem.encode()[:_LONGEST_STEM].decode(errors="ignore")
+        stem = os.fsencode(self.path.stem)[:_LONGEST_STEM].decode(errors="ignore")
         self._part = self.path.absolute().with_name(f"{stem}.{os.getpid()}.part{self.path.suffix}")
         self._overwrite = overwrite
         self._format = VIDEO_SUFFIXES[self.path.suffix.lower()]
