@@ -2,7 +2,7 @@
 
 Source of OPE, TRE and SRE: Y. Wu, J. Lim, M.-H. Yang, "Online Object Tracking: A Benchmark", CVPR 2013, Sec. 4, and
 "Object Tracking Benchmark", TPAMI 2015, Sec. 4; what the papers leave open as their toolkit v1.1 does it
-(splitSeqTRE, shiftInitBB). Their boxes are 1-based and end at the last pixel; conversion happens here and nowhere else.
+(splitSeqTRE, shiftInitBB). Their boxes are 1-based and end at the last pixel; ours are converted before and after.
 """
 
 from __future__ import annotations
