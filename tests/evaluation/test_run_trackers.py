@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from pathlib import Path
 
 import fake_trackers
@@ -14,6 +15,9 @@ import torch
 from rartrack import checkpoints
 from rartrack.config import ModelConfig, NetworkConfig, to_dict
 from rartrack.datasets import load_dataset
+from rartrack.errors import InputError
+from rartrack.evaluation import run as running
+from rartrack.evaluation.execute import Stopwatch
 from rartrack.evaluation.provenance import difference
 from rartrack.evaluation.run import Settings, evaluate
 from rartrack.evaluation.trackers import parse_tracker
@@ -86,3 +90,32 @@ def test_opencv_gives_the_same_bits_in_every_process(tmp_path, shared, kind):
     one, two = ((tmp_path / name / f"opencv-{kind}/Crossing.txt").read_bytes() for name in ("one", "two"))
     assert one == two
     assert len(one.splitlines()) == 4
+
+
+def test_trackers_on_a_gpu_run_one_at_a_time(tmp_path: Path, checkpoint: Path, monkeypatch) -> None:
+    found = []
+
+    def opened(*given):
+        found.append(given[1])
+        raise InputError("enough")
+
+    monkeypatch.setattr(running, "open_executor", opened)
+    monkeypatch.setattr(running, "available_processors", lambda: 3)
+    data = load_dataset(fake_trackers.make_sequences(tmp_path / "data", frames=2))
+    for device in ("cpu", "cuda"):
+        monkeypatch.setattr("rartrack.tracking.load.pick_device", lambda *_, of=device: torch.device(of))
+        with pytest.raises(InputError, match="enough"):
+            evaluate(data, [parse_tracker(f"ours={checkpoint}")], tmp_path / "out")
+    assert found == [3, 1]
+
+
+def test_the_time_of_a_call_holds_what_its_device_has_yet_to_do() -> None:
+    class Later(fake_trackers.Drifter):
+        def synchronize(self) -> None:
+            time.sleep(0.02)
+
+    watched = Stopwatch(Later(), lambda: None)
+    frame = np.zeros((24, 32, 3), np.uint8)
+    watched.init(frame, (1, 2, 3, 4))
+    watched.update(frame)
+    assert min(watched.init_seconds + watched.frame_seconds) >= 0.02

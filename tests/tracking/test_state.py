@@ -99,6 +99,9 @@ def test_states_stack_and_select(small_tracker: Make, scene) -> None:
     assert [TrackerState.stack(parts).form for parts in ([one], [listed], [one, listed])] == ["one", "list", "list"]
     assert TrackerState.stack([one, one, listed]).names == ("1", "2", "3")
     assert TrackerState.stack([one, state.select([1])]).form == "mapping"
+    elsewhere = state.select([0]).to("meta")
+    stacked = TrackerState.stack([elsewhere, state.select([1])])
+    assert {part.device.type for part in (stacked.filter, stacked.statistics.gram)} == {"meta"}
     for wrong in ([], [2], [-1], [0, 0], [True, False], ["a"], [0.0], [np.float64(1)], 2):
         with pytest.raises(InputError, match="give different positions from 0 to 1"):
             state.select(wrong)

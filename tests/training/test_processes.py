@@ -13,13 +13,16 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.distributed as dist
 import yaml
 from runs import assert_equal, assert_skipped, read_curve, silent, weights, with_damaged_frames
 
 from rartrack.config import to_dict
+from rartrack.errors import InputError
 from rartrack.training.config import SourceConfig, TrainingConfig
 from rartrack.training.log import VALIDATION
 from rartrack.training.loop import train
+from rartrack.training.processes import join
 from rartrack.training.state import FILE, read
 
 Changed = Callable[..., TrainingConfig]
@@ -30,6 +33,19 @@ def command(config: TrainingConfig, folder: Path) -> list[str]:
     path = folder / "config.yaml"
     path.write_text(yaml.safe_dump(to_dict(config)))
     return [sys.executable, "-m", "rartrack", "train", str(path)]
+
+
+def test_a_process_that_fails_waits_for_no_other(monkeypatch) -> None:
+    called = []
+    for name in ("init_process_group", "destroy_process_group"):
+        monkeypatch.setattr(dist, name, lambda *_, name=name, **__: called.append(name))
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(InputError), join("cpu"):
+        raise InputError("a disk is full")
+    assert called == ["init_process_group"]
+    with join("cpu"):
+        pass
+    assert called[1:] == ["init_process_group", "destroy_process_group"]
 
 
 def environment() -> dict[str, str]:

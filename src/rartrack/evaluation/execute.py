@@ -74,7 +74,7 @@ class Stopwatch:
     """A tracker whose calls are counted and timed and whose boxes are checked.
 
     Args:
-        tracker: the tracker.
+        tracker: the tracker; ``synchronize``, where it has that, waits for a device that goes on after a call.
         alive: called before the tracker gets a frame.
         polygons: take a result's polygon, where there is one, rather than the box around it.
 
@@ -86,6 +86,7 @@ class Stopwatch:
 
     def __init__(self, tracker: Tracker, alive: Callable[[], None], polygons: bool = False) -> None:
         self._tracker, self._alive, self._polygons = tracker, alive, polygons
+        self._finish: Callable[[], None] = getattr(tracker, "synchronize", lambda: None)
         self.calls = 0
         self.init_seconds: list[float] = []
         self.frame_seconds: list[float] = []
@@ -96,6 +97,7 @@ class Stopwatch:
         self.calls += 1
         begin = time.perf_counter()
         self._tracker.init(frame, box)
+        self._finish()
         self.init_seconds.append(time.perf_counter() - begin)
 
     def update(self, frame: Image, /) -> tuple[float, ...]:
@@ -108,6 +110,7 @@ class Stopwatch:
         self.calls += 1
         begin = time.perf_counter()
         result = self._tracker.update(frame)
+        self._finish()
         self.frame_seconds.append(time.perf_counter() - begin)
         return _checked(result if self._polygons else getattr(result, "box", result))
 

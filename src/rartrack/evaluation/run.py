@@ -20,7 +20,7 @@ from rartrack.evaluation.jobs import Failure, Job, Outcome
 from rartrack.evaluation.processes import describe, run_job
 from rartrack.evaluation.protocols import OPE, Protocol, starts
 from rartrack.evaluation.provenance import code_version, sequence_digest
-from rartrack.evaluation.trackers import TrackerSpec
+from rartrack.evaluation.trackers import TrackerSpec, uses_gpu
 from rartrack.evaluation.vot_rules import Protocol as VotConstants
 
 TIME_LIMIT = 300.0
@@ -96,8 +96,8 @@ def evaluate(
         results: the folder; see ``store`` for the files.
         settings: protocol, seed and so on.
         executor: ``processes``, ``dask://HOST:PORT``, or any ``concurrent.futures`` executor.
-        workers: processes on this machine; default: one per processor, at most one per run; of real-time runs, whose
-            results depend on the time they take, one.
+        workers: processes on this machine; default: one per processor, at most one per run; one for real-time runs,
+            whose results depend on the time they take, and for trackers on a GPU, which all would share.
         overwrite: redo what is there.
         observer: is told how it goes on.
 
@@ -107,13 +107,18 @@ def evaluate(
     """
     settings, observer = settings or Settings(), observer or Observer()
     jobs = plan(sequences, trackers, settings)
-    usual = 1 if settings.protocol.vot == "realtime" else available_processors()
-    count = min(workers or usual, len(jobs))
+    count = min(workers or _usual(settings, {job.tracker.name: job.tracker for job in jobs}.values()), len(jobs))
     with store.locked(results):
         if not isinstance(executor, str):
             return _run(executor, jobs, results, overwrite, observer, cluster=True)
         with open_executor(executor, count) as opened:
             return _run(opened, jobs, results, overwrite, observer, cluster=executor != PROCESSES)
+
+
+def _usual(settings: Settings, trackers: Iterable[TrackerSpec]) -> int:
+    """Processes where nobody says how many."""
+    alone = settings.protocol.vot == "realtime" or any(map(uses_gpu, trackers))
+    return 1 if alone else available_processors()
 
 
 def plan(sequences: Iterable[Sequence], trackers: Iterable[TrackerSpec], settings: Settings) -> list[Job]:

@@ -68,6 +68,20 @@ class TrackerSpec(Protocol):
         """Load it; it may use so many threads."""
 
 
+def uses_gpu(tracker: TrackerSpec) -> bool:
+    """Whether it is one of ours that runs on a GPU, which processes would have to share.
+
+    Raises:
+        InputError: it is to run on a device that is not there.
+    """
+    device = getattr(tracker, "device", "cpu")
+    if device == "cpu":
+        return False
+    from rartrack.tracking.load import pick_device
+
+    return pick_device(device, getattr(tracker, "backend", "torch")).type == "cuda"
+
+
 @dataclass(frozen=True)
 class RarTracker:
     """Ours: a built-in model or a checkpoint, with settings changed if asked for.
@@ -91,7 +105,7 @@ class RarTracker:
         from rartrack import checkpoints
         from rartrack.backends import backend_version
         from rartrack.config import change_model, to_dict
-        from rartrack.tracking.load import pick_device, precision_of, settings_of
+        from rartrack.tracking.load import device_name, pick_device, precision_of, settings_of
 
         config = change_model(settings_of(self.model), dict(self.settings))
         device = pick_device(self.device, self.backend)
@@ -100,7 +114,7 @@ class RarTracker:
             "tracker": "rar",
             "weights": checkpoints.fingerprint(self.model),
             "config": to_dict(config),
-            "device": str(device),
+            "device": device_name(device),
             "backend": backend_version(self.backend),
             "precision": precision_of(self.model, config, self.backend, device),
             "code": source_digest("boxes.py", "checkpoints.py", "config.py", *folders),

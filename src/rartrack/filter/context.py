@@ -224,7 +224,7 @@ def _label_spectrum(label: Tensor, dtype: torch.dtype) -> Tensor:
 def _crop_weights(crops: int, context_weight: float, like: Tensor) -> Tensor:
     """(1 + k,): 1 for the template, lambda2 for each context."""
     weights = torch.full((crops,), context_weight, dtype=like.dtype.to_real(), device=like.device)
-    weights[0] = 1
+    weights[:1].fill_(1)  # not by an index, which would wait for a GPU
     return weights
 
 

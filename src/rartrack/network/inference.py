@@ -31,7 +31,9 @@ def pick_precision(name: str, device: torch.device) -> torch.dtype:
     if name != "auto":
         return cast(torch.dtype, getattr(torch, name))
     if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+        with torch.cuda.device(device):  # the question is about the current one
+            native = torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.bfloat16 if native else torch.float16
     native = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
     return torch.bfloat16 if native else torch.float32
 

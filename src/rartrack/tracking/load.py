@@ -142,6 +142,11 @@ def is_exported(model: str | Path) -> bool:
     return Path(model).suffix.lower() == onnx_file.SUFFIX
 
 
+def device_name(device: torch.device) -> str:
+    """What results say of the device they were made on: ``cpu``, or a GPU with its name."""
+    return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)
+
+
 def pick_device(name: str | None, backend: str = "torch") -> torch.device:
     """The device ``name`` stands for; ``"auto"``, or None, is CUDA where there is one and the backend can use it, else
     the CPU.
@@ -158,8 +163,9 @@ def pick_device(name: str | None, backend: str = "torch") -> torch.device:
         device = None
     if device is None or device.type not in ("cpu", "cuda") or (device.type == "cpu" and device.index):
         raise InputError(f"device {name!r}: expected auto, cpu, cuda or cuda:NUMBER")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise InputError(f"device {name!r}: not on this machine, which has {torch.cuda.device_count()} CUDA devices")
+    there = torch.cuda.device_count() if torch.cuda.is_available() else 0  # a driver that is too old counts its own
+    if device.type == "cuda" and (device.index or 0) >= there:
+        raise InputError(f"device {name!r}: not on this machine, where {there} CUDA devices can be used")
     if backend != "torch" and device.type != "cpu":
         raise InputError(f"device {name!r}: the backend {backend} runs on cpu; pass that, or the backend torch")
     return device

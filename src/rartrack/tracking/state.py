@@ -156,8 +156,9 @@ class TrackerState:
             raise InputError(f"frame {frame!r}: expected a whole number, 0 or more")
         return replace(self, frame=frame)
 
-    def to(self, device: torch.device | str, precision: torch.dtype) -> TrackerState:
-        """The state for a network on a device that remembers in a precision; DSST's part stays on the processor."""
+    def to(self, device: torch.device | str, precision: torch.dtype | None = None) -> TrackerState:
+        """The state for a network on a device that remembers in a precision, if one is given; DSST's part stays on the
+        processor."""
         return replace(
             self,
             statistics=self.statistics.to(device),
@@ -169,7 +170,7 @@ class TrackerState:
 
     @staticmethod
     def stack(states: Sequence[TrackerState]) -> TrackerState:
-        """All targets of several states of one model as one.
+        """All targets of several states of one model as one, on the first one's device.
 
         Results come back as a list, in order, if no state's targets were given by name; else as a mapping of names.
 
@@ -184,6 +185,7 @@ class TrackerState:
         kind = states[0]._kind()
         if any(state._kind() != kind for state in states):
             raise InputError("states of different models cannot be stacked; track them apart")
+        states = [state.to(states[0].filter.device) for state in states]
         form, names = states[0].form, tuple(name for state in states for name in state.names)
         if len(states) > 1:
             form = "mapping" if any(state.form == "mapping" for state in states) else "list"

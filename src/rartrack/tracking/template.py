@@ -38,14 +38,18 @@ def learn_waiting(model: Model, state: TrackerState) -> TrackerState:
 def learned(model: Model, state: TrackerState, template: Pass) -> TrackerState:
     """The state after learning the crops that wait, by their pass: filter and memory of the targets they are of."""
     assert state.waiting is not None
-    targets = [number for number, found in enumerate(state.waiting.targets) if found]
+    chosen = np.flatnonzero(state.waiting.targets)
     state = replace(state, waiting=None)
-    part = state if len(targets) == len(state) else state.select(targets)
-    new, memory = model.learn(template, part.memory, in_turn=True)
-    statistics = blend(part.statistics, new, model.config.filter.learning_rate)
-    filter = solved(statistics, part.first, model.config.filter)
-    part = replace(part, statistics=statistics, filter=filter, memory=memory)
-    return part if len(part) == len(state) else _put(state, part, model.on_device(np.array(targets)))
+    knew, first, remembered = state.statistics, state.first, state.memory
+    if part := len(chosen) < len(state):
+        index = model.on_device(chosen)  # once for all: each selection by numbers of the host would wait for a GPU
+        knew, first, remembered = knew[index], None if first is None else first[index], remembered[index]
+    new, memory = model.learn(template, remembered, in_turn=True)
+    statistics = blend(knew, new, model.config.filter.learning_rate)
+    filter = solved(statistics, first, model.config.filter)
+    if part:
+        return _put(state, index, statistics, filter, memory)
+    return replace(state, statistics=statistics, filter=filter, memory=memory)
 
 
 def solved(statistics: Statistics, first: Statistics | None, config: FilterConfig) -> Tensor:
@@ -53,16 +57,18 @@ def solved(statistics: Statistics, first: Statistics | None, config: FilterConfi
     return solve(statistics if first is None else blend(statistics, first, config.first_share), config)
 
 
-def _put(state: TrackerState, part: TrackerState, index: Tensor) -> TrackerState:
+def _put(state: TrackerState, index: Tensor, statistics: Statistics, filter: Tensor, memory: Memory) -> TrackerState:
     """``state`` with what the targets of an index learned in place of what they knew."""
 
     def put(whole: Tensor, some: Tensor) -> Tensor:
         return whole.index_copy(0, index, some)
 
-    old, new, memory = state.statistics, part.statistics, part.memory.tensors()
+    old, new = state.statistics, memory.tensors()
     return replace(
         state,
-        statistics=Statistics(put(old.gram, new.gram), put(old.cross, new.cross), put(old.energy, new.energy)),
-        filter=put(state.filter, part.filter),
-        memory=Memory.from_tensors({name: put(maps, memory[name]) for name, maps in state.memory.tensors().items()}),
+        statistics=Statistics(
+            put(old.gram, statistics.gram), put(old.cross, statistics.cross), put(old.energy, statistics.energy)
+        ),
+        filter=put(state.filter, filter),
+        memory=Memory.from_tensors({name: put(maps, new[name]) for name, maps in state.memory.tensors().items()}),
     )

@@ -182,6 +182,11 @@ class Tracker:
         self._state = learn_waiting(self.model, self.state)
         return self._state
 
+    def synchronize(self) -> None:
+        """Wait until the device has done all it was asked for, learning too; for those who measure time."""
+        if self.model.device.type == "cuda":
+            torch.cuda.synchronize(self.model.device)
+
     def given(self) -> Any:
         """Results for the frame of ``init``, to be asked for before the first ``update``: the given boxes with score 1,
         in the form ``update`` gives them. Later the boxes are the last ones."""

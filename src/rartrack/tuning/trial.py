@@ -15,9 +15,6 @@ from rartrack.tracking.load import load, pick_device, precision_of
 from rartrack.tracking.threads import use_threads
 from rartrack.tracking.tracker import Tracker
 
-_WARM_UP = 2
-"""Frames tracked before the first trial."""
-
 
 @dataclass(frozen=True)
 class TrialTracker:
@@ -85,6 +82,7 @@ def _loaded(model: str, device: str, backend: str, precision: str) -> Tracker:
     tracker = load(model, device, {"tracking.precision": precision}, backend)
     frame = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     tracker.init(frame, (24, 24, 16, 16))
-    for _ in range(_WARM_UP):
+    for _ in range(tracker.config.tracking.update_interval + 1):  # in one of which it learns, and once after
         tracker.update(frame)
+    tracker.synchronize()
     return tracker
