@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rartrack.backends import BACKENDS
+from rartrack.cli.model_options import add_model_options
 from rartrack.cli.names import listed
 from rartrack.cli.numbers import count, positive, threads
 from rartrack.cli.progress import Progress
-from rartrack.cli.settings import add_set
 from rartrack.config import parse_settings
 from rartrack.datasets import Dataset, Sequence, load_dataset
 from rartrack.errors import InputError
@@ -49,9 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--threads", type=threads, default=1, metavar="N", help="of each process (default: 1)")
     add("--executor", default=PROCESSES, metavar="WHERE", help="processes (default) or dask://HOST:PORT")
-    add("--device", default="auto", help="for our models: auto, cpu, cuda or cuda:1 (default: auto)")
-    add("--backend", choices=BACKENDS, default="torch", help="for our models: what runs the network (default: torch)")
-    add_set(parser)
+    add_model_options(parser, "--set", "--device", "--backend")
     add("--seed", type=count, default=0, metavar="N", help="of all random numbers (default: 0)")
     add(
         "--time-limit",

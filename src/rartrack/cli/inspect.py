@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 
 from rartrack.boxes import as_box
+from rartrack.cli.model_options import add_model_options
 from rartrack.errors import InputError
 from rartrack.outputs import check_output, output_folder
 from rartrack.report.inspection import PAGE, write_inspection
@@ -22,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="for the pictures and index.html")
     parser.add_argument("--model", default="rar-fast", metavar="NAME|PATH", help="a built-in model or a checkpoint")
-    parser.add_argument("--device", default="auto", metavar="DEVICE", help="auto, cpu or cuda (default: auto)")
+    add_model_options(parser, "--device")
     parser.add_argument("--start", type=int, default=0, metavar="FRAME", help="the frame the box is in (default: 0)")
     parser.add_argument(
         "--frames",

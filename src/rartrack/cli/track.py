@@ -9,13 +9,12 @@ from contextlib import ExitStack, nullcontext
 from itertools import islice
 from pathlib import Path
 
-from rartrack.backends import BACKENDS
 from rartrack.boxes import Box, as_boxes
-from rartrack.cli.numbers import positive, threads
+from rartrack.cli.model_options import add_model_options
+from rartrack.cli.numbers import positive
 from rartrack.cli.pace import Pace
-from rartrack.cli.settings import add_set
 from rartrack.cli.stopping import ENDING, Interrupt, when_asked_to_stop
-from rartrack.config import PRESETS, parse_settings
+from rartrack.config import parse_settings
 from rartrack.errors import InputError
 from rartrack.outputs import check_output
 from rartrack.results import Record, Result
@@ -60,18 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a target: left, top, width and height in pixels in the first frame; once for each target. "
         "Without it a window opens to draw one",
     )
-    parser.add_argument("--model", default="rar-fast", metavar="NAME|PATH", help="a built-in model or a checkpoint")
-    parser.add_argument(
-        "--preset", choices=PRESETS, default="balanced", help="accuracy against time (default: balanced; docs/speed.md)"
-    )
-    add_set(parser)
-    parser.add_argument("--device", default="auto", metavar="DEVICE", help="auto, cpu or cuda (default: auto)")
-    parser.add_argument(
-        "--backend", choices=BACKENDS, default="torch", help="what runs the network (default: torch; docs/export.md)"
-    )
-    parser.add_argument(
-        "--threads", type=threads, metavar="N", help="processor threads (default: one a core, 4 at most; docs/speed.md)"
-    )
+    add_model_options(parser)
     parser.add_argument("--start", type=int, default=0, metavar="FRAME", help="the frame the boxes are in (default: 0)")
     parser.add_argument("--first", type=positive, metavar="N", help="only the first N frames, from --start on")
     parser.add_argument("--video", type=Path, metavar="OUT.mp4", help="write the video with the targets drawn on it")

@@ -6,10 +6,8 @@ import argparse
 import os
 import sys
 
-from rartrack.backends import BACKENDS
-from rartrack.cli.numbers import threads
-from rartrack.cli.settings import add_set
-from rartrack.config import PRESETS, parse_settings
+from rartrack.cli.model_options import add_model_options
+from rartrack.config import parse_settings
 from rartrack.errors import InputError
 
 _EXAMPLES = """
@@ -25,18 +23,7 @@ in the toolkit's trackers.ini:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's options."""
     parser.epilog, parser.formatter_class = _EXAMPLES, argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--model", default="rar-fast", metavar="NAME|PATH", help="a built-in model or a checkpoint")
-    parser.add_argument(
-        "--preset", choices=PRESETS, default="balanced", help="accuracy against time (default: balanced; docs/speed.md)"
-    )
-    parser.add_argument("--device", default="auto", metavar="DEVICE", help="auto, cpu or cuda (default: auto)")
-    parser.add_argument(
-        "--backend", choices=BACKENDS, default="torch", help="what runs the network (default: torch; docs/export.md)"
-    )
-    parser.add_argument(
-        "--threads", type=threads, metavar="N", help="processor threads (default: one a core, 4 at most)"
-    )
-    add_set(parser)
+    add_model_options(parser)
 
 
 def run(options: argparse.Namespace) -> int:

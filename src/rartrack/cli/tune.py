@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rartrack.backends import BACKENDS
+from rartrack.cli.model_options import add_model_options
 from rartrack.cli.numbers import count, threads
 from rartrack.cli.progress import Progress
 from rartrack.datasets import Dataset, load_dataset
@@ -57,8 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--workers", type=int, default=1, metavar="N", help="processes at once (default: 1; more spoil the times)")
     add("--threads", type=threads, default=1, metavar="N", help="of each process (default: 1)")
-    add("--device", default="auto", help="auto, cpu, cuda or cuda:1 (default: auto)")
-    add("--backend", choices=BACKENDS, default="torch", help="what runs the network (default: torch)")
+    add_model_options(parser, "--device", "--backend")
     add("--allow-test", action="store_true", help="tune on a benchmark's test sequences, which is recorded")
 
 
