@@ -173,7 +173,7 @@ def test_the_command_calibrates_on_training_videos(
     [
         (["--precision", "int8"], "--precision int8 and --calibrate DIR go together"),
         (["--calibrate", "videos"], "--precision int8 and --calibrate DIR go together"),
-        (["--precision", "int8", "--calibrate", "videos", "--calibration-crops", "0"], "at least 1 is needed"),
+        (["--calibration-crops", "0"], "--calibration-crops: '0' is not a whole number from 1 on"),
     ],
 )
 def test_options_that_do_not_fit(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rartrack.cli.numbers import count
+from rartrack.cli.numbers import count, positive
 from rartrack.config import ModelConfig
 from rartrack.errors import InputError
 from rartrack.outputs import check_output, replace_file
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--calibration-crops",
-        type=int,
+        type=positive,
         default=_CROPS,
         metavar="N",
         help=f"crops cut from the videos to calibrate on (default: {_CROPS})",
@@ -61,8 +61,6 @@ def run(options: argparse.Namespace) -> int:
         raise InputError(
             "--precision int8 and --calibrate DIR go together: the videos show what the integers must hold"
         )
-    if options.calibration_crops < 1:
-        raise InputError(f"--calibration-crops {options.calibration_crops}: at least 1 is needed")
 
     from rartrack import checkpoints
     from rartrack.backends.onnx_file import export, read

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rartrack.cli.model_options import add_model_options
-from rartrack.cli.numbers import count, threads
+from rartrack.cli.numbers import count, positive, threads
 from rartrack.cli.progress import Progress
 from rartrack.datasets import Dataset, load_dataset
 from rartrack.errors import InputError, nearest
@@ -40,8 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a setting and its range, or its values KEY=A,B,C, or a YAML file of such lines "
         "(configs/spaces/); several may be given",
     )
-    add("--trials", type=int, default=32, metavar="N", help="settings tried besides the current ones (default: 32)")
-    add("--first", type=int, metavar="N", help="only the first N frames of each sequence (default: all)")
+    add("--trials", type=positive, default=32, metavar="N", help="settings tried besides the current (default: 32)")
+    add("--first", type=positive, metavar="N", help="only the first N frames of each sequence (default: all)")
     add("--seed", type=count, default=0, metavar="N", help="of the settings drawn (default: 0)")
     add("--output", required=True, type=Path, metavar="DIR", help="for tables, raw results and best.yaml")
     add("--save", type=Path, metavar="FILE", help="also write the model with the best settings: .safetensors or .xz")
@@ -50,12 +50,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--slower", type=float, metavar="RATIO", help="choose none that takes longer than RATIO times the current ones")
     add(
         "--halvings",
-        type=int,
+        type=count,
         default=0,
         metavar="N",
         help="give up the worse half of the trials N times on the way, each time on twice the sequences (default: 0)",
     )
-    add("--workers", type=int, default=1, metavar="N", help="processes at once (default: 1; more spoil the times)")
+    add("--workers", type=positive, default=1, metavar="N", help="processes at once (default: 1; more spoil the times)")
     add("--threads", type=threads, default=1, metavar="N", help="of each process (default: 1)")
     add_model_options(parser, "--device", "--backend")
     add("--allow-test", action="store_true", help="tune on a benchmark's test sequences, which is recorded")
@@ -121,8 +121,6 @@ def _limits(options: argparse.Namespace) -> Limits:
     for name, value in (("--max-ms", options.max_ms), ("--slower", options.slower)):
         if value is not None and not value > 0:
             raise InputError(f"{name} {value:g}: must be above 0")
-    if options.workers < 1:
-        raise InputError(f"--workers {options.workers}: at least 1")
     return Limits(options.max_ms, options.slower)
 
 
