@@ -13,7 +13,6 @@ second torch again with its first box moved by a millionth of a pixel: what a ``
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -26,7 +25,7 @@ import torch
 from rartrack.boxes import iou
 from rartrack.datasets import load_dataset
 from rartrack.datasets.sequence import Sequence
-from rartrack.errors import InputError
+from rartrack.errors import one_line
 from rartrack.tracking.load import is_exported, load
 from rartrack.tracking.threads import use_threads
 from rartrack.tracking.tracker import Tracker
@@ -43,6 +42,7 @@ class Compared:
     overlap: list[float] = field(default_factory=list)
 
 
+@one_line()
 def main() -> None:
     """Print a line for each backend and sequence, then one for each backend."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -53,10 +53,7 @@ def main() -> None:
     parser.add_argument("--backend", action="append", help="see above (default: onnx, openvino)")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     options = parser.parse_args()
-    try:
-        agree(options)
-    except InputError as error:
-        sys.exit(str(error))
+    agree(options)
 
 
 def agree(options: argparse.Namespace) -> None:

@@ -12,7 +12,6 @@ a target lost earlier is another matter.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ import torch
 from rartrack.boxes import Box, iou
 from rartrack.datasets import load_dataset
 from rartrack.datasets.sequence import Sequence
-from rartrack.errors import InputError
+from rartrack.errors import InputError, one_line
 from rartrack.evaluation.trackers import Tracker, parse_tracker
 from rartrack.results import Result, Status
 from rartrack.tracking.threads import use_threads
@@ -32,6 +31,7 @@ HELD, BEFORE = 0.5, 5
 """Overlap that counts as holding the target, and the frames before an absence that are looked at."""
 
 
+@one_line()
 def main() -> None:
     """Print a line for each absence and tracker, then each tracker's sums."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -42,10 +42,7 @@ def main() -> None:
     parser.add_argument("--within", type=int, default=30)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     options = parser.parse_args()
-    try:
-        compare(options)
-    except InputError as error:
-        sys.exit(str(error))
+    compare(options)
 
 
 def compare(options: argparse.Namespace) -> None:

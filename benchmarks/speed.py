@@ -26,7 +26,7 @@ from stages import STAGES, end_to_end
 
 from rartrack.boxes import as_box
 from rartrack.cli.numbers import positive
-from rartrack.errors import InputError
+from rartrack.errors import InputError, one_line
 from rartrack.tracking.threads import use_threads
 from rartrack.tracking.tracker import Tracker as OurTracker
 from rartrack.video import open_source
@@ -36,6 +36,7 @@ PEERS = ("opencv:csrt", "opencv:kcf")
 TABLES = ("stages", "network", "targets", "sizes")
 
 
+@one_line()
 def main() -> None:
     """Print the tables."""
     parser = tracker_parser(__doc__)
@@ -60,18 +61,15 @@ def main() -> None:
             trackers[text] = build(text, options)
         except InputError as error:
             if options.tracker:
-                sys.exit(str(error))
+                raise
             print(f"left out: {text} ({error})")
     if not options.tracker and not any(isinstance(tracker, OurTracker) for tracker in trackers.values()):
         sys.exit(f"--model {options.model}: cannot be had, see above")
     use_threads(options.threads)
-    try:
-        with open_source(options.source) as source:
-            size = source.size
-            images = [frame.image for frame in itertools.islice(source, min(options.frames, 60) + 1)]
-        box = as_box(options.box, size)
-    except InputError as error:
-        sys.exit(str(error))
+    with open_source(options.source) as source:
+        size = source.size
+        images = [frame.image for frame in itertools.islice(source, min(options.frames, 60) + 1)]
+    box = as_box(options.box, size)
     if len(images) < 2:
         sys.exit(f"{options.source}: one frame; at least two are needed")
     print(machine(options))

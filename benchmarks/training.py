@@ -12,7 +12,6 @@ PyTorch counts them, over the speed of one large matrix product.
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,7 +21,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from rartrack.config_files import load_yaml
-from rartrack.errors import InputError
+from rartrack.errors import one_line
 from rartrack.network.inference import pick_precision
 from rartrack.network.rar import RAR
 from rartrack.tracking.load import pick_device
@@ -33,13 +32,11 @@ from rartrack.training.objective import objective
 from rartrack.training.optimizer import build_optimizer, freeze, set_modes
 
 
+@one_line()
 def main() -> None:
     """Print the table."""
     options = _options()
-    try:
-        measure_steps(options)
-    except InputError as error:
-        sys.exit(str(error))
+    measure_steps(options)
 
 
 def measure_steps(options: argparse.Namespace) -> None:

@@ -30,7 +30,7 @@ from rartrack.cli import main as rartrack
 from rartrack.config import override, parse_settings
 from rartrack.config_files import load_yaml, read_yaml
 from rartrack.datasets import load_dataset
-from rartrack.errors import InputError
+from rartrack.errors import one_line
 from rartrack.evaluation.statistics import bootstrap, compare
 from rartrack.training.config import TrainingConfig
 from rartrack.training.split import matches
@@ -64,6 +64,7 @@ DEFAULT = [name for name in SWITCHES if name != "RAR_VGG"]
 """VGG-M's weights are not at hand: from chance, with the budget of the others, it says nothing of VGG."""
 
 
+@one_line()
 def main() -> None:
     """Train, track, compare."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -77,10 +78,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=80, metavar="N", help="frames of each sequence")
     parser.add_argument("--workers", type=int, default=1, help="processes that track")
     options = parser.parse_intermixed_args()
-    try:
-        ablate(options, parser)
-    except InputError as error:
-        sys.exit(str(error))
+    ablate(options, parser)
 
 
 def ablate(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:

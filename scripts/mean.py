@@ -9,31 +9,28 @@ was forgotten. Settings and provenance are the last one's.
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from rartrack import checkpoints
-from rartrack.errors import InputError
+from rartrack.errors import InputError, one_line
 
 
+@one_line()
 def main() -> None:
     """Write the file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoints", nargs="+", metavar="NAME|PATH")
     parser.add_argument("--output", required=True, type=Path)
     options = parser.parse_args()
-    try:
-        found = [checkpoints.load(name) for name in options.checkpoints]
-        for name, other in zip(options.checkpoints, found, strict=True):
-            if other.config.network != found[-1].config.network:
-                raise InputError(f"{name}: another network than {options.checkpoints[-1]}'s")
-        about = {**found[-1].provenance, "mean_of": [Path(name).name for name in options.checkpoints]}
-        checkpoints.save(options.output, replace(found[-1], weights=mean(found), provenance=about))
-    except InputError as error:
-        sys.exit(str(error))
+    found = [checkpoints.load(name) for name in options.checkpoints]
+    for name, other in zip(options.checkpoints, found, strict=True):
+        if other.config.network != found[-1].config.network:
+            raise InputError(f"{name}: another network than {options.checkpoints[-1]}'s")
+    about = {**found[-1].provenance, "mean_of": [Path(name).name for name in options.checkpoints]}
+    checkpoints.save(options.output, replace(found[-1], weights=mean(found), provenance=about))
 
 
 def mean(found: list[checkpoints.Checkpoint]) -> dict[str, torch.Tensor]:

@@ -15,7 +15,6 @@ windows around the true centre that are too large or small; right would be the s
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +27,7 @@ from speed_table import held_out
 from rartrack.boxes import centre_size, from_centre_size, iou
 from rartrack.config import parse_settings
 from rartrack.datasets.sequence import Sequence as Video
-from rartrack.errors import InputError
+from rartrack.errors import InputError, one_line
 from rartrack.network.base import STRIDE
 from rartrack.network.box import read_boxes
 from rartrack.tracking.load import load
@@ -48,6 +47,7 @@ EVERY = 8
 """Frames from one look to the next, with ``--sides``."""
 
 
+@one_line()
 def main() -> None:
     """Print a line for each model and distance."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -57,21 +57,18 @@ def main() -> None:
     parser.add_argument("--sides", action="store_true", help="what is said of windows that are too large or small")
     parser.add_argument("--threads", type=int)
     options = parser.parse_args()
-    try:
-        use_threads(options.threads)
-        videos = [video for video in held_out(options.videos) if not video.name.startswith("fod_")]
-        look, table = (sides, print_sides) if options.sides else (seen, print_pairs)
-        for number, text in enumerate(options.model):
-            model, *settings = text.split(",")
-            tracker = load(model, settings=parse_settings(settings))
-            if options.sides and not tracker.model.network.gives_boxes:
-                raise InputError(f"--sides: {text} has no box head")
-            rows = np.array([row for video in videos for row in look(tracker, video, options.first)])
-            if not len(rows):
-                raise InputError(f"{options.videos}: no held-out video has frames to look ahead in")
-            table(text, rows, head=number == 0)
-    except InputError as error:
-        sys.exit(str(error))
+    use_threads(options.threads)
+    videos = [video for video in held_out(options.videos) if not video.name.startswith("fod_")]
+    look, table = (sides, print_sides) if options.sides else (seen, print_pairs)
+    for number, text in enumerate(options.model):
+        model, *settings = text.split(",")
+        tracker = load(model, settings=parse_settings(settings))
+        if options.sides and not tracker.model.network.gives_boxes:
+            raise InputError(f"--sides: {text} has no box head")
+        rows = np.array([row for video in videos for row in look(tracker, video, options.first)])
+        if not len(rows):
+            raise InputError(f"{options.videos}: no held-out video has frames to look ahead in")
+        table(text, rows, head=number == 0)
 
 
 def print_pairs(name: str, rows: NDArray[np.float64], head: bool) -> None:

@@ -9,17 +9,17 @@ Prints the line that ``BUILT_IN`` in ``rartrack/checkpoints.py`` must have.
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 from rartrack import checkpoints
 from rartrack.config import change_model, parse_settings
-from rartrack.errors import InputError
+from rartrack.errors import one_line
 
 MODELS = Path(__file__).resolve().parents[1] / "src" / "rartrack" / "models"
 
 
+@one_line()
 def main() -> None:
     """Read what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -29,10 +29,7 @@ def main() -> None:
     parser.add_argument("--licence", required=True)
     parser.add_argument("--trained", required=True, help="what it was trained on, in a few words")
     options = parser.parse_intermixed_args()
-    try:
-        ship(options)
-    except InputError as error:
-        sys.exit(str(error))
+    ship(options)
 
 
 def ship(options: argparse.Namespace) -> None:

@@ -298,13 +298,11 @@ def main(arguments: list[str] | None = None) -> int:
     if left:
         parser.error(f"unrecognized arguments: {' '.join(left)}")
     if options.action == "pack":
-        from rartrack.errors import InputError
+        from rartrack.errors import one_line
 
-        limit = int(options.limit * MEBI)
-        try:
+        with one_line():
+            limit = int(options.limit * MEBI)
             pack(options.config, options.bundle, options.data, limit, options.side, options.quality)
-        except InputError as error:
-            raise SystemExit(str(error)) from None
     elif options.action == "run":
         part, total = int(options.part * MEBI), int(options.total * MEBI)
         return run(options.bundle, options.out, options.minutes, options.changes, part, total)

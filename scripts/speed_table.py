@@ -33,7 +33,7 @@ from rartrack.boxes import iou
 from rartrack.config import PRESETS
 from rartrack.datasets import load_dataset
 from rartrack.datasets.sequence import Sequence as Video
-from rartrack.errors import InputError
+from rartrack.errors import InputError, one_line
 from rartrack.evaluation.statistics import bootstrap, compare
 from rartrack.report.drawing import COLOURS, INK, MUTED, new_figure, save, styled
 from rartrack.results import Status
@@ -77,6 +77,7 @@ _SPREAD = np.array([1.3, 1.24])
 COLUMNS = ("setting", "overlap", "low", "high", "difference", "from", "to", "ms", "slow ms", "frames/s")
 
 
+@one_line()
 def main() -> None:
     """Track, time, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -89,17 +90,14 @@ def main() -> None:
     parser.add_argument("--threads", type=int)
     parser.add_argument("--title", help="of the plot (default: the model's name)")
     options = parser.parse_args()
-    try:
-        use_threads(options.threads)
-        videos, trackers = held_out(options.videos), _trackers(options)
-        rows = measured(videos, trackers, options.first)
-        options.output.mkdir(parents=True, exist_ok=True)
-        write(rows, options.output)
-        title = options.title or f"{Path(options.model).stem}, {len(videos)} held-out videos"
-        drawn = accuracy_against_time(rows, title)
-        save(drawn, options.output, "speed")
-    except InputError as error:
-        sys.exit(str(error))
+    use_threads(options.threads)
+    videos, trackers = held_out(options.videos), _trackers(options)
+    rows = measured(videos, trackers, options.first)
+    options.output.mkdir(parents=True, exist_ok=True)
+    write(rows, options.output)
+    title = options.title or f"{Path(options.model).stem}, {len(videos)} held-out videos"
+    drawn = accuracy_against_time(rows, title)
+    save(drawn, options.output, "speed")
     print((options.output / "speed.md").read_text(encoding="utf-8"))
     print(f"{len(videos)} videos, {torch.get_num_threads()} threads, torch {torch.__version__}")
 

@@ -18,7 +18,6 @@ small cameras are. A model is a name or path, followed by settings.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,7 +30,7 @@ from speed_table import annotated, followed, held_out
 from rartrack.config import parse_settings
 from rartrack.datasets.sequence import Frames, Image
 from rartrack.datasets.sequence import Sequence as Video
-from rartrack.errors import InputError
+from rartrack.errors import InputError, one_line
 from rartrack.tracking.load import load
 from rartrack.tracking.threads import use_threads
 
@@ -43,6 +42,7 @@ QUALITY = 50
 """Of JPEG, with ``--pixels``."""
 
 
+@one_line()
 def main() -> None:
     """Print a line for each model."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -56,44 +56,41 @@ def main() -> None:
     parser.add_argument("--pixels", type=float, metavar="N", help="make videos smaller until targets have N a side")
     parser.add_argument("--threads", type=int)
     options = parser.parse_args()
-    try:
-        use_threads(options.threads)
-        videos = [
-            video
-            for video in (annotated if options.trained else held_out)(options.videos)
-            if options.all or not video.name.startswith("fod_")
+    use_threads(options.threads)
+    videos = [
+        video
+        for video in (annotated if options.trained else held_out)(options.videos)
+        if options.all or not video.name.startswith("fod_")
+    ]
+    if options.sequences is not None:
+        videos = chosen(videos, options.sequences.split(","))
+    if options.pixels is not None:
+        if not options.pixels > 0:
+            raise InputError(f"--pixels: expected more than 0, got {options.pixels:g}")
+        videos = [smaller(video, options.pixels) for video in videos]
+    first: NDArray[np.float64] | None = None
+    for text in options.model:
+        model, *settings = text.split(",")
+        tracker = load(model, settings=parse_settings(settings))
+        every = [
+            (video.name, *followed(tracker, video, start, options.first - 1))
+            for video in videos
+            for start in starts(video.visible, options.starts, options.first)
         ]
-        if options.sequences is not None:
-            videos = chosen(videos, options.sequences.split(","))
-        if options.pixels is not None:
-            if not options.pixels > 0:
-                raise InputError(f"--pixels: expected more than 0, got {options.pixels:g}")
-            videos = [smaller(video, options.pixels) for video in videos]
-        first: NDArray[np.float64] | None = None
-        for text in options.model:
-            model, *settings = text.split(",")
-            tracker = load(model, settings=parse_settings(settings))
-            every = [
-                (video.name, *followed(tracker, video, start, options.first - 1))
-                for video in videos
-                for start in starts(video.visible, options.starts, options.first)
-            ]
-            runs = [np.array(overlaps) for _, overlaps, _, _ in every if overlaps]
-            hidden = [tracked for *_, believed in every for tracked in believed]
-            if not runs:
-                raise InputError(f"{options.videos}: no held-out video has {SHORTEST} frames after a start")
-            means = np.array([run.mean() for run in runs])
-            lost = np.mean([(run < LOST).mean() for run in runs])
-            first = means if first is None else first
-            change = means - first
-            error = standard_error(change, [name for name, overlaps, *_ in every if overlaps])
-            print(
-                f"overlap {means.mean():.3f}  difference {change.mean():+.3f} +- {error:.3f}  lost {lost:.1%}  "
-                f"runs {len(runs)}  hidden {len(hidden)}{f', tracked {np.mean(hidden):.0%}' if hidden else ''}  {text}",
-                flush=True,
-            )
-    except InputError as error:
-        sys.exit(str(error))
+        runs = [np.array(overlaps) for _, overlaps, _, _ in every if overlaps]
+        hidden = [tracked for *_, believed in every for tracked in believed]
+        if not runs:
+            raise InputError(f"{options.videos}: no held-out video has {SHORTEST} frames after a start")
+        means = np.array([run.mean() for run in runs])
+        lost = np.mean([(run < LOST).mean() for run in runs])
+        first = means if first is None else first
+        change = means - first
+        error = standard_error(change, [name for name, overlaps, *_ in every if overlaps])
+        print(
+            f"overlap {means.mean():.3f}  difference {change.mean():+.3f} +- {error:.3f}  lost {lost:.1%}  "
+            f"runs {len(runs)}  hidden {len(hidden)}{f', tracked {np.mean(hidden):.0%}' if hidden else ''}  {text}",
+            flush=True,
+        )
 
 
 def standard_error(values: NDArray[np.float64], videos: list[str]) -> float:

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 class InputError(ValueError):
     """Bad input: a file, a box, a name or a setting. Its text is one line fit to be shown to a user."""
+
+
+@contextmanager
+def one_line() -> Iterator[None]:
+    """End a program at a user's mistake with its line on stderr and exit status 1; a context manager or a decorator."""
+    try:
+        yield
+    except InputError as error:
+        sys.exit(str(error))
 
 
 def nearest(name: str, known: Iterable[str], likeness: float = 0.6, before: str = "") -> str:

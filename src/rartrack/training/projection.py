@@ -27,7 +27,7 @@ from torch import Tensor
 from rartrack import checkpoints
 from rartrack.config import parse_settings
 from rartrack.config_files import load_yaml
-from rartrack.errors import InputError
+from rartrack.errors import InputError, one_line
 from rartrack.filter.context import respond, solve_training
 from rartrack.filter.fourier import gaussian_label
 from rartrack.network.attention import LevelAttention
@@ -221,7 +221,5 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with one_line():
         main()
-    except InputError as error:
-        sys.exit(str(error))
