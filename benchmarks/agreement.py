@@ -23,6 +23,7 @@ import numpy as np
 import torch
 
 from rartrack.boxes import iou
+from rartrack.cli.names import listed
 from rartrack.datasets import load_dataset
 from rartrack.datasets.sequence import Sequence
 from rartrack.errors import one_line
@@ -59,7 +60,7 @@ def main() -> None:
 def agree(options: argparse.Namespace) -> None:
     """Track with every backend, print the table."""
     use_threads(options.threads)
-    dataset = load_dataset(options.dataset, None, options.sequences.split(",") if options.sequences else None)
+    dataset = load_dataset(options.dataset, None, listed("--sequences", options.sequences) or None)
     names = options.backend or ["onnx", "openvino"]
     reference = opened(TORCH, options.model)
     others = {name: opened(TORCH if name == MOVED else name, options.model) for name in [MOVED, *names]}

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from rartrack.boxes import Box, iou
+from rartrack.cli.names import listed
 from rartrack.datasets import load_dataset
 from rartrack.datasets.sequence import Sequence
 from rartrack.errors import InputError, one_line
@@ -48,8 +49,7 @@ def main() -> None:
 def compare(options: argparse.Namespace) -> None:
     """Print the table."""
     use_threads(options.threads)
-    wanted = options.sequences.split(",") if options.sequences else None
-    dataset = load_dataset(options.dataset, None, wanted)
+    dataset = load_dataset(options.dataset, None, listed("--sequences", options.sequences) or None)
     sequences = [sequence for sequence in dataset.sequences if next(absences(sequence.boxes, options.absent), None)]
     if not sequences:
         raise InputError(f"{options.dataset}: no target is absent for {options.absent} frames and returns")

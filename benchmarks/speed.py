@@ -25,6 +25,7 @@ from options import build, machine, tracker_parser
 from stages import STAGES, end_to_end
 
 from rartrack.boxes import as_box
+from rartrack.cli.names import listed
 from rartrack.cli.numbers import positive
 from rartrack.errors import InputError, one_line
 from rartrack.tracking.threads import use_threads
@@ -52,7 +53,7 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(TABLES), metavar="A,B")
     parser.add_argument("--long", type=int, nargs="?", const=10_000, default=0, metavar="FRAMES")
     options = parser.parse_args()
-    wanted = options.only.split(",")
+    wanted = listed("--only", options.only)
     if unknown := set(wanted) - set(TABLES):
         parser.error(f"--only: {', '.join(sorted(unknown))}; known are {', '.join(TABLES)}")
     trackers = {}

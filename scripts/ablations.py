@@ -27,6 +27,7 @@ import yaml
 
 from rartrack import checkpoints
 from rartrack.cli import main as rartrack
+from rartrack.cli.names import listed
 from rartrack.config import override, parse_settings
 from rartrack.config_files import load_yaml, read_yaml
 from rartrack.datasets import load_dataset
@@ -83,13 +84,13 @@ def main() -> None:
 
 def ablate(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     """Train, track and compare the variants asked for."""
-    names = options.variants.split(",")
+    names = listed("--variants", options.variants)
     if unknown := [name for name in names if name not in SWITCHES]:
         sys.exit(f"--variants: unknown {', '.join(unknown)}; known are {', '.join(SWITCHES)}")
     where = options.dataset or str(options.data or parser.error("--data or --dataset is needed"))
     wanted = sequences(options, where)
     scores: dict[str, list[np.ndarray]] = {name: [] for name in names}
-    for seed in options.seeds.split(","):
+    for seed in listed("--seeds", options.seeds):
         trained = {  # RAR_DSST last, for it has RAR's weights
             name: train(options, name, seed, options.output / seed / name)
             for name in sorted(names, key=lambda name: name == "RAR_DSST")

@@ -30,6 +30,7 @@ import yaml
 from numpy.typing import NDArray
 
 from rartrack.boxes import iou
+from rartrack.cli.names import listed
 from rartrack.config import PRESETS
 from rartrack.datasets import load_dataset
 from rartrack.datasets.sequence import Sequence as Video
@@ -127,7 +128,7 @@ def annotated(folder: Path) -> list[Video]:
 
 def _trackers(options: argparse.Namespace) -> dict[str, Tracker]:
     """A tracker for each setting; one the model or the machine cannot have is left out, and that is said."""
-    names = options.only.split(",") if options.only else list(SETTINGS)
+    names = listed("--only", options.only) or list(SETTINGS)
     if unknown := [name for name in names if name not in SETTINGS]:
         raise InputError(f"--only: unknown {', '.join(unknown)}; known are {', '.join(SETTINGS)}")
     chosen = {name: SETTINGS[name] for name in names}

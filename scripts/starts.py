@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 from speed_table import annotated, followed, held_out
 
+from rartrack.cli.names import listed
 from rartrack.config import parse_settings
 from rartrack.datasets.sequence import Frames, Image
 from rartrack.datasets.sequence import Sequence as Video
@@ -62,8 +63,8 @@ def main() -> None:
         for video in (annotated if options.trained else held_out)(options.videos)
         if options.all or not video.name.startswith("fod_")
     ]
-    if options.sequences is not None:
-        videos = chosen(videos, options.sequences.split(","))
+    if named := listed("--sequences", options.sequences):
+        videos = chosen(videos, named)
     if options.pixels is not None:
         if not options.pixels > 0:
             raise InputError(f"--pixels: expected more than 0, got {options.pixels:g}")

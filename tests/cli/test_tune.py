@@ -259,6 +259,7 @@ def test_the_time_limit_bounds_the_choice_alone(tune, tmp_path, capsys) -> None:
         (["--slower", "0"], "--slower 0: must be above 0"),
         (["--max-ms", "nan"], "--max-ms nan: must be above 0"),
         (["--sequences", "uav_bike*"], "no sequence of"),
+        (["--sequences", ""], "--sequences '' names nothing"),
         (["--sequences", "davis_dgo"], "did you mean 'davis_dog'?"),
         (["--data", "nowhere"], "nowhere"),
         (["--device", "nonsense"], "device 'nonsense'"),

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rartrack.cli.model_options import add_model_options
+from rartrack.cli.names import listed
 from rartrack.cli.numbers import count, positive, threads
 from rartrack.cli.progress import Progress
 from rartrack.datasets import Dataset, load_dataset
@@ -128,13 +129,15 @@ def _chosen(dataset: Dataset, patterns: str | None) -> Dataset:
     """The data set with the sequences wanted alone.
 
     Raises:
-        InputError: a pattern fits none, or, without patterns, no sequence is on the list of those held out.
+        InputError: a pattern fits none, or none is named, or, without patterns, no sequence is on the list of those
+            held out.
     """
-    wanted = [pattern.strip() for pattern in patterns.split(",")] if patterns else HELD_OUT
-    for pattern in wanted if patterns else ():
+    given = listed("--sequences", patterns)
+    for pattern in given:
         if not any(matches(name, [pattern]) for name in dataset.names):
             known = nearest(pattern, dataset.names)
             raise InputError(f"--sequences: no sequence of {dataset.root} fits {pattern!r}{known}")
+    wanted = given or HELD_OUT
     chosen = replace(dataset, entries=tuple(entry for entry in dataset.entries if matches(entry.name, wanted)))
     if not chosen.entries:
         raise InputError(f"{dataset.root}: none of the sequences held out from training is there; give --sequences")
