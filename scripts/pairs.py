@@ -22,15 +22,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from speed_table import held_out
+from videos import held_out, parse_model
 
 from rartrack.boxes import centre_size, from_centre_size, iou
-from rartrack.config import parse_settings
 from rartrack.datasets.sequence import Sequence as Video
 from rartrack.errors import InputError, one_line
 from rartrack.network.base import STRIDE
 from rartrack.network.box import read_boxes
-from rartrack.tracking.load import load
 from rartrack.tracking.localize import boxed, moved
 from rartrack.tracking.template import learn_waiting, wait
 from rartrack.tracking.threads import use_threads
@@ -61,8 +59,7 @@ def main() -> None:
     videos = [video for video in held_out(options.videos) if not video.name.startswith("fod_")]
     look, table = (sides, print_sides) if options.sides else (seen, print_pairs)
     for number, text in enumerate(options.model):
-        model, *settings = text.split(",")
-        tracker = load(model, settings=parse_settings(settings))
+        tracker = parse_model(text)
         if options.sides and not tracker.model.network.gives_boxes:
             raise InputError(f"--sides: {text} has no box head")
         rows = np.array([row for video in videos for row in look(tracker, video, options.first)])

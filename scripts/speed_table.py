@@ -19,29 +19,24 @@ from __future__ import annotations
 import argparse
 import csv
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-import yaml
 from numpy.typing import NDArray
+from videos import followed, held_out
 
-from rartrack.boxes import iou
 from rartrack.cli.names import listed
-from rartrack.config import PRESETS
-from rartrack.datasets import load_dataset
+from rartrack.config import PRESETS, parse_settings
 from rartrack.datasets.sequence import Sequence as Video
 from rartrack.errors import InputError, one_line
 from rartrack.evaluation.statistics import bootstrap, compare
 from rartrack.report.drawing import COLOURS, INK, MUTED, new_figure, save, styled
-from rartrack.results import Status
 from rartrack.tracking.load import load
 from rartrack.tracking.threads import use_threads
 from rartrack.tracking.tracker import Tracker
-from rartrack.training.split import HELD_OUT, matches, refuse_tests, without_copies
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "float32": {"tracking.precision": "float32"},
@@ -103,29 +98,6 @@ def main() -> None:
     print(f"{len(videos)} videos, {torch.get_num_threads()} threads, torch {torch.__version__}")
 
 
-def held_out(folder: Path) -> list[Video]:
-    """The folder's held-out sequences.
-
-    Raises:
-        InputError: it holds a benchmark for testing, or none that is held out.
-    """
-    found = [video for video in annotated(folder) if matches(video.name, HELD_OUT)]
-    if not found:
-        raise InputError(f"{folder}: none of its sequences is held out from training ({', '.join(HELD_OUT)})")
-    return found
-
-
-def annotated(folder: Path) -> list[Video]:
-    """All of the folder's sequences that show their target after the first frame and are no copies of test sequences.
-
-    Raises:
-        InputError: it holds a benchmark for testing.
-    """
-    dataset = load_dataset(folder)
-    refuse_tests(dataset, "choosing settings", "give the folder of training videos")
-    return [video for video in without_copies(dataset).sequences if video.visible[1:].any()]
-
-
 def _trackers(options: argparse.Namespace) -> dict[str, Tracker]:
     """A tracker for each setting; one the model or the machine cannot have is left out, and that is said."""
     names = listed("--only", options.only) or list(SETTINGS)
@@ -134,7 +106,7 @@ def _trackers(options: argparse.Namespace) -> dict[str, Tracker]:
     chosen = {name: SETTINGS[name] for name in names}
     for text in options.setting:
         name, _, changes = text.partition("=")
-        chosen[name] = {key: yaml.safe_load(value) for key, _, value in (c.partition("=") for c in changes.split(","))}
+        chosen[name] = parse_settings(changes.split(","))
     trackers = {}
     for name, changes in chosen.items():
         arguments = {"model": options.model, **{key: changes[key] for key in _ARGUMENTS if key in changes}}
@@ -156,9 +128,9 @@ def measured(videos: Sequence[Video], trackers: Mapping[str, Tracker], first: in
         print(f"{number}/{len(videos)} {video.name}", file=sys.stderr, flush=True)
         for name, tracker in trackers.items():
             start = int(np.flatnonzero(video.visible)[0])
-            found, taken, _ = followed(tracker, video, start, first)
-            overlaps[name].append(float(np.mean(found)) if found else float("nan"))
-            seconds[name] += taken
+            run = followed(tracker, video, start, first)
+            overlaps[name].append(float(run.seen.mean()) if len(run.seen) else float("nan"))
+            seconds[name] += run.seconds.tolist()
     reference, rows = next(iter(overlaps.values())), []
     for name, values in overlaps.items():
         interval, against, times = bootstrap(values), compare(values, reference), np.array(seconds[name]) * 1e3
@@ -168,24 +140,6 @@ def measured(videos: Sequence[Video], trackers: Mapping[str, Tracker], first: in
         row = (name, *bounds, *difference, float(times.mean()), slow, 1e3 / float(times.mean()))
         rows.append(dict(zip(COLUMNS, row, strict=True)))
     return rows
-
-
-def followed(tracker: Tracker, video: Video, start: int, count: int) -> tuple[list[float], list[float], list[bool]]:
-    """Overlaps with the annotation in those of ``count`` frames after a start that show the target; seconds of all; and
-    of those that hide it whether it was said to be tracked."""
-    assert video.frames is not None
-    tracker.init(video.frames[start], tuple(video.boxes[start]))
-    overlaps, seconds, believed = [], [], []
-    for index in range(start + 1, min(len(video), start + 1 + count)):
-        frame = video.frames[index]
-        begin = time.perf_counter()
-        result = tracker.update(frame)
-        seconds.append(time.perf_counter() - begin)
-        if video.visible[index]:
-            overlaps.append(float(iou(result.box, video.boxes[index])))
-        else:
-            believed.append(result.status is Status.TRACKED)
-    return overlaps, seconds, believed
 
 
 def write(rows: Sequence[Mapping[str, Any]], folder: Path) -> None:

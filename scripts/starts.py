@@ -25,14 +25,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from speed_table import annotated, followed, held_out
+from videos import annotated, followed, held_out, parse_model
 
 from rartrack.cli.names import listed
-from rartrack.config import parse_settings
 from rartrack.datasets.sequence import Frames, Image
 from rartrack.datasets.sequence import Sequence as Video
 from rartrack.errors import InputError, one_line
-from rartrack.tracking.load import load
 from rartrack.tracking.threads import use_threads
 
 SHORTEST = 15
@@ -71,22 +69,21 @@ def main() -> None:
         videos = [smaller(video, options.pixels) for video in videos]
     first: NDArray[np.float64] | None = None
     for text in options.model:
-        model, *settings = text.split(",")
-        tracker = load(model, settings=parse_settings(settings))
+        tracker = parse_model(text)
         every = [
-            (video.name, *followed(tracker, video, start, options.first - 1))
+            (video.name, followed(tracker, video, start, options.first - 1))
             for video in videos
             for start in starts(video.visible, options.starts, options.first)
         ]
-        runs = [np.array(overlaps) for _, overlaps, _, _ in every if overlaps]
-        hidden = [tracked for *_, believed in every for tracked in believed]
+        runs = [run.seen for _, run in every if len(run.seen)]
+        hidden = [tracked for _, run in every for tracked in run.believed]
         if not runs:
             raise InputError(f"{options.videos}: no held-out video has {SHORTEST} frames after a start")
         means = np.array([run.mean() for run in runs])
         lost = np.mean([(run < LOST).mean() for run in runs])
         first = means if first is None else first
         change = means - first
-        error = standard_error(change, [name for name, overlaps, *_ in every if overlaps])
+        error = standard_error(change, [name for name, run in every if len(run.seen)])
         print(
             f"overlap {means.mean():.3f}  difference {change.mean():+.3f} +- {error:.3f}  lost {lost:.1%}  "
             f"runs {len(runs)}  hidden {len(hidden)}{f', tracked {np.mean(hidden):.0%}' if hidden else ''}  {text}",
