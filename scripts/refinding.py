@@ -1,6 +1,6 @@
 """Is a target found again where it reappears? Absences that the annotation marks, one line each.
 
-    python benchmarks/refinding.py DIR/train --tracker rar-fast --tracker opencv:csrt
+    python scripts/refinding.py DIR/train --tracker rar-fast --tracker opencv:csrt
 
 Looked at are absences of ``--absent`` frames or more after which the target returns. Found: within ``--within`` frames
 of the return a box overlaps the truth by more than a half. Claimed: share of the absent frames in which the tracker
@@ -14,18 +14,15 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
+from videos import followed
 
-from rartrack.boxes import Box, iou
 from rartrack.cli.names import listed
 from rartrack.datasets import load_dataset
-from rartrack.datasets.sequence import Sequence
 from rartrack.errors import InputError, one_line
-from rartrack.evaluation.trackers import Tracker, parse_tracker
-from rartrack.results import Result, Status
+from rartrack.evaluation.trackers import parse_tracker
 from rartrack.tracking.threads import use_threads
 
 HELD, BEFORE = 0.5, 5
@@ -60,7 +57,10 @@ def compare(options: argparse.Namespace) -> None:
         tracker = spec.build(options.threads)
         counts = {"held before": 0, "found again": 0}
         for sequence in sequences:
-            overlaps, claims = follow(tracker, sequence)
+            start = int(np.flatnonzero(sequence.visible)[0])
+            run = followed(tracker, sequence, start)
+            overlaps = np.concatenate([np.full(start, np.nan), [1.0], run.overlaps])
+            claims = np.concatenate([np.zeros(start), [1.0], run.claimed])
             for begin, end in absences(sequence.boxes, options.absent):
                 held = bool(np.any(overlaps[max(0, begin - BEFORE) : begin] > HELD))
                 after = np.flatnonzero(overlaps[end : end + options.within] > HELD)
@@ -84,23 +84,6 @@ def absences(boxes: np.ndarray, shortest: int) -> Iterator[tuple[int, int]]:
         returns = [edge + 1 for edge in edges if edge >= start]
         if returns and returns[0] - start >= shortest:
             yield start, returns[0]
-
-
-def follow(tracker: Tracker, sequence: Sequence) -> tuple[np.ndarray, np.ndarray]:
-    """Overlap with the truth (NaN where there is none), and whether the tracker says ``tracked``, in every frame."""
-    start = int(np.flatnonzero(sequence.visible)[0])
-    boxes: list[Any] = [(np.nan,) * 4] * start
-    claims = [False] * start
-    for number, truth in enumerate(sequence.boxes[start:], start):
-        frame = sequence.frames[number]
-        if number == start:
-            found = Box(*truth.tolist())
-            tracker.init(frame, found)
-        else:
-            found = tracker.update(frame)
-        boxes.append(found.box if isinstance(found, Result) else found)
-        claims.append(not isinstance(found, Result) or found.status is Status.TRACKED)
-    return iou(np.array(boxes, float), sequence.boxes[: len(boxes)]), np.array(claims)
 
 
 if __name__ == "__main__":
