@@ -67,7 +67,7 @@ def test_another_model_or_other_code_is_exported_anew(
     others = Exports(other)
     others()
     assert others.count == 1
-    monkeypatch.setattr("rartrack.backends.cache.source_digest", lambda *_: "changed")
+    monkeypatch.setattr("rartrack.backends.cache.code_digest", lambda *_: "changed")
     exports()
     assert exports.count == 2
     assert len(kept(tmp_path)) == 3
@@ -77,7 +77,7 @@ def test_the_networks_used_last_are_kept(exports: Exports, tmp_path: Path, monke
     monkeypatch.setattr("rartrack.backends.cache.KEPT", 2)
 
     def by_code(version: str) -> None:
-        monkeypatch.setattr("rartrack.backends.cache.source_digest", lambda *_: version)
+        monkeypatch.setattr("rartrack.backends.cache.code_digest", lambda *_: version)
         exports()
 
     for version in ("first", "second"):

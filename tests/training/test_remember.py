@@ -178,7 +178,7 @@ def test_features_of_other_code_are_not_taken(config: TrainingConfig, monkeypatc
     own = Memorised(config, network).folder
     package = files("rartrack")
     assert all((package / name).is_file() for name in remember._CODE)
-    monkeypatch.setattr(remember, "source_digest", lambda *_: "other")
+    monkeypatch.setattr(remember, "code_digest", lambda *_: "other")
     assert Memorised(config, network).folder != own
 
 

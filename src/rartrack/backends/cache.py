@@ -12,10 +12,10 @@ from filelock import FileLock
 from rartrack import checkpoints
 from rartrack.backends.onnx_file import FORMAT, export
 from rartrack.checkpoints import Checkpoint
+from rartrack.code_digest import code_digest
 from rartrack.errors import InputError
 from rartrack.network.rar import RAR
 from rartrack.outputs import replace_file, user_cache
-from rartrack.sources import source_digest
 
 _DIGITS = 32
 KEPT = 8
@@ -42,7 +42,7 @@ def exported(checkpoint: Checkpoint, model: str | Path, prepared: Callable[[], R
         InputError: as ``export``, or the cache cannot be written.
     """
     fingerprint = checkpoints.fingerprint(model)
-    code = source_digest("checkpoints.py", "network", "backends")
+    code = code_digest("checkpoints.py", "network", "backends")
     key = hashlib.sha256(f"{FORMAT} {code} {fingerprint}".encode()).hexdigest()[:_DIGITS]
     folder = default_folder()
     kept = _kept(folder, key)

@@ -30,11 +30,11 @@ from types import ModuleType
 from typing import Any, Protocol
 
 from rartrack.boxes import Box
+from rartrack.code_digest import code_digest
 from rartrack.config import preset_settings
 from rartrack.datasets.sequence import Image
 from rartrack.errors import InputError
 from rartrack.evaluation.opencv import parse_opencv
-from rartrack.sources import source_digest
 
 _NAMED = re.compile(r"(?P<name>[\w.+-]+)=(?P<spec>.+)")
 _CALLABLE = re.compile(r"(?P<module>[\w./\\ -]+\.py|[A-Za-z_][\w.]*):(?P<callable>[A-Za-z_][\w.]*)")
@@ -117,7 +117,7 @@ class RarTracker:
             "device": device_name(device),
             "backend": backend_version(self.backend),
             "precision": precision_of(self.model, config, self.backend, device),
-            "code": source_digest("boxes.py", "checkpoints.py", "config.py", *folders),
+            "code": code_digest("boxes.py", "checkpoints.py", "config.py", *folders),
         }
 
     def build(self, threads: int) -> Tracker:

@@ -18,12 +18,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save_file
 from torch import Tensor
 
+from rartrack.code_digest import code_digest
 from rartrack.config import to_dict
 from rartrack.errors import InputError
 from rartrack.network.inference import frozen_taps, pick_precision
 from rartrack.network.rar import RAR
 from rartrack.outputs import remove_leftovers
-from rartrack.sources import source_digest
 from rartrack.training.cache import CacheError, default_folder
 from rartrack.training.config import TrainingConfig
 from rartrack.training.dataset import Batch, ClipDataset, batches
@@ -252,7 +252,7 @@ def _digest(config: TrainingConfig, network: RAR, teacher: Teacher | None, clips
     for name, values in network.backbone.state_dict().items():
         weights.update(name.encode() + values.cpu().numpy().tobytes())
     content: dict[str, object] = {
-        "code": source_digest(*_CODE),
+        "code": code_digest(*_CODE),
         "data": {key: value for key, value in data.items() if key not in ("cache", "contexts")},
         "clips": (ClipDataset(config) if clips is None else clips).identity(),
         "network": {key: value for key, value in to_dict(config.model.network).items() if key in _OF_BACKBONE},
@@ -263,7 +263,7 @@ def _digest(config: TrainingConfig, network: RAR, teacher: Teacher | None, clips
         "precision": str(_precision(network)),
     }
     if teacher is not None:
-        content["teacher"] = [teacher.fingerprint, source_digest(*_OF_THE_TEACHER)]
+        content["teacher"] = [teacher.fingerprint, code_digest(*_OF_THE_TEACHER)]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -10,22 +10,22 @@ from importlib.resources.abc import Traversable
 
 
 @cache
-def source_digest(*names: str) -> str:
+def code_digest(*names: str) -> str:
     """SHA-256 over the source files of the package's modules and folders of that name."""
     package = files("rartrack")
     digest = hashlib.sha256()
     for name in names:
-        for path, source in _sources(package / name, name):
+        for path, file in _files(package / name, name):
             digest.update(f"{path}\n".encode())
-            digest.update(source.read_bytes())
+            digest.update(file.read_bytes())
     return digest.hexdigest()
 
 
-def _sources(item: Traversable, path: str) -> Iterator[tuple[str, Traversable]]:
+def _files(item: Traversable, path: str) -> Iterator[tuple[str, Traversable]]:
     if item.is_file():
         if path.endswith(".py"):
             yield path, item
         return
     for child in sorted(item.iterdir(), key=lambda each: each.name):
         if not child.name.startswith(("_pycache", "__pycache")):
-            yield from _sources(child, f"{path}/{child.name}")
+            yield from _files(child, f"{path}/{child.name}")
