@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-from types import ModuleType
-
 from rartrack.errors import InputError, nearest
+from rartrack.extras import need
 
 BACKENDS = {"torch": ("torch", None), "onnx": ("onnxruntime", "export"), "openvino": ("openvino", "openvino")}
 """Name of a backend -> the package that runs it, and the extra that brings that."""
@@ -30,16 +28,3 @@ def backend_version(name: str) -> str:
     """
     package, extra = BACKENDS[check_backend(name)]
     return f"{package} {need(package, extra).__version__}"
-
-
-def need(package: str, extra: str | None) -> ModuleType:
-    """Import a package, which an extra brings.
-
-    Raises:
-        InputError: it is not installed.
-    """
-    try:
-        return importlib.import_module(package)
-    except ImportError:
-        wanted = "rartrack" if extra is None else f"rartrack[{extra}]"
-        raise InputError(f"{package} is not installed; pip install {wanted!r} brings it") from None

@@ -24,11 +24,11 @@ import torch
 from torch import Tensor, nn
 
 from rartrack import __version__
-from rartrack.backends import need
 from rartrack.backends.runtimes import OnnxNetwork
 from rartrack.checkpoints import Checkpoint
 from rartrack.config import ModelConfig, from_dict, to_dict
 from rartrack.errors import InputError
+from rartrack.extras import need
 from rartrack.network.memory import RECENT, TEMPLATE, Memory
 from rartrack.network.rar import RAR
 

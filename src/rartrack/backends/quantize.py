@@ -21,10 +21,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rartrack.backends import need
 from rartrack.backends.onnx_file import QUANTIZED
 from rartrack.backends.runtimes import OnnxNetwork
 from rartrack.errors import InputError
+from rartrack.extras import need
 
 LIMIT = 0.25
 """Largest relative error of the features at which a quantised network is accepted. The built-in models have a few

@@ -13,8 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rartrack.backends import backend_version, check_backend, need
+from rartrack.backends import backend_version, check_backend
 from rartrack.errors import InputError
+from rartrack.extras import need
 from rartrack.network.box import OWN_SHAPE, own_box
 from rartrack.network.inference import pick_precision
 from rartrack.network.memory import OWN, RECENT, TEMPLATE, Memory

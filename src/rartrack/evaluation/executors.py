@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from rartrack.errors import InputError
 from rartrack.evaluation.processes import Group
+from rartrack.extras import need
 
 PROCESSES = "processes"
 _CONNECT_SECONDS = 10
@@ -43,12 +44,9 @@ def open_executor(where: str, workers: int) -> Iterator[Executor]:
 
 @contextmanager
 def _dask(address: str) -> Iterator[Executor]:
+    distributed = need("distributed", "cluster")
     try:
-        from distributed import Client
-    except ImportError:
-        raise InputError("dask:// needs the extra 'cluster': pip install 'rartrack[cluster]'") from None
-    try:
-        client = Client(f"tcp://{address}", timeout=_CONNECT_SECONDS, set_as_default=False)
+        client = distributed.Client(f"tcp://{address}", timeout=_CONNECT_SECONDS, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise InputError(f"dask://{address}: the scheduler does not answer ({type(error).__name__})") from None
     with client:

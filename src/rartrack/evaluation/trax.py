@@ -25,6 +25,7 @@ import numpy as np
 from rartrack.boxes import Box, polygon_bounds
 from rartrack.datasets.sequence import Image
 from rartrack.errors import InputError
+from rartrack.extras import need
 
 T = TypeVar("T")
 
@@ -126,13 +127,7 @@ def library() -> ModuleType:
     Raises:
         InputError: it is not installed.
     """
-    try:
-        import trax
-        import trax.client
-    except ImportError:
-        raise InputError("TraX needs the package vot-trax; install it with: pip install 'rartrack[vot]'") from None
-    module: ModuleType = trax
-    return module
+    return need("trax.client", "vot", "vot-trax")
 
 
 def region_box(region: Any) -> tuple[Box, tuple[float, ...] | None]:

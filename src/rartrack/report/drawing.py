@@ -7,9 +7,9 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
 
-from rartrack.errors import InputError
 from rartrack.evaluation.scoreboard import Scoreboard
 from rartrack.evaluation.scoring import Score
+from rartrack.extras import need
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,11 +56,7 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
     @wraps(draw)
     def drawn(*args: P.args, **options: P.kwargs) -> Figure:
-        try:
-            import matplotlib
-        except ModuleNotFoundError:
-            raise InputError("plots need matplotlib: pip install 'rartrack[report]'") from None
-        with matplotlib.rc_context(STYLE):
+        with need("matplotlib", "report").rc_context(STYLE):
             return draw(*args, **options)
 
     return drawn

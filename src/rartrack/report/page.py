@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from rartrack import __version__
-from rartrack.errors import InputError
 from rartrack.evaluation.scoreboard import Scoreboard
+from rartrack.extras import need
 from rartrack.report import worst_frames
 from rartrack.report.catalogue import PAPER_TABLES
 from rartrack.report.drawing import colours
@@ -59,10 +59,7 @@ def write_page(
     Raises:
         InputError: jinja2 is not installed.
     """
-    try:
-        import jinja2
-    except ModuleNotFoundError:
-        raise InputError("the page needs jinja2: pip install 'rartrack[report]'") from None
+    jinja2 = need("jinja2", "report")
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("rartrack.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
