@@ -14,23 +14,28 @@ from rartrack.training.config import OptimizationConfig, TrainingConfig
 from rartrack.training.split import COPIES, matches
 
 FOLDER = Path(__file__).parents[2] / "configs"
-FILES = sorted(path for path in FOLDER.glob("*.yaml"))
+RUNS = sorted(FOLDER.glob("*.yaml"))
+FILES = [*RUNS, *sorted((FOLDER / "untrained").glob("*.yaml"))]
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(FOLDER).as_posix())
 def test_every_config_loads_and_explains_itself(path: Path) -> None:
     load_yaml(TrainingConfig, path)
     assert path.read_text().startswith("# ")
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if path.stem != "data"], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(FOLDER).as_posix())
 def test_every_config_describes_a_network_that_exists(path: Path) -> None:
     import torch
 
     config = load_yaml(TrainingConfig, path)
     with torch.device("meta"):
         RAR(config.model.network)
-    assert config.output == f"runs/{path.stem}"
+
+
+@pytest.mark.parametrize("path", [path for path in RUNS if path.stem != "data"], ids=lambda path: path.stem)
+def test_every_config_has_a_run_of_its_name(path: Path) -> None:
+    assert load_yaml(TrainingConfig, path).output == f"runs/{path.stem}"
 
 
 def test_rars_config_has_the_documented_defaults() -> None:
@@ -124,7 +129,7 @@ def test_a_source_is_taken_away_on_the_command_line_as_in_a_file() -> None:
         load_yaml(TrainingConfig, FOLDER / "fast.yaml", parse_settings(["data.sources.gruond=null"]))
 
 
-@pytest.mark.parametrize("path", [*FILES, *sorted((FOLDER / "untrained").glob("*.yaml"))], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(FOLDER).as_posix())
 def test_no_config_trains_on_a_test_sequence_under_another_name(path: Path) -> None:
     sources = read_yaml(path).get("data", {}).get("sources", {})
     for source in sources.values():
