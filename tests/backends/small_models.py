@@ -40,9 +40,3 @@ def trained(**changes: object) -> Checkpoint:
             nn.init.normal_(network.box.output.weight, std=0.03)
             network.box.output.bias[4] = -1.5  # a little doubtful
     return Checkpoint(config, network.state_dict(), {"licence": "none"})
-
-
-def untrained() -> Checkpoint:
-    """A checkpoint whose attention is neutral, and which so has no memory once it is prepared."""
-    torch.manual_seed(0)
-    return Checkpoint(ModelConfig(SMALL), RAR(SMALL).state_dict())

@@ -12,7 +12,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from small_models import trained, untrained
+from small_models import trained
 
 from rartrack.backends import onnx_file
 from rartrack.backends.onnx_file import OnnxFile, export, read
@@ -25,7 +25,7 @@ from rartrack.network.deformable import DeformableConv2d
 from rartrack.network.inference import pick_precision
 from rartrack.network.memory import Memory
 from rartrack.network.rar import RAR
-from small_network import SMALL
+from small_network import SMALL, untrained
 
 TOLERANCE = 1e-4
 """Largest difference from torch, relative to the largest value; sums in another order make about 1e-6."""

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from small_models import untrained
 
 from rartrack import checkpoints
 from rartrack.backends.cache import exported
 from rartrack.backends.prepared import prepared_network
 from rartrack.errors import InputError
 from rartrack.network.rar import RAR
+from small_network import untrained
 
 
 class Exports:

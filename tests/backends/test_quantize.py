@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from small_models import trained, untrained
+from small_models import trained
 
 from rartrack.backends import quantize as quantize_module
 from rartrack.backends.onnx_file import export, read
@@ -23,7 +23,7 @@ from rartrack.evaluation.trackers import parse_tracker
 from rartrack.tracking.calibration import calibration_crops
 from rartrack.tracking.crops import cut, window_size
 from rartrack.tracking.load import load
-from small_network import SMALL
+from small_network import SMALL, untrained
 
 pytest.importorskip("onnxruntime", reason="needs the extra export")
 onnx = pytest.importorskip("onnx", reason="needs the extra export")

@@ -7,20 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
 from rartrack import checkpoints
-from rartrack.config import ModelConfig
-from rartrack.network.rar import RAR
-from small_network import SMALL
+from small_network import untrained
 
 
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The checkpoint of a small network with random weights."""
-    torch.manual_seed(0)
     path = tmp_path_factory.mktemp("model") / "small.safetensors"
-    checkpoints.save(path, checkpoints.Checkpoint(ModelConfig(SMALL), RAR(SMALL).state_dict()))
+    checkpoints.save(path, untrained())
     return path
 
 

@@ -10,9 +10,7 @@ from types import ModuleType
 import pytest
 
 from rartrack import checkpoints
-from rartrack.config import ModelConfig
-from rartrack.network.rar import RAR
-from small_network import SMALL
+from small_network import untrained
 
 
 @pytest.fixture
@@ -26,5 +24,5 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
 def model(tmp_path: Path) -> Path:
     """A small untrained model's file."""
     path = tmp_path / "small.safetensors"
-    checkpoints.save(path, checkpoints.Checkpoint(ModelConfig(SMALL), RAR(SMALL).state_dict()))
+    checkpoints.save(path, untrained())
     return path

@@ -9,16 +9,14 @@ import pytest
 import torch
 
 from rartrack import checkpoints
-from rartrack.config import ModelConfig
-from rartrack.network.rar import RAR
 from rartrack.tuning.trial import TrialTracker
-from small_network import SMALL
+from small_network import untrained
 
 
 @pytest.fixture
 def model(tmp_path: Path) -> str:
     path = tmp_path / "small.safetensors"
-    checkpoints.save(path, checkpoints.Checkpoint(ModelConfig(SMALL), RAR(SMALL).state_dict()))
+    checkpoints.save(path, untrained())
     return str(path)
 
 
