@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack, nullcontext
 from itertools import islice
 from pathlib import Path
@@ -27,14 +27,11 @@ from rartrack.trajectories import (
 )
 from rartrack.trajectory_formats import FORMATS
 from rartrack.video import VIDEO_SUFFIXES, Frame, FrameSource, VideoWriter, open_source
-from rartrack.video.images import Image, image_paths
+from rartrack.video.images import Image
+from rartrack.video.inputs import files_read
 
 _LONGEST_STEM = 100
 """Bytes of a source's name that outputs are called after: file systems take names of 255."""
-
-_LISTS = (b"ffconcat version", b"#EXTM3U", b"\xef\xbb\xbf#EXTM3U")
-_LONGEST_SIGN = max(map(len, _LISTS))
-"""What files begin with that name other files for FFmpeg to read."""
 
 _EXAMPLES = """
 examples:
@@ -152,47 +149,13 @@ def _stem(name: str) -> str:
 
 def _check_outputs(options: argparse.Namespace, video: Path | None, results: Path | None) -> None:
     """Refuse outputs that cannot be written, or that would overwrite the source or each other."""
-    inputs = _inputs(options.source)
+    inputs = files_read(options.source)
     if video is not None:
         check_output(video, options.overwrite, VIDEO_SUFFIXES, inputs)
     if results is not None:
         check_trajectory_output(results, max(1, len(options.box or [])), options.format, options.overwrite, inputs)
     if video is not None and results is not None and video.resolve() == results.resolve():
         raise InputError(f"--video {video} and --results {results} are one file; give two names")
-
-
-def _inputs(source: str) -> Sequence[Path | int]:
-    """The files a source may be read from: standard input's, a folder's images, or those that FFmpeg reads for it."""
-    if source == "-":
-        return [0]
-    if "://" not in source and Path(source).is_dir():
-        return image_paths(Path(source))
-    protocol, _, rest = source.partition(":")
-    if protocol == "pipe":
-        return [int(rest) if rest.isdecimal() else 0]
-    # FFmpeg's protocols may hold others: concat:a.mp4|b.mp4, async:cache:a.mp4, subfile,,start,0,end,0,,:a.mp4.
-    parts = [part for piece in source.split("|") for part in _after_colons(piece)]
-    return [name for part in parts for name in (Path(part), *_in_list(Path(part)))]
-
-
-def _after_colons(text: str) -> list[str]:
-    words = text.split(":")
-    return [":".join(words[place:]) for place in range(len(words))]
-
-
-def _in_list(path: Path) -> list[Path]:
-    """The files that a playlist names (``ffconcat``, ``m3u8``), a line each; none for anything else."""
-    try:
-        if not path.is_file():  # of a pipe nothing may be read here
-            return []
-        with path.open("rb") as stream:
-            if not stream.read(_LONGEST_SIGN).startswith(_LISTS):
-                return []
-    except (OSError, ValueError):  # no file, or no name of one
-        return []
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    names = (line.strip().removeprefix("file ").strip(" '\"").removeprefix("file:") for line in lines)
-    return [path.parent / name for name in names if name]
 
 
 def _draw_box(image: Image) -> dict[str, Box]:
