@@ -1,4 +1,4 @@
-"""What the benchmarks that track have in common: their options, their trackers, and a line on the machine."""
+"""What speed.py has apart from its tables: options, trackers, and a line on the machine."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from ceiling import fastest, product_speed
 from torch.utils.flop_counter import FlopCounterMode
 
 from rartrack.config_files import load_yaml
@@ -76,13 +77,13 @@ def measure_steps(options: argparse.Namespace) -> None:
         forward(given).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
-    cutting = _seconds(lambda: [clips[index] for index in range(size, 2 * size)], device, options.repeats)
-    backbone = _seconds(taps, device, options.repeats)
-    onward = _seconds(lambda: forward(batch), device, options.repeats)
-    whole = _seconds(lambda: step(batch), device, options.repeats)
+    cutting = fastest(lambda: [clips[index] for index in range(size, 2 * size)], options.repeats)
+    backbone = fastest(taps, options.repeats)
+    onward = fastest(lambda: forward(batch), options.repeats)
+    whole = fastest(lambda: step(batch), options.repeats)
     with FlopCounterMode(display=False) as counter:
         step(batch)
-    limit = counter.get_total_flops() / _speed(device, precision)
+    limit = counter.get_total_flops() / product_speed(device, precision)
     once = ", once a clip" if settings.remembered else ""
     rows = [
         (f"cutting clips, one process{once}", cutting),
@@ -118,17 +119,6 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _seconds(work: Callable[[], object], device: torch.device, repeats: int) -> float:
-    """Best of several runs, after one that does not count."""
-    taken = []
-    for _ in range(repeats + 1):
-        begin = time.perf_counter()
-        work()
-        _finish(device)
-        taken.append(time.perf_counter() - begin)
-    return min(taken[1:])
-
-
 def _fed(
     clips: ClipDataset,
     config: TrainingConfig,
@@ -151,13 +141,6 @@ def _fed(
         mark = time.perf_counter()
     total = mark - begin
     return total / steps, waiting / total
-
-
-def _speed(device: torch.device, precision: torch.dtype) -> float:
-    """Floating point operations a second of a large matrix product."""
-    side = 8192 if device.type == "cuda" else 1024
-    a, b = (torch.randn(side, side, device=device, dtype=precision) for _ in range(2))
-    return 2 * side**3 / _seconds(lambda: a @ b, device, 5)
 
 
 def _finish(device: torch.device) -> None:
