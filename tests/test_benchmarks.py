@@ -34,7 +34,11 @@ def test_stages_of_a_frame_beside_a_peer() -> None:
     assert ours.split()[0] == "rar-fast"
     assert ours.endswith("%")
     assert peer.split()[0] == "opencv:kcf"
-    assert all(float(part) >= 0 for part in peer.split()[1:])
+    decode, *inside, rest, _, write, frame, rate, spread = map(float, peer.split()[1:])
+    assert inside == [0, 0, 0]  # what is inside a peer is not known
+    assert 0 < rest < decode + rest + write <= frame + 0.03  # each rounded to hundredths
+    assert rate == pytest.approx(1e3 / frame, rel=0.05)
+    assert spread == 1  # of one round
 
 
 def test_a_model_that_is_not_there_is_no_table() -> None:
