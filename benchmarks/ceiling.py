@@ -44,7 +44,7 @@ def against_ceiling(trackers: dict[str, Tracker], repeats: int = 30) -> None:
                 counted[shape] = operations(network, crops, memory) // count
             if shape not in counted:
                 continue
-            best = fastest(lambda network=network, given=(crops, memory): network.look(*given), repeats)
+            best = fastest(lambda network=network, given=(crops, memory): network.look(*given), network.device, repeats)
             speed = counted[shape] * count / best / 1e9
             limit = product_speed(network.device, precision) / 1e9
             print(
@@ -73,18 +73,23 @@ def product_speed(device: torch.device, precision: torch.dtype) -> float:
     """Operations a second of a square matrix product, best of ten."""
     side = SIDES[device.type]
     matrix = torch.randn(side, side, device=device).to(precision)
-    return 2 * side**3 / fastest(lambda: matrix @ matrix, 10)
+    return 2 * side**3 / fastest(lambda: matrix @ matrix, device, 10)
 
 
-def fastest(function: Callable[[], object], repeats: int) -> float:
-    """Seconds of the fastest of several calls, after two that are not counted."""
-    taken: Sequence[float] = [_seconds(function) for _ in range(repeats + 2)]
+def fastest(function: Callable[[], object], device: torch.device, repeats: int) -> float:
+    """Seconds of the fastest of several calls, after two that are not counted; what they ask of a device among them."""
+    taken: Sequence[float] = [_seconds(function, device) for _ in range(repeats + 2)]
     return min(taken[2:])
 
 
-def _seconds(function: Callable[[], object]) -> float:
+def _seconds(function: Callable[[], object], device: torch.device) -> float:
     begin = time.perf_counter()
     function()
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
+    finish(device)
     return time.perf_counter() - begin
+
+
+def finish(device: torch.device) -> None:
+    """Wait until a device has done what it was asked for."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

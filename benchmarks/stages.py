@@ -27,9 +27,15 @@ what it waits there for the loop's Python: no part of the loop."""
 
 
 class Stopwatch:
-    """Seconds by stage."""
+    """Seconds by stage.
 
-    def __init__(self) -> None:
+    Args:
+        finish: waits until a device has done what a stage asked for: called before and after each, so that none counts
+            another's; the frame as a whole gets longer by that.
+    """
+
+    def __init__(self, finish: Callable[[], None] = lambda: None) -> None:
+        self._finish = finish
         self.seconds: dict[str, float] = defaultdict(float)
 
     def around(self, stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -37,10 +43,12 @@ class Stopwatch:
 
         @functools.wraps(function)
         def timed(*args: Any, **kwargs: Any) -> Any:
+            self._finish()
             begin = time.perf_counter()
             try:
                 return function(*args, **kwargs)
             finally:
+                self._finish()
                 self.seconds[stage] += time.perf_counter() - begin
 
         return timed
@@ -69,7 +77,7 @@ def end_to_end(tracker: Tracker, path: Path, text: str, count: int) -> dict[str,
     """Mean seconds a frame by stage, and ``frame``, over ``count`` frames after the first: decoding, tracking one
     target, drawing, writing video and table. The loop is that of ``rartrack track``.
     """
-    watch = Stopwatch()
+    watch = Stopwatch(getattr(tracker, "synchronize", lambda: None))
     with tempfile.TemporaryDirectory() as folder, watch.inside(tracker), open_source(path) as source:
         film = VideoWriter(Path(folder) / "out.mp4", source.rate, source.size)
         following = watch.around("decode", lambda: next(source, None))

@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from ceiling import fastest, product_speed
+from ceiling import fastest, finish, product_speed
 from torch.utils.flop_counter import FlopCounterMode
 
 from rartrack.config_files import load_yaml
@@ -77,10 +77,10 @@ def measure_steps(options: argparse.Namespace) -> None:
         forward(given).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
-    cutting = fastest(lambda: [clips[index] for index in range(size, 2 * size)], options.repeats)
-    backbone = fastest(taps, options.repeats)
-    onward = fastest(lambda: forward(batch), options.repeats)
-    whole = fastest(lambda: step(batch), options.repeats)
+    cutting = fastest(lambda: [clips[index] for index in range(size, 2 * size)], device, options.repeats)
+    backbone = fastest(taps, device, options.repeats)
+    onward = fastest(lambda: forward(batch), device, options.repeats)
+    whole = fastest(lambda: step(batch), device, options.repeats)
     with FlopCounterMode(display=False) as counter:
         step(batch)
     limit = counter.get_total_flops() / product_speed(device, precision)
@@ -137,15 +137,10 @@ def _fed(
         else:
             waiting += time.perf_counter() - mark
         step(batch)
-        _finish(device)
+        finish(device)
         mark = time.perf_counter()
     total = mark - begin
     return total / steps, waiting / total
-
-
-def _finish(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize()
 
 
 if __name__ == "__main__":

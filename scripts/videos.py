@@ -82,6 +82,7 @@ class Followed:
 def followed(tracker: Tracker, video: Video, start: int, count: int | None = None) -> Followed:
     """Let a tracker begin at a frame, and follow for ``count`` frames or to the end."""
     assert video.frames is not None
+    finish = getattr(tracker, "synchronize", lambda: None)
     tracker.init(video.frames[start], Box(*video.boxes[start].tolist()))
     end = len(video) if count is None else min(len(video), start + 1 + count)
     overlaps, seconds, claimed = [], [], []
@@ -89,6 +90,7 @@ def followed(tracker: Tracker, video: Video, start: int, count: int | None = Non
         frame = video.frames[index]
         begin = time.perf_counter()
         found = tracker.update(frame)
+        finish()
         seconds.append(time.perf_counter() - begin)
         box = found.box if isinstance(found, Result) else found
         overlaps.append(float(iou(box, video.boxes[index])) if video.visible[index] else np.nan)
