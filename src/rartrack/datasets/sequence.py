@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -60,3 +60,9 @@ class Sequence:
         has_area = np.asarray((self.boxes[:, 2:] > 0).all(axis=1) & np.isfinite(self.boxes).all(axis=1))
         absent = self.tags.get("absent")
         return has_area if absent is None else has_area & ~absent
+
+    def beginning(self, frames: int | None) -> Sequence:
+        """The annotation of so many frames from the start, or of all if None; ``frames`` stays as it is."""
+        polygons = None if self.polygons is None else self.polygons[:frames]
+        tags = {tag: flags[:frames] for tag, flags in self.tags.items()}
+        return replace(self, boxes=self.boxes[:frames], polygons=polygons, tags=tags)

@@ -9,13 +9,12 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from rartrack.boxes import Box, Boxes
-from rartrack.datasets.sequence import Image, Sequence
+from rartrack.datasets.sequence import Image
 from rartrack.errors import InputError
 from rartrack.evaluation.jobs import Failure, Job, Outcome
 from rartrack.evaluation.protocols import first_box
@@ -153,7 +152,7 @@ def _one_pass(job: Job, tracker: Stopwatch) -> tuple[tuple[str, ...], tuple[floa
 
 
 def _vot(job: Job, tracker: Stopwatch) -> tuple[tuple[str, ...], tuple[float, ...]]:
-    sequence = _shortened(job.sequence, job.stop)
+    sequence = job.sequence.beginning(job.stop)
     constants, rules = VotConstants(), find_rules("toolkit", job.benchmark)
     if job.protocol.vot == "realtime":
         runs = [run_supervised(RealTime(tracker, constants.rate), sequence, rules, constants)]
@@ -168,13 +167,6 @@ def _vot(job: Job, tracker: Stopwatch) -> tuple[tuple[str, ...], tuple[float, ..
 
         runs = list(repeat(once, constants))
     return tuple(trajectory_text(run) for run in runs), tuple(map(float, sequence.boxes[job.start.frame]))
-
-
-def _shortened(sequence: Sequence, stop: int) -> Sequence:
-    """The first frames of a sequence's annotation; its frames stay as they are."""
-    polygons = None if sequence.polygons is None else sequence.polygons[:stop]
-    tags = {name: flags[:stop] for name, flags in sequence.tags.items()}
-    return replace(sequence, boxes=sequence.boxes[:stop], polygons=polygons, tags=tags)
 
 
 def box_text(boxes: Boxes, origin: int) -> str:

@@ -228,7 +228,7 @@ def _sequences(dataset: Dataset, partial: bool, first: int | None, remarks: list
     found = {}
     for entry in dataset.entries:
         try:
-            found[entry.name] = _beginning(entry.read(), first)
+            found[entry.name] = entry.read().beginning(first)
         except InputError as error:
             if not partial:
                 raise InputError(f"{error} (--partial scores the sequences that are there)") from None
@@ -241,12 +241,3 @@ def _sequences(dataset: Dataset, partial: bool, first: int | None, remarks: list
             "scored by their own servers, to which the results are sent"
         )
     return found
-
-
-def _beginning(sequence: Sequence, frames: int | None) -> Sequence:
-    return replace(
-        sequence,
-        boxes=sequence.boxes[:frames],
-        polygons=None if sequence.polygons is None else sequence.polygons[:frames],
-        tags={tag: flags[:frames] for tag, flags in sequence.tags.items()},
-    )
