@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from rartrack.boxes import Box
 from rartrack.datasets.sequence import Image
 from rartrack.errors import InputError
+from rartrack.evaluation.trackers import Tracker
 from rartrack.evaluation.trax import library, region_box
-from rartrack.evaluation.vot_protocol import Tracker
 from rartrack.video.images import read_image
 
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from rartrack.boxes import Box
 from rartrack.datasets.sequence import Frames, Image, Sequence
 from rartrack.errors import InputError
+from rartrack.evaluation.trackers import Tracker
 from rartrack.evaluation.vot import annotated, annotation
 from rartrack.evaluation.vot_overlap import Cut, overlap, rasterise
 from rartrack.evaluation.vot_results import Code, Trajectory
@@ -24,16 +25,6 @@ from rartrack.evaluation.vot_rules import TOOLKIT, Rules
 from rartrack.evaluation.vot_rules import Protocol as Constants
 
 Row = list[float]
-
-
-class Tracker(Protocol):
-    """A tracker of one target."""
-
-    def init(self, frame: Image, box: Box, /) -> object:
-        """Start on a frame, RGB uint8 (H, W, 3), with a box; what it returns is not used."""
-
-    def update(self, frame: Image, /) -> Any:
-        """The box x, y, w, h in the next frame, or an object whose ``box`` or, rather, polygonal ``region`` it is."""
 
 
 def run_supervised(
