@@ -7,7 +7,6 @@ exchange VOT annotations. Where the JSON's ``img_names`` exist beside it, the fr
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -20,7 +19,7 @@ from rartrack.datasets import otb, vot
 from rartrack.datasets.dataset import Entry
 from rartrack.datasets.images import image_frames, same_length
 from rartrack.datasets.sequence import Frames, Sequence
-from rartrack.datasets.text import json_numbers, json_size, read_boxes, read_text, split_regions
+from rartrack.datasets.text import json_numbers, json_size, read_boxes, read_json, split_regions
 from rartrack.errors import InputError
 
 
@@ -47,10 +46,7 @@ def json_entries(path: Path, names: Iterable[str] | None = None) -> list[Entry]:
     Raises:
         InputError: it is not JSON, or not of this form.
     """
-    try:
-        videos = json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}: not JSON: {error}") from None
+    videos = read_json(path)
     form = f'{path}: expected {{"NAME": {{"gt_rect": [[x, y, ...], ...]}}, ...}}'
     if not isinstance(videos, dict):
         raise InputError(form)

@@ -6,7 +6,6 @@ at the edges; masks as polygons or as run lengths counted down the columns, begi
 
 from __future__ import annotations
 
-import json
 import math
 from collections import defaultdict
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rartrack.boxes import Boxes
-from rartrack.datasets.text import json_size, read_text
+from rartrack.datasets.text import json_size, read_json
 from rartrack.errors import InputError
 
 _ENLARGED = 4
@@ -77,8 +76,8 @@ def load_stills(instances: str | Path, images: str | Path | None = None) -> list
     folder = path.parent / "images" if images is None else Path(images)
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; the images of {path.name} were looked for there")
+    content = read_json(path)
     try:
-        content = json.loads(read_text(path))
         names = {category["id"]: str(category["name"]) for category in content["categories"]}
         by_image: dict[Any, list[dict[str, Any]]] = defaultdict(list)
         for annotation in content["annotations"]:
@@ -89,8 +88,6 @@ def load_stills(instances: str | Path, images: str | Path | None = None) -> list
             for image in content["images"]
             if by_image[image["id"]]
         ]
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}: not JSON: {error}") from None
     except (AttributeError, KeyError, TypeError) as error:
         raise InputError(f"{path}: not in COCO's format: {error!r}") from None
 

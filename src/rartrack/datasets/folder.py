@@ -7,7 +7,6 @@ optional; of what it says, ``attributes`` (a list of names), ``frames`` (their n
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable
 from functools import partial
@@ -17,7 +16,7 @@ from typing import Any
 from rartrack.datasets.dataset import Entry
 from rartrack.datasets.images import VIDEO_SUFFIXES, all_images, image_names, same_length
 from rartrack.datasets.sequence import Frames, Sequence
-from rartrack.datasets.text import read_boxes, read_text
+from rartrack.datasets.text import read_boxes, read_json
 from rartrack.errors import InputError
 from rartrack.video import VideoFrames
 
@@ -65,10 +64,7 @@ def _read(folder: Path, name: str) -> Sequence:
 def _about(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
-    try:
-        about = json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}: not JSON: {error}") from None
+    about = read_json(path)
     if not isinstance(about, dict):
         raise InputError(f'{path}: expected an object such as {{"attributes": []}}')
     attributes = about.get("attributes")

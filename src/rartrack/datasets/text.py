@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,18 @@ def read_text(path: Path) -> str:
         raise InputError(f"{path}: {error.strerror}") from None
     except UnicodeError:
         raise InputError(f"{path}: not a text file") from None
+
+
+def read_json(path: Path) -> Any:
+    """Return what a JSON file holds.
+
+    Raises:
+        InputError: as ``read_text``, or it is not JSON.
+    """
+    try:
+        return json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path}: not JSON: {error}") from None
 
 
 def read_lines(path: Path) -> list[str]:
