@@ -7,10 +7,8 @@ training. Frames that ``full_occlusion.txt`` or ``out_of_view.txt`` marks are ta
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable
 from functools import partial
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +17,7 @@ from numpy.typing import NDArray
 from rartrack.datasets.dataset import Entry
 from rartrack.datasets.images import all_images
 from rartrack.datasets.sequence import Sequence
-from rartrack.datasets.text import read_boxes, read_flags
+from rartrack.datasets.text import read_boxes, read_flags, read_table
 from rartrack.errors import InputError
 
 VIDEOS_A_CLASS = 20
@@ -31,11 +29,10 @@ _FLAGS = ("full_occlusion", "out_of_view")
 def members(split: str) -> tuple[str, ...]:
     """Names of the 280 sequences of ``test`` or the 1,120 of ``train``."""
     names = []
-    with files("rartrack.datasets").joinpath("tables/lasot.csv").open(encoding="utf-8") as table:
-        for row in csv.DictReader(table):
-            test = {int(number) for number in row["test"].split()}
-            numbers = [number for number in range(1, VIDEOS_A_CLASS + 1) if (number in test) == (split == "test")]
-            names += [f"{row['class']}-{number}" for number in numbers]
+    for row in read_table("datasets", "lasot"):
+        test = {int(number) for number in row["test"].split()}
+        numbers = [number for number in range(1, VIDEOS_A_CLASS + 1) if (number in test) == (split == "test")]
+        names += [f"{row['class']}-{number}" for number in numbers]
     return tuple(names)
 
 

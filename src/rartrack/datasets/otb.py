@@ -11,18 +11,16 @@ benchmark uses the second alone.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, partial
-from importlib.resources import files
 from pathlib import Path
 
 from rartrack.boxes import Boxes
 from rartrack.datasets.dataset import Entry, plain
 from rartrack.datasets.images import all_images, numbered_images
 from rartrack.datasets.sequence import Frames, Sequence
-from rartrack.datasets.text import read_boxes
+from rartrack.datasets.text import read_boxes, read_table
 from rartrack.errors import InputError, nearest
 
 ATTRIBUTES = ("IV", "OPR", "SV", "OCC", "DEF", "MB", "FM", "IPR", "OV", "BC", "LR")
@@ -61,19 +59,18 @@ class Target:
 @cache
 def targets() -> dict[str, Target]:
     """The benchmark's 100 targets by name."""
-    with files("rartrack.datasets").joinpath("tables/otb.csv").open(encoding="utf-8") as table:
-        return {
-            row["name"]: Target(
-                name=row["name"],
-                first=int(row["first"]),
-                last=int(row["last"]),
-                omit=int(row["omit"]),
-                otb2013=row["otb2013"] == "1",
-                otb50=row["otb50"] == "1",
-                attributes=frozenset(row["attributes"].split()),
-            )
-            for row in csv.DictReader(table)
-        }
+    return {
+        row["name"]: Target(
+            name=row["name"],
+            first=int(row["first"]),
+            last=int(row["last"]),
+            omit=int(row["omit"]),
+            otb2013=row["otb2013"] == "1",
+            otb50=row["otb50"] == "1",
+            attributes=frozenset(row["attributes"].split()),
+        )
+        for row in read_table("datasets", "otb")
+    }
 
 
 def members(benchmark: str) -> tuple[str, ...]:

@@ -1,10 +1,12 @@
-"""Read annotation files: one line a frame, numbers split by commas, tabs or spaces in any mixture; numbers of JSON."""
+"""Read annotation files: one line a frame, numbers split by commas, tabs or spaces in any mixture; JSON; own tables."""
 
 from __future__ import annotations
 
 import codecs
+import csv
 import json
 import math
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +46,12 @@ def read_json(path: Path) -> Any:
         return json.loads(read_text(path))
     except json.JSONDecodeError as error:
         raise InputError(f"{path}: not JSON: {error}") from None
+
+
+def read_table(room: str, name: str) -> list[dict[str, str]]:
+    """Return the rows of ``tables/<name>.csv``, which comes with a room of the package, by the columns' names."""
+    with files(f"rartrack.{room}").joinpath(f"tables/{name}.csv").open(encoding="utf-8") as table:
+        return list(csv.DictReader(table))
 
 
 def read_lines(path: Path) -> list[str]:

@@ -8,17 +8,15 @@ toolkit (MIT) do. Attributes are not read: their files do not name them.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, partial
-from importlib.resources import files
 from pathlib import Path
 
 from rartrack.datasets.dataset import Entry
 from rartrack.datasets.images import numbered_images, same_length
 from rartrack.datasets.sequence import Sequence
-from rartrack.datasets.text import read_boxes
+from rartrack.datasets.text import read_boxes, read_table
 
 ORIGIN = 1
 
@@ -36,12 +34,11 @@ class Run:
 @cache
 def runs(benchmark: str) -> dict[str, Run]:
     """The sequences of ``UAV123`` or ``UAV20L`` by name."""
-    with files("rartrack.datasets").joinpath("tables/uav123.csv").open(encoding="utf-8") as table:
-        return {
-            row["name"]: Run(row["name"], row["video"], int(row["first"]), int(row["last"]))
-            for row in csv.DictReader(table)
-            if row["set"] == benchmark
-        }
+    return {
+        row["name"]: Run(row["name"], row["video"], int(row["first"]), int(row["last"]))
+        for row in read_table("datasets", "uav123")
+        if row["set"] == benchmark
+    }
 
 
 def recognise(folder: Path) -> bool:

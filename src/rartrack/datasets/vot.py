@@ -9,10 +9,8 @@ sequences and annotation.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable
 from functools import partial
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +19,7 @@ from numpy.typing import NDArray
 from rartrack.datasets.dataset import Entry
 from rartrack.datasets.images import all_images, image_names
 from rartrack.datasets.sequence import Frames, Sequence
-from rartrack.datasets.text import read_flags, read_lines, read_regions
+from rartrack.datasets.text import read_flags, read_lines, read_regions, read_table
 from rartrack.errors import InputError
 
 TAGS = ("camera_motion", "illum_change", "motion_change", "occlusion", "size_change")
@@ -31,8 +29,7 @@ TAGS = ("camera_motion", "illum_change", "motion_change", "occlusion", "size_cha
 def members(benchmark: str) -> tuple[str, ...]:
     """Names of the 60 sequences of ``vot2016``, ``vot2017``, ``vot2018`` or ``vot2019``."""
     year = "vot2018" if benchmark == "vot2017" else benchmark
-    with files("rartrack.datasets").joinpath("tables/vot.csv").open(encoding="utf-8") as table:
-        return tuple(row["name"] for row in csv.DictReader(table) if row[year] == "1")
+    return tuple(row["name"] for row in read_table("datasets", "vot") if row[year] == "1")
 
 
 def recognise(folder: Path) -> bool:

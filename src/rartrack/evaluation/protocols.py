@@ -7,11 +7,9 @@ Source of OPE, TRE and SRE: Y. Wu, J. Lim, M.-H. Yang, "Online Object Tracking: 
 
 from __future__ import annotations
 
-import csv
 import math
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Literal
 
 import numpy as np
@@ -19,6 +17,7 @@ import numpy as np
 from rartrack.boxes import Box
 from rartrack.datasets.otb import official_name, targets
 from rartrack.datasets.sequence import Sequence
+from rartrack.datasets.text import read_table
 from rartrack.errors import InputError
 
 SHIFT = 0.1
@@ -202,8 +201,8 @@ def _left_out(sequence: Sequence) -> frozenset[int]:
 @cache
 def _omitted_images() -> dict[str, tuple[tuple[int, int], ...]]:
     """Target -> first and last image numbers that the toolkit's initOmit/*.txt list."""
-    with files("rartrack.evaluation").joinpath("tables/otb_omit.csv").open(encoding="utf-8") as table:
-        return {row["name"]: tuple(_range(part) for part in row["images"].split()) for row in csv.DictReader(table)}
+    rows = read_table("evaluation", "otb_omit")
+    return {row["name"]: tuple(_range(part) for part in row["images"].split()) for row in rows}
 
 
 def _range(text: str) -> tuple[int, int]:
