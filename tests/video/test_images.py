@@ -95,6 +95,7 @@ def test_a_folders_images_in_natural_order(tmp_path: Path) -> None:
     names = ["a1b2.png", "a1b10.png", "a2.png", "a10.png", "B2.JPG", "b.jpg"]
     for name in [*reversed(names), "notes.txt", ".hidden.png", "clip.mp4"]:
         (tmp_path / name).touch()
+    (tmp_path / "folder.jpg").mkdir()
     assert [path.name for path in image_paths(tmp_path)] == [
         "a1b2.png",
         "a1b10.png",

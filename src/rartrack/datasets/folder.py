@@ -14,11 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from rartrack.datasets.dataset import Entry
-from rartrack.datasets.images import VIDEO_SUFFIXES, all_images, image_names, same_length
+from rartrack.datasets.images import all_images, same_length
 from rartrack.datasets.sequence import Frames, Sequence
 from rartrack.datasets.text import read_boxes, read_json
 from rartrack.errors import InputError
 from rartrack.video import VideoFrames
+from rartrack.video.images import image_names
+
+_READ_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm")
+"""Endings of the videos that are looked for; those that can be written are ``rartrack.video.VIDEO_SUFFIXES``."""
 
 _NUMBERS: tuple[tuple[str, Any, str], ...] = (
     ("frames", int, "a whole number"),
@@ -38,7 +42,7 @@ def entries(folder: Path, names: Iterable[str] | None = None) -> list[Entry]:
     """Every NAME that has a ``NAME.txt``, a video or a folder of images."""
     if names is None:
         stems = {path.stem for path in folder.glob("[!.]*.txt") if path.name != "list.txt"}
-        stems |= {path.stem for path in folder.glob("[!.]*") if path.suffix.lower() in VIDEO_SUFFIXES}
+        stems |= {path.stem for path in folder.glob("[!.]*") if path.suffix.lower() in _READ_SUFFIXES}
         stems |= {path.name for path in folder.iterdir() if path.is_dir() and image_names(path)}
         names = sorted(stems)
     return [Entry(name, partial(_read, folder, name)) for name in names]
@@ -99,7 +103,7 @@ def _video(folder: Path, name: str) -> Path | None:
 
 def _beside(folder: Path, name: str) -> list[Path]:
     # Cameras write endings in capitals, too.
-    beside = (folder / f"{name}{ending}" for suffix in sorted(VIDEO_SUFFIXES) for ending in (suffix, suffix.upper()))
+    beside = (folder / f"{name}{ending}" for suffix in _READ_SUFFIXES for ending in (suffix, suffix.upper()))
     found = [path for path in beside if path.is_file()]
     # On a disk that takes both for one, one name is enough.
     return [path for place, path in enumerate(found) if not any(path.samefile(other) for other in found[:place])]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,28 +12,12 @@ import numpy as np
 from rartrack.boxes import Boxes
 from rartrack.errors import InputError
 from rartrack.video import ImageFrames
-from rartrack.video.images import IMAGE_SUFFIXES, natural_key
+from rartrack.video.images import image_names
 
 if TYPE_CHECKING:
     from rartrack.datasets.sequence import Frames
 
-VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg"})
-
 _NUMBER = re.compile(r"(\d+)(?=\D*$)")
-
-
-def image_names(folder: Path) -> list[str]:
-    """Names of the images in a folder in the order of their numbers, not of their letters (2.jpg before 10.jpg).
-
-    Raises:
-        InputError: the folder is not there.
-    """
-    try:
-        with os.scandir(folder) as found:
-            names = [item.name for item in found if _split(item.name)[1].lower() in IMAGE_SUFFIXES]
-    except OSError as error:
-        raise InputError(f"{folder}: {error.strerror}; images were looked for there") from None
-    return sorted((name for name in names if not name.startswith(".")), key=natural_key)
 
 
 def all_images(folder: Path, annotated: int, annotation: Path) -> Frames:
@@ -100,11 +83,6 @@ def image_frames(folder: Path, names: list[str]) -> Frames:
     return ImageFrames([folder / name for name in names])
 
 
-def _split(name: str) -> tuple[str, str]:
-    stem, dot, suffix = name.rpartition(".")
-    return (stem, dot + suffix) if stem else (name, "")
-
-
 def _number(name: str) -> int:
-    match = _NUMBER.search(_split(name)[0])
+    match = _NUMBER.search(name)
     return int(match.group(1)) if match else -1

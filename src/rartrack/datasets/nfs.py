@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from rartrack.datasets.dataset import Entry
-from rartrack.datasets.images import image_frames, image_names, same_length
+from rartrack.datasets.images import image_frames, same_length
 from rartrack.datasets.sequence import Frames, Sequence
 from rartrack.datasets.text import read_lines
 from rartrack.errors import InputError
+from rartrack.video.images import image_names
 
 RATES = (30, 240)
 

@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rartrack.datasets.dataset import Entry
-from rartrack.datasets.images import all_images, image_names
+from rartrack.datasets.images import all_images
 from rartrack.datasets.sequence import Frames, Sequence
 from rartrack.datasets.text import read_flags, read_lines, read_regions, read_table
 from rartrack.errors import InputError
+from rartrack.video.images import image_names
 
 TAGS = ("camera_motion", "illum_change", "motion_change", "occlusion", "size_change")
 """The challenge's per-frame tags; a frame with none of them counts as ``empty`` in its reports."""

@@ -16,7 +16,7 @@ from rartrack.errors import InputError
 Image = NDArray[np.uint8]
 """RGB, uint8, (height, width, 3)."""
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"})
+_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
 _PNG, _PNG_END = b"\x89PNG", b"IEND"
 _DIGITS = re.compile(r"(\d+)")
@@ -29,22 +29,32 @@ def natural_key(name: str) -> list[tuple[int, int, str]]:
     return [*key, (-1, 0, name)]
 
 
+def image_names(folder: Path) -> list[str]:
+    """Names of a folder's images in natural order; hidden files, other kinds of files and folders are passed over.
+
+    Raises:
+        InputError: the folder is missing.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            files = [entry.name for entry in entries if not entry.is_dir()]
+    except OSError as error:
+        raise InputError(f"{folder}: {error.strerror}") from None
+    found = (name for name in files if name.lower().endswith(_SUFFIXES) and not name.startswith("."))
+    return sorted(found, key=natural_key)
+
+
 def image_paths(folder: str | Path) -> list[Path]:
-    """Return the images of a folder in natural order; hidden files and other kinds of files are passed over.
+    """Return the images of a folder, as ``image_names``.
 
     Raises:
         InputError: the folder is missing or holds no image.
     """
     folder = Path(folder)
-    try:
-        with os.scandir(folder) as entries:
-            files = [Path(entry) for entry in entries if not entry.is_dir()]
-    except OSError as error:
-        raise InputError(f"{folder}: {error.strerror}") from None
-    found = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")]
-    if not found:
-        raise InputError(f"{folder}: holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
-    return sorted(found, key=lambda path: natural_key(path.name))
+    names = image_names(folder)
+    if not names:
+        raise InputError(f"{folder}: holds no images ({', '.join(_SUFFIXES)})")
+    return [folder / name for name in names]
 
 
 def read_image(path: str | Path) -> Image:
