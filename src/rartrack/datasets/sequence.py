@@ -10,9 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rartrack.boxes import Boxes
-
-Image = NDArray[np.uint8]
-"""RGB, uint8, (height, width, 3)."""
+from rartrack.video.images import Image
 
 
 class Frames(Protocol):

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from rartrack.boxes import Box, Boxes
-from rartrack.datasets.sequence import Image
 from rartrack.errors import InputError
 from rartrack.evaluation.jobs import Failure, Job, Outcome
 from rartrack.evaluation.protocols import first_box
@@ -24,6 +23,7 @@ from rartrack.evaluation.vot_protocol import RealTime, region_row, repeat, run_s
 from rartrack.evaluation.vot_results import Trajectory, trajectory_text
 from rartrack.evaluation.vot_rules import Protocol as VotConstants
 from rartrack.evaluation.vot_rules import find_rules
+from rartrack.video.images import Image
 
 
 class BadBoxError(Exception):

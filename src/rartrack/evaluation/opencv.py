@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 
 from rartrack.boxes import Box, clip
-from rartrack.datasets.sequence import Image
 from rartrack.errors import InputError, nearest
+from rartrack.video.images import Image
 
 KINDS = {"csrt": "CSRT", "kcf": "KCF", "mil": "MIL", "nano": "Nano"}
 """What ``opencv:KIND`` may name, and OpenCV's word for it; ``nano`` needs a folder with its two ONNX files."""

@@ -32,9 +32,9 @@ from typing import Any, Protocol
 from rartrack.boxes import Box
 from rartrack.code_digest import code_digest
 from rartrack.config import preset_settings
-from rartrack.datasets.sequence import Image
 from rartrack.errors import InputError
 from rartrack.evaluation.opencv import parse_opencv
+from rartrack.video.images import Image
 
 _NAMED = re.compile(r"(?P<name>[\w.+-]+)=(?P<spec>.+)")
 _CALLABLE = re.compile(r"(?P<module>[\w./\\ -]+\.py|[A-Za-z_][\w.]*):(?P<callable>[A-Za-z_][\w.]*)")

@@ -23,9 +23,9 @@ import cv2
 import numpy as np
 
 from rartrack.boxes import Box, polygon_bounds
-from rartrack.datasets.sequence import Image
 from rartrack.errors import InputError
 from rartrack.extras import need
+from rartrack.video.images import Image
 
 T = TypeVar("T")
 

@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rartrack.boxes import Box
-from rartrack.datasets.sequence import Image
 from rartrack.errors import InputError
 from rartrack.evaluation.trackers import Tracker
 from rartrack.evaluation.trax import library, region_box
-from rartrack.video.images import read_image
+from rartrack.video.images import Image, read_image
 
 
 def serve(tracker: Tracker, name: str, description: str = "") -> int:

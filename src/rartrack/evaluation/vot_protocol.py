@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from rartrack.boxes import Box
-from rartrack.datasets.sequence import Frames, Image, Sequence
+from rartrack.datasets.sequence import Frames, Sequence
 from rartrack.errors import InputError
 from rartrack.evaluation.trackers import Tracker
 from rartrack.evaluation.vot import annotated, annotation
@@ -23,6 +23,7 @@ from rartrack.evaluation.vot_overlap import Cut, overlap, rasterise
 from rartrack.evaluation.vot_results import Code, Trajectory
 from rartrack.evaluation.vot_rules import TOOLKIT, Rules
 from rartrack.evaluation.vot_rules import Protocol as Constants
+from rartrack.video.images import Image
 
 Row = list[float]
 

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from rartrack.boxes import Box, Boxes
-from rartrack.datasets.sequence import Image, Sequence
+from rartrack.datasets.sequence import Sequence
 from rartrack.errors import InputError
 from rartrack.evaluation.metrics import Values
 from rartrack.evaluation.scoreboard import Scoreboard
 from rartrack.evaluation.scoring import Score
 from rartrack.results import Result, Status
+from rartrack.video.images import Image
 
 _WIDTH = 640
 _QUALITY = 78

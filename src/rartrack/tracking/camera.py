@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rartrack.tracking.crops import Image
+from rartrack.video.images import Image
 
 Thumbnail = NDArray[np.uint8]
 """(h, w) grey."""

@@ -7,8 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rartrack.boxes import Boxes
+from rartrack.video.images import Image
 
-Image = NDArray[np.uint8]
+Crops = NDArray[np.uint8]
+"""RGB, uint8, (..., S, S, 3) of crops with S pixels a side; what the axes before are, each use says."""
 
 AROUND = np.array([[0, 0], [0, -1], [-1, 0], [0, 1], [1, 0]], dtype=np.float64)
 """Offsets (x, y) of the template and its contexts in target sizes: itself, above, left, below, right (CACF)."""
@@ -49,7 +51,7 @@ def cut(
     windows: Boxes,
     side: int,
     fill: tuple[float, float, float] | None = None,
-) -> Image:
+) -> Crops:
     """Resample windows of a frame to square crops.
 
     Crop pixel u (its centre) shows image position centre + (u - (side - 1) / 2) * window / side, bilinear between

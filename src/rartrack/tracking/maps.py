@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from rartrack.errors import InputError
 from rartrack.network.rar import RAR
 from rartrack.results import Result
-from rartrack.tracking.crops import AROUND, Image, cut
+from rartrack.tracking.crops import AROUND, Crops, cut
 from rartrack.tracking.tracker import Tracker
+from rartrack.video.images import Image
 
 Map = NDArray[np.float32]
 
@@ -61,7 +62,7 @@ class FrameMaps:
     levels: dict[int, LevelMaps]
     response: Map
     template: Image
-    contexts: Image = field(repr=False)
+    contexts: Crops = field(repr=False)
 
 
 @torch.inference_mode()

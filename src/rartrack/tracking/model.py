@@ -22,7 +22,8 @@ from rartrack.network.box import read_boxes
 from rartrack.network.interface import Network
 from rartrack.network.memory import Memory
 from rartrack.network.rar import RAR
-from rartrack.tracking.crops import AROUND, Image, cut, window_size
+from rartrack.tracking.crops import AROUND, Crops, cut, window_size
+from rartrack.video.images import Image
 
 _UNLIKELY = 0.05
 """What the box head's probability of 0 counts as: where it sees the target nowhere, differences say nothing. So does
@@ -93,11 +94,11 @@ class Model:
             return 1, self.side + 2 * self._apart * STRIDE
         return 1 + self.config.filter.contexts // self._turns, self.side
 
-    def search_crops(self, image: Image, centre: Boxes, size: Boxes) -> Image:
+    def search_crops(self, image: Image, centre: Boxes, size: Boxes) -> Crops:
         """Crops (B, S, S, 3) of the windows around B places, (B, 2) centres and sizes of targets in pixels."""
         return cut(image, centre, self.windows(size), self.side)
 
-    def template_crops(self, image: Image, centre: Boxes, size: Boxes, turn: int | None = None) -> Image:
+    def template_crops(self, image: Image, centre: Boxes, size: Boxes, turn: int | None = None) -> Crops:
         """What a frame is learned from, (N c, S, S, 3): the template and contexts of each of N targets in turn.
 
         With ``shared_context`` one larger crop a target, which holds them all (SPEC Sec. 5.1): 431 pixels for 255.
@@ -118,7 +119,7 @@ class Model:
         centres = centre[:, None] + offsets * size[:, None]
         return self.search_crops(image, centres.reshape(-1, 2), np.repeat(size, len(offsets), axis=0))
 
-    def passes(self, *batches: Image) -> list[Pass]:
+    def passes(self, *batches: Crops) -> list[Pass]:
         """Run batches of crops through the backbone together; each then meets a memory of its own.
 
         Args:

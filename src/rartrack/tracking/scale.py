@@ -9,7 +9,8 @@ from torch import Tensor
 
 from rartrack.boxes import Boxes
 from rartrack.filter.scale import ScaleConfig, scale_factors
-from rartrack.tracking.crops import Image, cut
+from rartrack.tracking.crops import cut
+from rartrack.video.images import Image
 
 SETTINGS = ScaleConfig()
 

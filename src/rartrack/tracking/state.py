@@ -22,6 +22,7 @@ from rartrack.filter.context import Statistics
 from rartrack.network.memory import Memory
 from rartrack.results import Status
 from rartrack.tracking.camera import Thumbnail
+from rartrack.tracking.crops import Crops
 
 Form = Literal["one", "list", "mapping"]
 """How the boxes of targets are given, and how their results come back."""
@@ -36,7 +37,7 @@ class Waiting:
         targets: (N,) which targets they are of.
     """
 
-    crops: NDArray[np.uint8]
+    crops: Crops
     targets: tuple[bool, ...]
 
     def select(self, index: Sequence[int]) -> Waiting | None:

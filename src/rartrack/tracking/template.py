@@ -11,9 +11,9 @@ from rartrack.config import FilterConfig
 from rartrack.filter.context import Statistics, blend, solve
 from rartrack.network.memory import Memory
 from rartrack.results import Status
-from rartrack.tracking.crops import Image
 from rartrack.tracking.model import Model, Pass
 from rartrack.tracking.state import TrackerState, Waiting
+from rartrack.video.images import Image
 
 
 def wait(model: Model, state: TrackerState, image: Image) -> TrackerState:

@@ -18,7 +18,6 @@ from rartrack.filter.scale import best_scale, learn_scale, respond_scale
 from rartrack.network.interface import Network
 from rartrack.results import Result, Status
 from rartrack.tracking.camera import Thumbnail, camera_motion, thumbnail
-from rartrack.tracking.crops import Image
 from rartrack.tracking.localize import (
     Candidates,
     Found,
@@ -36,6 +35,7 @@ from rartrack.tracking.scale import SETTINGS, scale_samples
 from rartrack.tracking.state import Form, TrackerState
 from rartrack.tracking.status import enough, next_status, score_of, search_places
 from rartrack.tracking.template import learn_waiting, learned, wait
+from rartrack.video.images import Image
 
 Boxes = Any
 """One box, a sequence or array of boxes, or a mapping of names to boxes; a box is four numbers x, y, w, h."""

@@ -6,9 +6,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rartrack.datasets.sequence import Image
+from rartrack.tracking.crops import Crops
 from rartrack.training.clips import Clip
 from rartrack.training.config import AugmentConfig
+from rartrack.video.images import Image
 
 _FEW = (17.0, 42.5)
 """Least and most pixels a side that the target of a coarse clip has, log-uniform between."""
@@ -79,7 +80,7 @@ def colour_matrix(config: AugmentConfig, random: np.random.Generator) -> NDArray
     return np.concatenate([linear, np.full((3, 1), 127.5 * (1 - contrast))], axis=1)
 
 
-def recolour(crops: Image, matrix: NDArray[np.float64]) -> Image:
+def recolour(crops: Crops, matrix: NDArray[np.float64]) -> Crops:
     """Apply a 3x4 matrix to the colours of crops (B, S, S, 3)."""
     changed = cv2.transform(crops.reshape(-1, crops.shape[-2], 3), matrix)
     return np.asarray(changed, dtype=np.uint8).reshape(crops.shape)

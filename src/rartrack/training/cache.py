@@ -22,14 +22,13 @@ from safetensors.numpy import save
 from rartrack.boxes import Boxes, centre_size
 from rartrack.config import ModelConfig
 from rartrack.datasets import Sequence
-from rartrack.datasets.sequence import Image
 from rartrack.errors import InputError
 from rartrack.outputs import replace_file, user_cache
 from rartrack.tracking.crops import mean_colour, window_size
 from rartrack.training.clips import ASPECT_SLACK, Shot
 from rartrack.training.config import DataConfig
 from rartrack.training.files import frame_files, size_and_time
-from rartrack.video.images import ImageFrames
+from rartrack.video.images import Image, ImageFrames
 
 _VERSION = 2
 _OVERSAMPLING = 1.25

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from rartrack.boxes import Boxes, centre_size
 from rartrack.config import ModelConfig
-from rartrack.datasets.sequence import Image
 from rartrack.network.base import STRIDE
-from rartrack.tracking.crops import AROUND, cut, window_size
+from rartrack.tracking.crops import AROUND, Crops, cut, window_size
 from rartrack.training.config import DataConfig
+from rartrack.video.images import Image
 
 ASPECT_SLACK = 1.15
 """A clip's windows keep the first box's aspect, as the tracker's do where scales are searched, unless a side would
@@ -41,7 +41,7 @@ class Shot:
     fill: tuple[float, float, float] | None = None
     others: Boxes = field(default_factory=lambda: np.empty((0, 2)))
 
-    def crops(self, centres: Boxes, windows: Boxes, side: int) -> Image:
+    def crops(self, centres: Boxes, windows: Boxes, side: int) -> Crops:
         """Windows (B, 2) around centres (B, 2), both in pixels of the frame, as crops (B, side, side, 3)."""
         scale = np.asarray(self.scale)
         return cut(self.image, (centres - self.origin) * scale, windows * scale, side, self.fill)
@@ -62,8 +62,8 @@ class Clip:
         skipped: what could not be used while this clip was drawn, a reason each.
     """
 
-    exemplars: Image
-    contexts: Image
+    exemplars: Crops
+    contexts: Crops
     search: Image
     label: NDArray[np.float64]
     name: str
@@ -90,12 +90,12 @@ class Clip:
         label = np.array([x, y, height, *size])
         return replace(self, search=np.ascontiguousarray(np.rot90(self.search, quarters)), label=label)
 
-    def crops(self) -> Image:
+    def crops(self) -> Crops:
         """All crops in one new array (T + T k + 1, S, S, 3): exemplars, contexts, search."""
         side = self.search.shape[0]
         return np.concatenate([self.exemplars, self.contexts.reshape(-1, side, side, 3), self.search[None]])
 
-    def with_crops(self, crops: Image) -> Clip:
+    def with_crops(self, crops: Crops) -> Clip:
         """This clip with other pictures, given as ``crops`` returns them."""
         count = len(self.exemplars)
         contexts = crops[count:-1].reshape(self.contexts.shape)

@@ -12,13 +12,13 @@ import numpy as np
 import torch
 
 from rartrack.boxes import from_centre_size
-from rartrack.datasets.sequence import Image
 from rartrack.errors import InputError
 from rartrack.network.base import STRIDE, cells
 from rartrack.outputs import replace_file
 from rartrack.training.clips import Clip
 from rartrack.training.config import TrainingConfig
 from rartrack.training.objective import label_sigma, search_label
+from rartrack.video.images import Image
 
 _SMALL, _LARGE = 128, 256
 _GREEN, _RED = (40, 220, 40), (255, 40, 40)

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rartrack.boxes import Boxes, centre_size, from_centre_size
-from rartrack.datasets.sequence import Image
 from rartrack.training.clips import Shot
 from rartrack.training.config import PseudoConfig
+from rartrack.video.images import Image
 
 Alpha = NDArray[np.float32]
 """(height, width) in [0, 1]."""

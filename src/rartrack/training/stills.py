@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from rartrack.boxes import Boxes, centre_size
 from rartrack.datasets.coco import Still, instances_file, load_stills
-from rartrack.datasets.sequence import Image
 from rartrack.errors import InputError
 from rartrack.training.clips import Shot
 from rartrack.training.config import DataConfig, SourceConfig
@@ -27,7 +26,7 @@ from rartrack.training.pseudo import (
 )
 from rartrack.training.split import matches
 from rartrack.training.videos import acceptable
-from rartrack.video.images import read_image
+from rartrack.video.images import Image, read_image
 
 
 class StillSource:
