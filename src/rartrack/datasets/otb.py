@@ -23,9 +23,20 @@ from rartrack.datasets.sequence import Frames, Sequence
 from rartrack.datasets.text import read_boxes, read_table
 from rartrack.errors import InputError, nearest
 
-ATTRIBUTES = ("IV", "OPR", "SV", "OCC", "DEF", "MB", "FM", "IPR", "OV", "BC", "LR")
-"""Illumination variation, out-of-plane rotation, scale variation, occlusion, deformation, motion blur, fast motion,
-in-plane rotation, out of view, background clutter, low resolution."""
+ATTRIBUTES = {
+    "IV": "illumination variation",
+    "OPR": "out-of-plane rotation",
+    "SV": "scale variation",
+    "OCC": "occlusion",
+    "DEF": "deformation",
+    "MB": "motion blur",
+    "FM": "fast motion",
+    "IPR": "in-plane rotation",
+    "OV": "out of view",
+    "BC": "background clutter",
+    "LR": "low resolution",
+}
+"""The attributes in the benchmark's order."""
 
 ORIGIN = 1
 

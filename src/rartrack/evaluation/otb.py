@@ -32,18 +32,3 @@ GOT10K = Rules(
     overlaps=tuple(k * 0.05 for k in range(21)),
 )
 RULES = {rules.name: rules for rules in (TOOLKIT, PYSOT, GOT10K)}
-
-ATTRIBUTES = {
-    "IV": "illumination variation",
-    "OPR": "out-of-plane rotation",
-    "SV": "scale variation",
-    "OCC": "occlusion",
-    "DEF": "deformation",
-    "MB": "motion blur",
-    "FM": "fast motion",
-    "IPR": "in-plane rotation",
-    "OV": "out of view",
-    "BC": "background clutter",
-    "LR": "low resolution",
-}
-"""OTB's attributes in the benchmark's order."""

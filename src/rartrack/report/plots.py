@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rartrack.datasets.otb import ATTRIBUTES
 from rartrack.errors import InputError
 from rartrack.evaluation.metrics import Values
-from rartrack.evaluation.otb import ATTRIBUTES
 from rartrack.evaluation.scoreboard import Scoreboard, by_attribute
 from rartrack.report.drawing import INK, MUTED, Colours, legend, line_of, new_figure, styled
 from rartrack.report.summaries import METRICS, benchmark_title, interval, ordered_attributes

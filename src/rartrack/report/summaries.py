@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from rartrack.datasets import BENCHMARKS
-from rartrack.evaluation.otb import ATTRIBUTES
+from rartrack.datasets.otb import ATTRIBUTES
 from rartrack.evaluation.scoreboard import Scoreboard, by_attribute
 from rartrack.evaluation.scoring import Score
 from rartrack.evaluation.statistics import Comparison, Interval, bootstrap, compare
