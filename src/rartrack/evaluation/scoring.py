@@ -19,7 +19,7 @@ from rartrack.errors import InputError
 from rartrack.evaluation import got10k, normalized, otb, raw
 from rartrack.evaluation.metrics import Values
 from rartrack.evaluation.rules import Curves, Frames, Rules, measure, valid
-from rartrack.evaluation.vot import VotScores
+from rartrack.evaluation.vot import VotScores, find_rules
 
 
 @dataclass(frozen=True)
@@ -96,13 +96,6 @@ def rules_of(dataset: Dataset) -> dict[str, Rules]:
     return normalized.TRACKINGNET_RULES if dataset.layout == "trackingnet" else normalized.LASOT_RULES
 
 
-_VOT_RULES = {
-    "toolkit": "the challenge's MATLAB toolkit of the benchmark's year; published figures follow it",
-    "pysot": "pysot-toolkit, eao_benchmark and ar_benchmark; figures of most Siamese trackers follow it",
-    "vot-toolkit": "the challenge's later toolkit in Python (0.7.4, 0.9.0)",
-}
-
-
 def rules_text(dataset: Dataset, protocol: str, name: str) -> str:
     """Where a set of rules was read, for a reader.
 
@@ -114,7 +107,7 @@ def rules_text(dataset: Dataset, protocol: str, name: str) -> str:
     if protocol == "got10k":
         return "the got10k package 0.1.3, ExperimentGOT10k: frames pooled, first frames and unseen targets left out"
     if protocol.startswith("vot"):
-        return _VOT_RULES.get(name, name)
+        return find_rules(name, dataset.name).source
     return rules_of(dataset)[name].source
 
 

@@ -75,6 +75,8 @@ class Rules:
     """
 
     name: str
+    source: str = ""
+    """Where the rules were read."""
     grid: Grid = field(default_factory=Grid)
     accuracy_cut: int | None = 0
     eao_cut: int | None = -1
@@ -88,10 +90,16 @@ class Rules:
     """``first`` takes the first repetition only, unless there are exactly 15."""
 
 
-TOOLKIT = Rules("toolkit")
-PYSOT = Rules("pysot", fragments="pysot", repetitions="first")
+TOOLKIT = Rules("toolkit", "the challenge's MATLAB toolkit of the benchmark's year; published figures follow it")
+PYSOT = Rules(
+    "pysot",
+    "pysot-toolkit, eao_benchmark and ar_benchmark; figures of most Siamese trackers follow it",
+    fragments="pysot",
+    repetitions="first",
+)
 VOT_TOOLKIT = Rules(
     "vot-toolkit",
+    "the challenge's later toolkit in Python (0.7.4, 0.9.0)",
     grid=Grid(rectangle_end=-1, halves="even", whole_size=True, lone_corners=True),
     accuracy_cut=-1,
     accuracy_mean="sequences",
