@@ -17,7 +17,7 @@ from rartrack.datasets.sequence import Sequence
 from rartrack.errors import InputError
 from rartrack.evaluation.vot_protocol import RealTime, repeat, run_supervised, run_unsupervised
 from rartrack.evaluation.vot_results import Trajectory
-from rartrack.evaluation.vot_rules import Protocol
+from rartrack.evaluation.vot_rules import Constants
 
 TRUTH = [10.0, 10, 20, 20]
 HIT, MISS = [12.0, 10, 20, 20], [60.0, 60, 5, 5]
@@ -94,7 +94,7 @@ class TestSupervised:
             for limit in (0.0, 1e-9):
                 tracker = Scripted()
                 tracker.update = lambda frame, told=told: told[frame[0, 0, 0]]  # type: ignore[method-assign]
-                constants = Protocol(failure_overlap=limit)
+                constants = Constants(failure_overlap=limit)
                 run = run_supervised(tracker, sequence(8, boxes=boxes, polygons=polygons), constants=constants)
                 runs.append(codes(run))
             assert runs[0] == runs[1]

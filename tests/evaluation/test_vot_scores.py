@@ -10,7 +10,7 @@ import pytest
 from rartrack.datasets.sequence import Sequence
 from rartrack.errors import InputError
 from rartrack.evaluation.vot import Benchmark, Trajectory, find_benchmark, find_rules, score, unsupervised
-from rartrack.evaluation.vot_rules import Protocol, Rules
+from rartrack.evaluation.vot_rules import Constants, Rules
 
 HIT, HALF = [0.0, 0, 9, 9], [5.0, 0, 9, 9]  # overlap 1 and 50 / 150 with the truth, in pixels
 STARTED, FAILED, SKIPPED = [1.0], [2.0], [0.0]
@@ -170,7 +170,7 @@ class TestRules:
         assert score(find_benchmark("vot2018"), [outside], results).accuracy == 1
 
     def test_rules_of_ones_own(self) -> None:
-        own, impatient = Rules("own", accuracy_cut=None), replace(SHORT, protocol=Protocol(burn_in=1))
+        own, impatient = Rules("own", accuracy_cut=None), replace(SHORT, constants=Constants(burn_in=1))
         plain = Sequence("a", np.tile(HIT, (3, 1)), frame_size=(100, 100))
         assert score(impatient, [plain], {"a": [run(STARTED, HALF, HALF)]}, own).accuracy == pytest.approx(1 / 3)
 

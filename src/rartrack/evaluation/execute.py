@@ -21,8 +21,7 @@ from rartrack.evaluation.provenance import machine
 from rartrack.evaluation.trackers import Tracker
 from rartrack.evaluation.vot_protocol import RealTime, region_row, repeat, run_supervised, run_unsupervised
 from rartrack.evaluation.vot_results import Trajectory, trajectory_text
-from rartrack.evaluation.vot_rules import Protocol as VotConstants
-from rartrack.evaluation.vot_rules import find_rules
+from rartrack.evaluation.vot_rules import Constants, find_rules
 from rartrack.video.images import Image
 
 
@@ -153,7 +152,7 @@ def _one_pass(job: Job, tracker: Stopwatch) -> tuple[tuple[str, ...], tuple[floa
 
 def _vot(job: Job, tracker: Stopwatch) -> tuple[tuple[str, ...], tuple[float, ...]]:
     sequence = job.sequence.beginning(job.stop)
-    constants, rules = VotConstants(), find_rules("toolkit", job.benchmark)
+    constants, rules = Constants(), find_rules("toolkit", job.benchmark)
     if job.protocol.vot == "realtime":
         runs = [run_supervised(RealTime(tracker, constants.rate), sequence, rules, constants)]
     else:

@@ -20,8 +20,9 @@ from rartrack.evaluation.jobs import Failure, Job, Outcome
 from rartrack.evaluation.processes import describe, run_job
 from rartrack.evaluation.protocols import OPE, Protocol, starts
 from rartrack.evaluation.provenance import code_version, sequence_digest
+from rartrack.evaluation.trackers import TrackerSpec
 from rartrack.evaluation.trackers import TrackerSpec, uses_gpu
-from rartrack.evaluation.vot_rules import Protocol as VotConstants
+from rartrack.evaluation.vot_rules import Constants
 
 TIME_LIMIT = 300.0
 """Seconds one frame may take unless something else is said: far above any tracker's, short enough for a night's run."""
@@ -241,7 +242,7 @@ def _made_by(job: Job, found: dict[str, Any]) -> dict[str, Any]:
         "sequence": sequence_digest(job.sequence),
         "boxes": f"{job.origin}-based",
         **({} if job.protocol.vot is None else {"benchmark": job.benchmark}),
-        **({"rate": VotConstants().rate} if job.protocol.vot == "realtime" else {}),
+        **({"rate": Constants().rate} if job.protocol.vot == "realtime" else {}),
     }
 
 

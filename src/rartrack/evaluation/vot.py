@@ -175,7 +175,7 @@ Measured = list[tuple[Sequence, list[Run]]]
 def _measure(sequence: Sequence, repetitions: Many[Trajectory], benchmark: Benchmark, rules: Rules) -> list[Run]:
     if not repetitions:
         raise InputError(f"{benchmark.title}: no results for sequence {sequence.name}")
-    if rules.repetitions == "first" and len(repetitions) != benchmark.protocol.repetitions:
+    if rules.repetitions == "first" and len(repetitions) != benchmark.constants.repetitions:
         repetitions = repetitions[:1]
     truth = rasterise(annotation(sequence), rules.grid)
     runs: list[Run] = []
@@ -191,7 +191,7 @@ def _run(sequence: Sequence, truth: Raster, trajectory: Trajectory, benchmark: B
     regions[:count] = trajectory.regions[:count]
     result = rasterise(regions, rules.grid)
     codes = trajectory.codes[:count]
-    counts = counted(codes, benchmark.protocol.burn_in) & annotated(sequence)[:count]
+    counts = counted(codes, benchmark.constants.burn_in) & annotated(sequence)[:count]
     accuracy = overlap(truth, result, _cut(sequence, rules.accuracy_cut))[:count]
     same = rules.accuracy_cut == rules.eao_cut
     whole = accuracy if same else overlap(truth, result, _cut(sequence, rules.eao_cut))[:count]
@@ -242,7 +242,7 @@ def _curve(measured: Measured, benchmark: Benchmark, rules: Rules, tag: str | No
     for sequence, runs in measured:
         flags = _flags(sequence, tag)
         for run in runs:
-            for piece in fragments(run, rules, benchmark.protocol):
+            for piece in fragments(run, rules, benchmark.constants):
                 pieces.append(piece)
                 weights.append(share(flags[: len(run.codes)], piece) / len(runs))
                 length = piece.overlaps if rules.fragments == "vot-toolkit" else run.codes

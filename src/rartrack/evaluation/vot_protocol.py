@@ -2,7 +2,7 @@
 
 Source: M. Kristan et al., "A Novel Performance Evaluation Methodology for Single-Target Trackers", PAMI 2016, and "The
 Visual Object Tracking VOT2017 Challenge Results", ICCV workshops 2017 (real time). The numbers are in
-``rartrack.evaluation.vot_rules.Protocol``.
+``rartrack.evaluation.vot_rules.Constants``.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ from rartrack.evaluation.trackers import Tracker
 from rartrack.evaluation.vot import annotated, annotation
 from rartrack.evaluation.vot_overlap import Cut, overlap, rasterise
 from rartrack.evaluation.vot_results import Code, Trajectory
-from rartrack.evaluation.vot_rules import TOOLKIT, Rules
-from rartrack.evaluation.vot_rules import Protocol as Constants
+from rartrack.evaluation.vot_rules import TOOLKIT, Constants, Rules
 from rartrack.video.images import Image
 
 Row = list[float]

@@ -19,7 +19,7 @@ from rartrack.evaluation.vot_overlap import Grid
 
 
 @dataclass(frozen=True)
-class Protocol:
+class Constants:
     """How a run goes (M. Kristan et al., "A Novel Performance Evaluation Methodology", PAMI 2016)."""
 
     restart_after: int = 5
@@ -50,7 +50,7 @@ class Benchmark:
     name: str
     title: str
     eao_range: tuple[int, int]
-    protocol: Protocol = field(default_factory=Protocol)
+    constants: Constants = field(default_factory=Constants)
 
 
 BENCHMARKS: Mapping[str, Benchmark] = {
@@ -135,7 +135,7 @@ def known_benchmark(name: str) -> Benchmark | None:
 
 def unsupervised(benchmark: Benchmark) -> Benchmark:
     """Return the benchmark as its unsupervised runs are scored: their accuracy leaves out the first frame alone."""
-    return replace(benchmark, protocol=replace(benchmark.protocol, burn_in=1))
+    return replace(benchmark, constants=replace(benchmark.constants, burn_in=1))
 
 
 def find_rules(name: str, benchmark: str = "vot2018") -> Rules:

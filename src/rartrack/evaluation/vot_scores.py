@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rartrack.evaluation.vot_results import Code
-from rartrack.evaluation.vot_rules import Protocol, Rules
+from rartrack.evaluation.vot_rules import Constants, Rules
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -58,7 +58,7 @@ def counted(codes: NDArray[np.int64], burn_in: int) -> Flags:
     return counts
 
 
-def fragments(run: Run, rules: Rules, protocol: Protocol) -> Iterator[Fragment]:
+def fragments(run: Run, rules: Rules, constants: Constants) -> Iterator[Fragment]:
     """Cut a run where the tracker started.
 
     By the rules ``toolkit`` and ``pysot`` a piece begins at frame 0 or ``restart_after`` frames after a failure and
@@ -74,7 +74,7 @@ def fragments(run: Run, rules: Rules, protocol: Protocol) -> Iterator[Fragment]:
             yield Fragment(overlaps[start:failure], bool(failure < count), int(start), int(failure))
         return
     limit = count if rules.fragments == "pysot" else count - 1
-    restarts = run.failures + protocol.restart_after
+    restarts = run.failures + constants.restart_after
     starts = np.concatenate([[0], restarts[restarts <= limit]])
     for first, following in zip(starts, [*starts[1:], None], strict=True):
         last = count if following is None else int(following) + 1
