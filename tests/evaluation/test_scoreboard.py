@@ -19,24 +19,6 @@ from rartrack.evaluation.scoreboard import by_attribute, score_results
 from rartrack.report import worst_frames
 from rartrack.report.summaries import interval, overall, paired
 
-# EAO, A, R by the challenge's rules of the year, by pysot's, and by the later Python toolkit's.
-CHALLENGES = {
-    ("vot2017", "SiamFC"): [(0.1880, 0.5021, 0.5853), (0.1868, 0.5029, 0.5853), (0.1842, 0.4932, 0.5853)],
-    ("vot2018", "DaSiamRPN"): [(0.3827, 0.5858, 0.2763), (0.3827, 0.5858, 0.2763), (0.3717, 0.5856, 0.2763)],
-    ("vot2018", "NanoTrackV3"): [(0.4491, 0.5651, 0.1639), (0.4491, 0.5651, 0.1639), (0.4535, 0.5714, 0.1639)],
-    ("vot2018", "SiamAPN"): [(0.2480, 0.5586, 0.4917), (0.2480, 0.5586, 0.4917), (0.2438, 0.5568, 0.4917)],
-    ("vot2019", "NanoTrackV3"): [(0.2991, 0.5695, 0.3863), (0.2957, 0.5627, 0.3863), (0.2931, 0.5637, 0.3863)],
-}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("year", "tracker"), CHALLENGES)
-def test_challenge_figures_come_back(shared: Path, raw_results: Path, year: str, tracker: str) -> None:
-    dataset = load_dataset(year, shared / "annotations")
-    board = score_results(raw_results / year, dataset, ("toolkit", "pysot", "vot-toolkit"), trackers=[tracker])
-    found = [[score.figures[name] for name in ("eao", "accuracy", "robustness")] for score in board.scores]
-    assert np.round(found, 4).tolist() == [list(row) for row in CHALLENGES[year, tracker]]
-
 
 def test_a_run_that_lacks_its_last_frame_is_scored_and_one_that_lacks_more_is_not(
     shared: Path, raw_results: Path, tmp_path: Path

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from functools import cache
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from rartrack.datasets.sequence import Sequence
-from rartrack.datasets.text import split_regions
-from rartrack.evaluation.vot import find_benchmark, read_repetitions, score
-
-TAGS = ("camera_motion", "illum_change", "motion_change", "occlusion", "size_change")
+from rartrack.datasets import load_dataset
+from rartrack.evaluation.scoreboard import score_results
 
 # Raw set -> rules -> EAO / accuracy / failures per 100 frames, as those toolkits compute them.
 FIGURES = {
@@ -46,17 +40,6 @@ FIGURES = {
 QUICK = {(("vot2017", "SiamFC"), "pysot"), (("vot2018", "DaSiamRPN"), "toolkit")}
 
 
-@cache
-def annotations(path: Path) -> list[Sequence]:
-    found = []
-    for name, entry in json.loads(path.read_text()).items():
-        boxes, polygons = split_regions(entry["gt_rect"])
-        tags = {tag: np.array(entry[tag], dtype=bool) for tag in TAGS if entry[tag]}
-        size = (entry["width"], entry["height"])
-        found.append(Sequence(name, boxes, polygons=polygons, tags=tags, frame_size=size))
-    return found
-
-
 CASES = [
     pytest.param(key, rules, marks=() if (key, rules) in QUICK else pytest.mark.slow, id=f"{'-'.join(key)}-{rules}")
     for key, figures in FIGURES.items()
@@ -67,12 +50,6 @@ CASES = [
 @pytest.mark.parametrize(("key", "rules"), CASES)
 def test_figures_are_the_published_ones(shared: Path, raw_results: Path, key: tuple[str, str], rules: str) -> None:
     benchmark, tracker = key
-    year = {"vot2017": "vot2018"}.get(benchmark, benchmark)
-    sequences = annotations(shared / "annotations" / f"{year}.json")
-    results = {
-        sequence.name: read_repetitions(raw_results / benchmark / tracker / sequence.name, sequence.name)
-        for sequence in sequences
-    }
-    scores = score(find_benchmark(benchmark), sequences, results, rules)
-    figures = tuple(round(figure, 4) for figure in (scores.eao, scores.accuracy, scores.robustness))
-    assert figures == FIGURES[key][rules]
+    dataset = load_dataset(benchmark, shared / "annotations")
+    (score,) = score_results(raw_results / benchmark, dataset, (rules,), trackers=[tracker]).main
+    assert tuple(round(score.figures[name], 4) for name in ("eao", "accuracy", "robustness")) == FIGURES[key][rules]

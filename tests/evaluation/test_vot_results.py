@@ -11,9 +11,7 @@ from rartrack.errors import InputError
 from rartrack.evaluation.vot_results import (
     Code,
     Trajectory,
-    read_repetitions,
     read_trajectory,
-    repetition_name,
     trajectory_text,
 )
 
@@ -35,16 +33,6 @@ def test_published_spellings(tmp_path: Path) -> None:
     assert trajectory.codes.tolist() == [Code.STARTED, -1, -1, Code.FAILED, Code.SKIPPED, -1]
     np.testing.assert_array_equal(trajectory.regions[1], [1, 2, 3, 4])
     assert np.isnan(trajectory.regions[5]).all()
-
-
-def test_repetitions_are_read_up_to_the_first_gap(tmp_path: Path) -> None:
-    for repetition in (1, 2, 4):
-        rows = [[1.0], [repetition, 0.0, 1.0, 1.0]]
-        (tmp_path / repetition_name("a", repetition)).write_text(trajectory_text(Trajectory.from_rows(rows)))
-    (tmp_path / "a_001_time.value").write_text("0.1\n0.2\n")
-    found = read_repetitions(tmp_path, "a")
-    assert [trajectory.regions[1, 0] for trajectory in found] == [1, 2]
-    assert read_repetitions(tmp_path, "b") == []
 
 
 def test_equal_trajectories() -> None:

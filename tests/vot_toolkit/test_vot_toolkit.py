@@ -25,8 +25,9 @@ from rartrack.boxes import polygon_bounds
 from rartrack.datasets import vot as layout
 from rartrack.datasets.sequence import Sequence
 from rartrack.evaluation.trax import TraxProgram
-from rartrack.evaluation.vot import Benchmark, Trajectory, VotScores, read_repetitions, score, unsupervised
+from rartrack.evaluation.vot import Benchmark, Trajectory, VotScores, score, unsupervised
 from rartrack.evaluation.vot_protocol import run_supervised, run_unsupervised
+from rartrack.evaluation.vot_results import read_trajectory
 from rartrack.evaluation.vot_rules import VOT_TOOLKIT
 
 HERE = Path(__file__).parent
@@ -232,7 +233,8 @@ def _run(workspace: Path, toolkit: Path, *arguments: str) -> None:
 
 
 def _read(folder: Path, sequences: list[Sequence]) -> dict[str, list[Trajectory]]:
-    return {sequence.name: read_repetitions(folder / sequence.name, sequence.name) for sequence in sequences}
+    files = {sequence.name: sorted((folder / sequence.name).glob("*_[0-9][0-9][0-9].txt")) for sequence in sequences}
+    return {name: [read_trajectory(path) for path in paths] for name, paths in files.items()}
 
 
 def _figures(analysis: dict[str, Any]) -> tuple[float, float, float, NDArray[np.float64]]:

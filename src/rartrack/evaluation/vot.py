@@ -1,7 +1,7 @@
 """Score raw results of the VOT challenges: accuracy, robustness and expected average overlap.
 
 >>> benchmark = find_benchmark("vot2018")
->>> results = {sequence.name: read_repetitions(folder / sequence.name, sequence.name) for sequence in sequences}
+>>> results = {"bag": [read_trajectory(folder / "bag" / f"bag_{number:03d}.txt") for number in range(1, 16)], ...}
 >>> scores = score(benchmark, sequences, results, rules="toolkit")
 >>> scores.eao, scores.accuracy, scores.robustness
 """
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from rartrack.datasets.sequence import Sequence
 from rartrack.errors import InputError
 from rartrack.evaluation.vot_overlap import Cut, Raster, overlap, rasterise
-from rartrack.evaluation.vot_results import Code, Trajectory, read_repetitions
+from rartrack.evaluation.vot_results import Code, Trajectory
 from rartrack.evaluation.vot_rules import (
     BENCHMARKS,
     RULES,
@@ -45,7 +45,6 @@ __all__ = [
     "find_benchmark",
     "find_rules",
     "known_benchmark",
-    "read_repetitions",
     "score",
     "unsupervised",
 ]
@@ -124,8 +123,8 @@ def score(
     Args:
         benchmark: which year's; ``find_benchmark("vot2018")``, or one's own with another range of lengths.
         sequences: the annotated sequences; polygons where they have them, tags, ``frame_size``.
-        results: sequence name -> repetitions (``read_repetitions``). Where a repetition and the annotation differ in
-            length, the shorter one counts.
+        results: sequence name -> repetitions (``vot_results.read_trajectory``). Where a repetition and the annotation
+            differ in length, the shorter one counts.
         rules: ``toolkit``, ``pysot``, ``vot-toolkit``, or rules of one's own (see ``rartrack.evaluation.vot_rules``).
 
     Raises:

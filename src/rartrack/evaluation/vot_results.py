@@ -85,28 +85,9 @@ def read_trajectory(path: Path) -> Trajectory:
     return Trajectory.from_rows([_checked(row, f"{path}: line {number}") for number, row in rows])
 
 
-def read_repetitions(folder: Path, sequence: str) -> list[Trajectory]:
-    """Read ``folder/<sequence>_001.txt`` and those that follow; an empty list where there is none.
-
-    Files beside them, such as the toolkit's ``_001_time.value``, are left alone; so is what comes after a gap.
-
-    Raises:
-        InputError: as ``read_trajectory``.
-    """
-    found: list[Trajectory] = []
-    while (path := folder / repetition_name(sequence, len(found) + 1)).is_file():
-        found.append(read_trajectory(path))
-    return found
-
-
 def trajectory_text(trajectory: Trajectory) -> str:
     """Return the content of a repetition's file."""
     return "".join(",".join(_number(value) for value in row) + "\n" for row in trajectory.rows())
-
-
-def repetition_name(sequence: str, repetition: int) -> str:
-    """Return the file name of a repetition, counted from 1."""
-    return f"{sequence}_{repetition:03d}.txt"
 
 
 def _checked(row: list[float], where: str) -> list[float]:
