@@ -13,14 +13,14 @@ from rartrack.config_files import load_yaml
 from rartrack.network.rar import RAR
 from rartrack.training.config import SourceConfig, TrainingConfig
 from rartrack.training.dataset import Batch, ClipDataset
-from rartrack.training.objective import ClipLoss
+from rartrack.training.objective import ClipLoss, search_label, squared_error
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
 
 @pytest.mark.slow
 def test_random_features_reach_about_0_6_on_easy_pairs_and_a_filter_of_zero_3_55(shared: Path, tmp_path: Path) -> None:
-    """Neighbouring frames without jitter; an eighth of the widths, 32 channels for the filter ."""
+    """Neighbouring frames without jitter; an eighth of the widths, 32 channels for the filter."""
     config = load_yaml(
         TrainingConfig,
         CONFIGS / "tiny.yaml",
@@ -39,7 +39,10 @@ def test_random_features_reach_about_0_6_on_easy_pairs_and_a_filter_of_zero_3_55
     torch.manual_seed(0)
     measure = ClipLoss(RAR(config.model.network).eval(), config.model)
     batch = Batch.stack([clips[index] for index in range(12)])
+    label = search_label(measure.cells, measure.sigma, batch.label)
+    zero = squared_error(torch.zeros_like(label), label)
     with torch.no_grad():
         losses = torch.cat([measure(batch.crops[i : i + 1], batch.label[i : i + 1]) for i in range(12)])
     assert 0.3 < float(np.median(losses)) < 1.0
     assert float(losses.max()) < 3.55
+    np.testing.assert_allclose(zero.numpy(), 3.55, atol=0.01)

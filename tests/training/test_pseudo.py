@@ -25,7 +25,6 @@ from rartrack.training.pseudo import (
 )
 
 BOX = np.array([70.0, 50.0, 40.0, 28.0])
-MOVING = PseudoConfig(zoom=0.15, aspect=0.1, speed=1.0, turn=0.0)
 
 
 def photograph() -> tuple[np.ndarray, np.ndarray]:
