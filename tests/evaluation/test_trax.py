@@ -178,6 +178,6 @@ class TestClient:
 
     def test_a_program_that_is_not_there(self) -> None:
         with pytest.raises(InputError, match="no-such-program: cannot be started: No such file"):
-            TraxProgram("no-such-program --fast").init(ORANGE, Box(1, 2, 3, 4))
+            TraxProgram(["no-such-program", "--fast"]).init(ORANGE, Box(1, 2, 3, 4))
         with pytest.raises(InputError, match="empty command"):
-            TraxProgram("")
+            TraxProgram([])

@@ -7,7 +7,6 @@ The program runs as a process of its own and is talked to over its standard inpu
 from __future__ import annotations
 
 import os
-import shlex
 import signal
 import subprocess
 import tempfile
@@ -54,7 +53,7 @@ class TraxProgram:
     """A TraX program as a tracker; ``start`` starts it, or the first ``init``, and the first one after a failure again.
 
     Args:
-        command: the program and its arguments, a list or a line as for a shell.
+        command: the program and its arguments.
         reply_limit: seconds one frame may take.
         start_limit: seconds it may take to say hello.
 
@@ -62,9 +61,9 @@ class TraxProgram:
     """
 
     def __init__(
-        self, command: str | Sequence[str], reply_limit: float = REPLY_LIMIT, start_limit: float = START_LIMIT
+        self, command: Sequence[str], reply_limit: float = REPLY_LIMIT, start_limit: float = START_LIMIT
     ) -> None:
-        self.command = shlex.split(command) if isinstance(command, str) else list(command)
+        self.command = list(command)
         self._limits = {"start": start_limit, "reply": reply_limit}
         self._session: _Session | None = None
         if not self.command:
