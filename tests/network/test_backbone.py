@@ -62,9 +62,8 @@ class TestSizes:
             level: (2, backbone.channels[level], cells(size), cells(size)) for level in levels
         }
 
-    def test_channels_and_strides_are_told(self, resnet50):
+    def test_channels_and_taps_are_told(self, resnet50):
         assert resnet50.channels == {3: 512, 4: 1024, 5: 2048}
-        assert resnet50.strides == {3: 8, 4: 8, 5: 8}
         assert resnet50.taps == {3: "layer2.3", 4: "layer3.5", 5: "layer4.2"}
 
     @pytest.mark.parametrize(("size", "side"), [(255, 31), (127, 15), (15, 1), (431, 53)])

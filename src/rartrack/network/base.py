@@ -24,7 +24,6 @@ class Backbone(nn.Module):
 
     Attributes:
         channels: level -> C_l.
-        strides: level -> pixels per cell.
         taps: level -> the module whose output is tapped.
         mean, std: of RGB in 0..255; pre-trained weights must expect this, see ``as_expected``.
         early: modules of the paper's frozen part, conv1 and conv2_x (Sec. 3.4).
@@ -55,10 +54,6 @@ class Backbone(nn.Module):
             raise InputError(f"network.levels: {list(config.levels)} names a level twice")
         cells(config.input_size)
         self.levels = tuple(sorted(config.levels))
-
-    @property
-    def strides(self) -> dict[int, int]:
-        return dict.fromkeys(self.levels, STRIDE)
 
     def as_expected(self, weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """Published weights by name, changed where they expect another input than ``mean`` and ``std`` make."""
