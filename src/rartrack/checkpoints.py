@@ -120,7 +120,11 @@ def locate(model: str | Path) -> tuple[Path, str | None]:
 
 
 def fingerprint(model: str | Path) -> str:
-    """SHA-256 of the file of a model given by name or path."""
+    """SHA-256 of the file of a model given by name or path.
+
+    Raises:
+        InputError: as ``locate``.
+    """
     return hashlib.sha256(locate(model)[0].read_bytes()).hexdigest()
 
 

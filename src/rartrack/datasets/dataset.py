@@ -76,7 +76,7 @@ class Dataset:
         return (entry.read() for entry in self.entries)
 
     def find(self, name: str) -> Entry | None:
-        """Return the sequence of that name in any of the spellings in use, or None."""
+        """Return the entry of that name in any of the spellings in use, or None."""
         if (exact := self._exactly.get(name)) is not None:
             return exact
         alike = self._by_name.get(plain(name), [])
@@ -87,7 +87,7 @@ class Dataset:
         return plain(name) in self._left_out
 
     def entry(self, name: str) -> Entry:
-        """Return the sequence of that name in any of the spellings in use.
+        """Return the entry of that name in any of the spellings in use.
 
         Raises:
             InputError: there is none.

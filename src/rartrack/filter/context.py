@@ -234,7 +234,11 @@ def _power(values: Tensor) -> Tensor:
 
 
 def relative_ridge(energy: Tensor, regularization: float) -> Tensor:
-    """lambda1 in the features' own units (SPEC Sec. 3.5); 1 where the template is blank, whose filter is then 0."""
+    """lambda1 in the features' own units (SPEC Sec. 3.5); 1 where the template is blank, whose filter is then 0.
+
+    Raises:
+        InputError: ``regularization`` is not above 0.
+    """
     if not regularization > 0:
         raise InputError(f"filter.regularization: must be above 0, got {regularization}")
     return torch.where(energy > 0, regularization * energy, torch.ones_like(energy))

@@ -54,6 +54,7 @@ class InterFrame(nn.Module):
         self.cell = ConvLSTMCell(hidden, hidden)
 
     def forward(self, features: Tensor, state: State) -> State:
+        """phi (B, C, n, n) and state (h, c), each (B, C_h, n, n), of time t - 1 to (h, c) of time t."""
         # Group norm takes several times as long on maps with channels last.
         return cast(State, self.cell(self.norm(self.reduce(features).contiguous()), state))
 
@@ -145,6 +146,9 @@ class LevelAttention(nn.Module):
         """phi (B, C, n, n) and (h, c) of time t - 1 to phi^a (B, C, n, n) and (h, c) of time t.
 
         ``state`` is None, in and out, without inter-frame attention.
+
+        Raises:
+            ValueError: ``state`` is None with it.
         """
         before = after = None
         if self.inter_frame is not None:

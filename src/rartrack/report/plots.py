@@ -63,7 +63,11 @@ def _thresholds(kind: str, count: int) -> Values:
 
 @styled
 def attribute_plots(board: Scoreboard, palette: Colours) -> Figure:
-    """Success curves by attribute, one small plot each, with the best six trackers' figures in it."""
+    """Success curves by attribute, one small plot each, with the best six trackers' figures in it.
+
+    Raises:
+        InputError: the benchmark's sequences have no attributes.
+    """
     found = ordered_attributes(board)
     if not found:
         raise InputError(f"{board.benchmark}: its sequences have no attributes to draw")
@@ -115,7 +119,11 @@ def ranking_plot(board: Scoreboard, palette: Colours, metric: str | None = None)
 
 @styled
 def speed_plot(board: Scoreboard, palette: Colours) -> Figure:
-    """The ranking figure against frames a second, for trackers whose times are at hand."""
+    """The ranking figure against frames a second, for trackers whose times are at hand.
+
+    Raises:
+        InputError: there are no times of any.
+    """
     metric = board.metrics[0]
     timed = [score for score in board.main if score.seconds]
     if not timed:
