@@ -8,7 +8,7 @@ import pytest
 
 from rartrack.cli import main
 from rartrack.errors import InputError
-from rartrack.training.log import Curves
+from rartrack.training.log import RunLog
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_a_seed_that_generators_do_not_take_is_refused(capsys: pytest.CaptureFix
 def test_an_output_that_cannot_be_made_is_said_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="no folder can be made there"):
-        Curves(tmp_path / "file" / "run", 0)
+        RunLog(tmp_path / "file" / "run", 0)
 
 
 def test_no_data_is_said_before_anything_else(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

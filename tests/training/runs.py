@@ -39,7 +39,7 @@ def start(config: TrainingConfig) -> RAR:
 
 
 def read_curve(path: Path) -> list[dict[str, float]]:
-    """The rows of a csv that ``Curves`` wrote."""
+    """The rows of a csv that ``RunLog`` wrote."""
     with path.open(newline="", encoding="utf-8") as stream:
         return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(stream)]
 

@@ -20,7 +20,7 @@ from rartrack.network.rar import RAR
 from rartrack.tracking.load import load as load_tracker
 from rartrack.training.config import AugmentConfig, SourceConfig, TrainingConfig
 from rartrack.training.dataset import ClipDataset
-from rartrack.training.log import TRAINING, VALIDATION, Curves
+from rartrack.training.log import TRAINING, VALIDATION, RunLog
 from rartrack.training.loop import BEST, LAST, train
 from rartrack.training.objective import ClipLoss
 from rartrack.training.state import FILE
@@ -80,7 +80,7 @@ def test_what_was_not_measured_is_not_written(config: TrainingConfig, changed: C
 
 def test_columns_stay_as_they_were_begun(tmp_path: Path) -> None:
     (tmp_path / "validation.csv").write_text("step,loss,hits,overlap\n1,0.5,0.25,0.75\n")
-    curves = Curves(tmp_path, 1)
+    curves = RunLog(tmp_path, 1)
     curves.row(VALIDATION, 2, {"overlap": 0.5})
     curves.close()
     assert (tmp_path / "validation.csv").read_text() == "step,loss,hits,overlap\n1,0.5,0.25,0.75\n2,,,0.5\n"
@@ -89,9 +89,9 @@ def test_columns_stay_as_they_were_begun(tmp_path: Path) -> None:
 def test_what_was_skipped_in_steps_that_a_kill_undid_is_listed_once(tmp_path: Path) -> None:
     path = tmp_path / "skipped.txt"
     path.write_text("step 1: a\nstep 3: b\nstep 4: c\nstep 5: cut sh")
-    Curves(tmp_path, 3).close()
+    RunLog(tmp_path, 3).close()
     assert path.read_text() == "step 1: a\nstep 3: b\n"
-    Curves(tmp_path, -1).close()
+    RunLog(tmp_path, -1).close()
     assert not path.exists()
 
 

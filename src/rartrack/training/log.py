@@ -17,7 +17,7 @@ from rartrack.outputs import make_folder, replace_file
 TRAINING, VALIDATION, SKIPPED = "training.csv", "validation.csv", "skipped.txt"
 
 
-class Curves:
+class RunLog:
     """Rows of numbers by step, one csv file a kind.
 
     Args:

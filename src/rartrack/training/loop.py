@@ -25,7 +25,7 @@ from rartrack.training.allocator import keep_freed_memory
 from rartrack.training.checks import check
 from rartrack.training.config import TrainingConfig
 from rartrack.training.dataset import Batch, ClipDataset, Share, batches, dead_workers_in_one_line
-from rartrack.training.log import TRAINING, VALIDATION, Curves, Pace
+from rartrack.training.log import TRAINING, VALIDATION, Pace, RunLog
 from rartrack.training.objective import follows_another, objective
 from rartrack.training.optimizer import Average, build_optimizer, freeze, rate, set_modes, set_rate
 from rartrack.training.processes import Processes, join
@@ -119,7 +119,7 @@ class _Run:
         if config.optimization.remembered:  # named by the backbone's weights: not before they are restored
             self.memorised = Memorised(config, self.network, self.teacher, self.clips)
         self.module = processes.wrap(objective(self.network, config, self.precision))
-        self.curves = Curves(self.folder, self.step if self.begun else -1) if processes.first else None
+        self.log = RunLog(self.folder, self.step if self.begun else -1) if processes.first else None
 
     def go(self, stopping: Callable[[], bool]) -> Outcome:
         """Prepare what is not there yet, then step until all steps are made or somebody says stop."""
@@ -154,8 +154,8 @@ class _Run:
         return Outcome(self.step, True, self.folder)
 
     def close(self) -> None:
-        if getattr(self, "curves", None) is not None:
-            cast(Curves, self.curves).close()
+        if getattr(self, "log", None) is not None:
+            cast(RunLog, self.log).close()
 
     def _prepare_cache(self, stopping: Callable[[], bool]) -> bool:
         """Decode the videos once, by the first process, before workers share them; the others wait for what it says."""
@@ -266,10 +266,10 @@ class _Run:
         self.skipped += int(skipped)
         if skipped:  # the same sum in all of them
             reasons = self.processes.together(reasons)
-        if self.curves is None:
+        if self.log is None:
             return
         for reason in reasons:
-            self.curves.skipped(self.step, reason)
+            self.log.skipped(self.step, reason)
         pace.losses.append(loss / settings.batch)
         if self.step % self.config.log_interval and self.step != settings.steps:
             return
@@ -282,7 +282,7 @@ class _Run:
             "waiting_share": waiting,
             "skipped": self.skipped,
         }
-        self.curves.row(TRAINING, self.step, values)
+        self.log.row(TRAINING, self.step, values)
         self.say(f"step {self.step}: loss {mean:.3f}, {speed:.1f} clips/s, {100 * waiting:.0f} % waiting for data")
 
     def _validate(self) -> None:
@@ -315,8 +315,8 @@ class _Run:
             values["overlap"] = overlaps / tracked
         if not values:
             raise InputError("validation: no held-out video can be tracked (above); give validation.clips, or others")
-        if self.curves is not None:
-            self.curves.row(VALIDATION, self.step, values)
+        if self.log is not None:
+            self.log.row(VALIDATION, self.step, values)
         self.say(f"step {self.step}: validation " + ", ".join(f"{key} {value:.3f}" for key, value in values.items()))
         score = values["overlap"] if "overlap" in values else -values["loss"]
         if not self.best or score > self.best["score"]:
