@@ -15,8 +15,8 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from rartrack.tracking.crops import Image
 from rartrack.tracking.tracker import Tracker
+from rartrack.video.images import Image
 
 TARGETS = (1, 2, 4, 8, 16, 32)
 HEIGHTS = (360, 720, 1080, 2160)

@@ -17,12 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from rartrack.datasets.sequence import Image, Sequence
+from rartrack.datasets.sequence import Sequence
 from rartrack.evaluation.execute import execute
 from rartrack.evaluation.jobs import Job
 from rartrack.evaluation.protocols import OPE, starts
 from rartrack.evaluation.run import Observer, evaluate
 from rartrack.evaluation.trackers import parse_tracker
+from rartrack.video.images import Image
 
 FRAMES, SHORT, SEQUENCES = 20_000, 100, 20
 

@@ -28,10 +28,11 @@ from numpy.typing import NDArray
 from videos import annotated, followed, held_out, parse_model
 
 from rartrack.cli.names import listed
-from rartrack.datasets.sequence import Frames, Image
+from rartrack.datasets.sequence import Frames
 from rartrack.datasets.sequence import Sequence as Video
 from rartrack.errors import InputError, one_line
 from rartrack.tracking.threads import use_threads
+from rartrack.video.images import Image
 
 SHORTEST = 15
 """Frames a run has at least."""

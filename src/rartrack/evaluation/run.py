@@ -20,7 +20,6 @@ from rartrack.evaluation.jobs import Failure, Job, Outcome
 from rartrack.evaluation.processes import describe, run_job
 from rartrack.evaluation.protocols import OPE, Protocol, starts
 from rartrack.evaluation.provenance import code_version, sequence_digest
-from rartrack.evaluation.trackers import TrackerSpec
 from rartrack.evaluation.trackers import TrackerSpec, uses_gpu
 from rartrack.evaluation.vot_rules import Constants
 
