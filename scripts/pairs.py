@@ -28,7 +28,7 @@ from rartrack.boxes import centre_size, from_centre_size, iou
 from rartrack.datasets.sequence import Sequence as Video
 from rartrack.errors import InputError, one_line
 from rartrack.network.base import STRIDE
-from rartrack.network.box import read_boxes
+from rartrack.network.box import boxes_at
 from rartrack.tracking.localize import boxed, moved
 from rartrack.tracking.template import learn_waiting, wait
 from rartrack.tracking.threads import use_threads
@@ -128,7 +128,7 @@ def sides(tracker: Tracker, video: Video, first: int) -> Iterator[tuple[float, f
         (crops,) = model.passes(model.search_crops(video.frames[index], np.repeat(centre, len(sizes), axis=0), sizes))
         maps = model.search(crops, filter, memory).maps
         assert maps is not None
-        for change, said in zip(TOO_LARGE, read_boxes(maps, torch.zeros(len(sizes), 2)).tolist(), strict=True):
+        for change, said in zip(TOO_LARGE, boxes_at(maps, torch.zeros(len(sizes), 2)).tolist(), strict=True):
             yield change, said[2], said[3]
 
 
@@ -152,7 +152,7 @@ def looked(
     if sight.maps is None or said is None:
         return found, np.nan, np.nan
     whole = replace(tracker.config.tracking, box_rate=1.0, uncertain_below=-np.inf)
-    at_truth = read_boxes(sight.maps, torch.from_numpy(shift)).double().numpy()
+    at_truth = boxes_at(sight.maps, torch.from_numpy(shift)).double().numpy()
     _, sized = boxed(true_centre, size, at_truth, sight.peak, whole)
     box = boxed(moved(centre, window, sight.shift, model.side), size, said, sight.peak, whole)
     overlaps = (float(iou(from_centre_size(*one)[0], truth)) for one in ((true_centre, sized), box))

@@ -11,7 +11,7 @@ from torch import nn
 
 from rartrack.config import NetworkConfig
 from rartrack.errors import InputError
-from rartrack.network.box import BoxHead, read_boxes, resampled, widened
+from rartrack.network.box import BoxHead, boxes_at, resampled, widened
 from rartrack.network.inference import prepare_for_inference
 from rartrack.network.memory import Memory
 from rartrack.network.packed import packed
@@ -97,14 +97,14 @@ def test_maps_are_read_between_cells(shift: tuple[float, float]) -> None:
     line = torch.arange(15.0) - 7
     x, y = line[None].expand(15, 15), line[:, None].expand(15, 15)
     maps = torch.stack([x, y, 2 * x - y, x + y])[None]  # linear, so that bilinear is exact
-    found = read_boxes(maps, torch.tensor([shift]))
+    found = boxes_at(maps, torch.tensor([shift]))
     expected = torch.tensor([[shift[0], shift[1], 2 * shift[0] - shift[1], sum(shift)]])
     torch.testing.assert_close(found, expected)
 
 
 def test_beyond_the_border_the_outermost_cell_counts() -> None:
     maps = torch.arange(225.0).reshape(1, 1, 15, 15).expand(1, 4, 15, 15)
-    torch.testing.assert_close(read_boxes(maps, torch.tensor([[9.0, 9.0]])), torch.full((1, 4), 224.0))
+    torch.testing.assert_close(boxes_at(maps, torch.tensor([[9.0, 9.0]])), torch.full((1, 4), 224.0))
 
 
 def test_the_network_makes_its_template_once(network: RAR) -> None:

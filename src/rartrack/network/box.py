@@ -182,10 +182,10 @@ def own_box(maps: Tensor) -> Tensor:
     The given box itself, so anything else is the head's error: it sees the whole where the box is around a part, say.
     Taken off what it says of later crops, a box that has not changed is left as it is.
     """
-    return read_boxes(maps[:, :4], maps.new_zeros(len(maps), 2))[:, :, None, None]
+    return boxes_at(maps[:, :4], maps.new_zeros(len(maps), 2))[:, :, None, None]
 
 
-def read_boxes(boxes: Tensor, shift: Tensor) -> Tensor:
+def boxes_at(boxes: Tensor, shift: Tensor) -> Tensor:
     """What the maps say at places between cells.
 
     Args:

@@ -18,7 +18,7 @@ from rartrack.errors import InputError
 from rartrack.filter.context import Statistics, learn, respond
 from rartrack.filter.fourier import displacement_window, gaussian_label, subcell_peak
 from rartrack.network.base import STRIDE, cells
-from rartrack.network.box import read_boxes
+from rartrack.network.box import boxes_at
 from rartrack.network.interface import Network
 from rartrack.network.memory import Memory
 from rartrack.network.rar import RAR
@@ -245,7 +245,7 @@ class Sighting:
         if self.maps is None:
             return None
         maps = self.maps[torch.from_numpy(chosen)]
-        return np.asarray(read_boxes(maps, torch.from_numpy(self.shift[chosen])).double().numpy())
+        return np.asarray(boxes_at(maps, torch.from_numpy(self.shift[chosen])).double().numpy())
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from rartrack.config import ModelConfig
 from rartrack.filter.context import respond, solve_training
 from rartrack.filter.fourier import gaussian_label, subcell_peak
 from rartrack.network.base import STRIDE, cells
-from rartrack.network.box import BoxHead, read_boxes
+from rartrack.network.box import BoxHead, boxes_at
 from rartrack.network.inference import frozen_taps
 from rartrack.network.rar import RAR
 from rartrack.training.config import TrainingConfig
@@ -197,7 +197,7 @@ class BoxLoss(_Loss):
         """See the base class."""
         boxes, likely, others = self._maps(taps)
         centre = label[:, :2]
-        seen = self._in_cells(read_boxes(boxes, centre), centre)
+        seen = self._in_cells(boxes_at(boxes, centre), centre)
         return self._losses(boxes, likely, others, label), _overlap(seen, label[:, _BOX])[0] >= _GOOD
 
     def maps(self, taps: Mapping[int, Tensor]) -> Tensor:
