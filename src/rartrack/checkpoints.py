@@ -30,7 +30,7 @@ FORMAT = "1"
 _MANTISSA, _EXPONENT = ".int8", ".exponent"
 
 BUILT_IN = {
-    "rar-fast": "71493f1b9aafeebd1931b2d10302e82e345162c41337c76bac80265f83906c83",
+    "rar-fast": "1692cecb355b7bee8d96a2c44b478f5b60618259d5a1a3895c701360bf743a29",
     "rar-resnet50": "f7bfcec0da4ff076eeac5adc30881c19f1d392dfd931fb36958483eb7ed30ac2",
 }
 """Name of a built-in model -> SHA-256 of its file in ``rartrack/models``."""
