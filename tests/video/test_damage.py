@@ -41,6 +41,19 @@ class TestDamage:
             assert len(read(make_video("a.mkv", times=[i / 4 for i in range(20)]))) == 20
             assert len(read(make_video("a.ts"))) == 20
 
+    @pytest.mark.parametrize(("name", "codec"), [("late.mkv", "libx264"), ("late.webm", "libvpx")])
+    def test_a_sound_video_may_begin_late(self, make_video: MakeVideo, name: str, codec: str) -> None:
+        late = make_video(name, 20, times=[2 + i / 10 for i in range(20)], codec=codec)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert [number_of(frame.image) for frame in read(late)] == list(range(20))
+
+    def test_a_video_that_begins_late_and_is_cut_short_is_told(self, make_video: MakeVideo) -> None:
+        late = make_video("late.mkv", 25, (320, 240), times=[2 + i / 10 for i in range(25)], options={"g": "5"})
+        late.write_bytes(late.read_bytes()[: late.stat().st_size // 2])
+        with pytest.warns(VideoWarning, match="cut short"):
+            assert 3 <= len(read(late)) < 25
+
     def test_damage_in_the_middle_is_read_past(self, whole: Path) -> None:
         data = bytearray(whole.read_bytes())
         middle = len(data) * 6 // 10

@@ -188,5 +188,6 @@ class Decoder:
         no_promise = container.duration is None or len(container.streams) > 1 or "mp4" in container.format.name
         if shown_until is None or no_promise:
             return False
-        begin = (container.start_time or 0) / av.time_base
-        return bool(shown_until - begin + _SHORTFALL_SECONDS < container.duration / av.time_base)
+        # What FFmpeg writes as Matroska's duration is the last frame's end, whenever the first began.
+        begin = 0 if "matroska" in container.format.name else container.start_time or 0
+        return bool(shown_until + _SHORTFALL_SECONDS < (begin + container.duration) / av.time_base)
