@@ -10,17 +10,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_videos import number_of, picture
+from made_videos import number_of, picture, with_orientation
 
 from rartrack.errors import InputError
 from rartrack.video.images import ImageFrames, image_paths, natural_key, read_image
-
-
-def with_orientation(jpeg: bytes, orientation: int) -> bytes:
-    """Put an EXIF block that holds the orientation alone behind the start of a JPEG."""
-    entry = b"\x01\x12\x00\x03\x00\x00\x00\x01" + bytes([0, orientation, 0, 0])
-    exif = b"Exif\x00\x00" + b"MM\x00\x2a\x00\x00\x00\x08" + b"\x00\x01" + entry + b"\x00\x00\x00\x00"
-    return jpeg[:2] + b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif + jpeg[2:]
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp", "a.bmp", "a.tif"])

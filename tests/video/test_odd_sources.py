@@ -5,8 +5,10 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
+import av
+import cv2
 import pytest
-from made_videos import MakeVideo
+from made_videos import MakeVideo, picture, read, with_orientation
 
 from rartrack.errors import InputError
 from rartrack.video import VideoWarning, VideoWriter, open_source
@@ -53,3 +55,28 @@ def test_a_camera_that_is_not_there_may_be_a_file_that_is_not(tmp_path: Path, mo
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=r"camera 987: not found.*nor is there a file or folder called 987"):
         open_source("987")
+
+
+@pytest.mark.parametrize(("orientation", "corner"), [(1, (0, 0)), (3, (1, 1)), (6, (0, 1)), (8, (1, 0))])
+@pytest.mark.parametrize("name", ["one.jpg", "camera.avi"])
+def test_images_with_exif_data_are_turned_upright(
+    make_video: MakeVideo, tmp_path: Path, name: str, orientation: int, corner: tuple[int, int]
+) -> None:
+    if name == "one.jpg":
+        jpeg = cv2.imencode(".jpg", picture(0, (48, 24)))[1].tobytes()
+        (tmp_path / name).write_bytes(with_orientation(jpeg, orientation))
+    else:
+        with (
+            av.open(str(make_video("plain.avi", 3, (48, 24), codec="mjpeg"))) as plain,
+            av.open(str(tmp_path / name), "w") as out,
+        ):
+            stream = out.add_stream_from_template(plain.streams.video[0])
+            for packet in plain.demux(video=0):
+                if packet.size:
+                    turned = av.Packet(with_orientation(bytes(packet), orientation))
+                    turned.stream, turned.pts, turned.dts = stream, packet.pts, packet.dts
+                    turned.time_base = packet.time_base
+                    out.mux(turned)
+    image = read(tmp_path / name)[0].image
+    assert image.shape[:2] == ((24, 48) if orientation in (1, 3) else (48, 24))
+    assert image[3 if corner[0] == 0 else -3, 3 if corner[1] == 0 else -3].mean() > 240

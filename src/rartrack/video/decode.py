@@ -20,6 +20,8 @@ DEFAULT_RATE = Fraction(30)
 _OPEN_SECONDS, _READ_SECONDS = 15.0, 30.0
 _HIGHEST_RATE = 1000
 _SHORTFALL_SECONDS = 0.5
+_QUARTERS = ((False, 1, 1), (True, 1, -1), (False, -1, -1), (True, -1, 1))
+"""As ``_turned``, of quarter turns counterclockwise."""
 
 
 def open_video(location: str | Path, threads: bool) -> tuple[Any, Any]:
@@ -101,7 +103,12 @@ def upright(frame: Any) -> Image:
 
 def _turned(frame: Any) -> tuple[bool, int, int]:
     """Of a frame's display matrix: whether columns and rows change places, and the signs of columns and rows then."""
-    matrix = frame.side_data.get("DISPLAYMATRIX")
+    try:
+        matrix = frame.side_data.get("DISPLAYMATRIX")
+    except ValueError:
+        # PyAV reads all that stands beside a frame at once, and does not know EXIF data. Of the matrix it tells the
+        # rotation then, not whether it mirrors: EXIF's mirrored orientations (2, 4, 5, 7) come as the unmirrored ones.
+        return _QUARTERS[round(frame.rotation / 90) % 4]
     if matrix is None:
         return False, 1, 1
     a, b, _, c, d = np.frombuffer(matrix, dtype=np.int32)[:5].tolist()
