@@ -11,7 +11,7 @@ import pytest
 from made_videos import MakeVideo, picture, read, with_orientation
 
 from rartrack.errors import InputError
-from rartrack.video import VideoWarning, VideoWriter, open_source
+from rartrack.video import VideoFrames, VideoWarning, VideoWriter, open_source
 
 
 def test_times_go_on_where_joined_files_start_anew(make_video: MakeVideo, tmp_path: Path) -> None:
@@ -34,6 +34,24 @@ def test_times_that_a_container_mixes_up_stay_where_they_are(make_video: MakeVid
         warnings.simplefilter("error")
         times = [frame.time for frame in source]
     assert max(times) == pytest.approx(24 / 25, abs=0.1)
+
+
+@pytest.mark.parametrize("name", ["two.mkv", "two.mp4"])
+def test_a_still_before_the_video_is_passed_over(tmp_path: Path, name: str) -> None:
+    small, large = (48, 32), (96, 64)
+    with av.open(str(tmp_path / name), "w") as out:
+        streams = [out.add_stream("mjpeg", rate=25), out.add_stream("libx264", rate=25)]
+        streams[1].disposition = av.stream.Disposition.default
+        for stream, size, kind in zip(streams, (small, large), ("yuvj420p", "yuv420p"), strict=True):
+            (stream.width, stream.height), stream.pix_fmt = size, kind
+        out.mux(streams[0].encode(av.VideoFrame.from_ndarray(picture(0, small), format="rgb24")))
+        for number in range(10):
+            out.mux(streams[1].encode(av.VideoFrame.from_ndarray(picture(number, large), format="rgb24")))
+        for stream in streams:
+            out.mux(stream.encode(None))
+    with open_source(tmp_path / name) as source:
+        assert (source.size, len(list(source))) == (large, 10)
+    assert len(VideoFrames(tmp_path / name)) == 10
 
 
 def test_text_is_no_video(tmp_path: Path) -> None:

@@ -54,7 +54,9 @@ def open_video(location: str | Path, threads: bool) -> tuple[Any, Any]:
         container.close()
         raise InputError(f"{shown(location)}: a text file, not a video")
     pictures = av.stream.Disposition.attached_pic
-    stream = next((one for one in container.streams.video if not one.disposition & pictures), None)
+    # The first may be a thumbnail, or the still of an animated AVIF.
+    streams = (container.streams.best("video"), *container.streams.video)
+    stream = next((one for one in streams if one is not None and not one.disposition & pictures), None)
     if stream is None or stream.codec_context is None:
         container.close()
         raise InputError(f"{shown(location)}: holds no video that can be decoded")
