@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from made_videos import MakeVideo, number_of
@@ -32,6 +33,7 @@ def numbers(frames: VideoFrames, places: Iterable[int]) -> list[int]:
         ("a.ts", "libx264", {"g": "6"}),
         ("a.mp4", "libx264", {"g": "100"}),
         ("a.avi", "mpeg4", {"g": "6"}),
+        ("a.avi", "libx264", {"g": "6", "bf": "2"}),
         ("a.avi", "mjpeg", {}),
         ("a.webm", "libvpx", {"g": "6", "auto-alt-ref": "1", "lag-in-frames": "8"}),
         ("a.h264", "libx264", {"g": "6"}),
@@ -44,6 +46,33 @@ def test_any_place_in_any_order(make_video: MakeVideo, name: str, codec: str, op
     places = random.Random(0).sample(range(24), 24)
     assert numbers(frames, places) == places
     assert [number_of(image) for image in frames] == list(range(24))
+
+
+@pytest.mark.parametrize(
+    ("name", "cut"),
+    [("open.mkv", 12), ("open.ts", 8), ("closed.ts", 3)],
+    ids=["at a key frame that frames before it lean on", "before it", "in the middle of a group"],
+)
+def test_a_video_cut_out_of_another_begins_with_what_can_be_shown(
+    make_video: MakeVideo, tmp_path: Path, name: str, cut: int
+) -> None:
+    form = "open-gop=1:" if "open" in name else ""
+    whole = make_video(name, 24, options={"x264-params": f"{form}keyint=6:min-keyint=6:bframes=3:scenecut=0:b-adapt=0"})
+    path = tmp_path / f"cut-{name}"
+    with av.open(str(whole)) as source, av.open(str(path), "w") as out:
+        stream = out.add_stream_from_template(source.streams.video[0])
+        packets = [packet for packet in source.demux(video=0) if packet.size]
+        for packet in packets[cut:]:
+            packet.stream = stream
+            out.mux(packet)
+    with open_source(path) as opened:
+        in_order = [number_of(frame.image) for frame in opened]
+    assert in_order == list(range(in_order[0], 24))
+    assert in_order[0] > 0
+    frames = VideoFrames(path)
+    assert [number_of(image) for image in frames] == in_order
+    places = random.Random(0).sample(range(len(frames)), len(frames))
+    assert numbers(frames, places) == [in_order[place] for place in places]
 
 
 def test_a_variable_rate(make_video: MakeVideo) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,8 @@ class VideoFrames:
     """The frames of a video file as a sequence: length, random access, iteration; picklable.
 
     Frames in order are decoded one after another; a jump seeks to the key frame before and decodes from there. The
-    first use reads the file once without decoding to learn the times of its frames. One thread, and not to be shared
-    between threads; a copy sent to, or inherited by, another process opens the file anew.
+    first use reads the file once, mostly without decoding, to learn the times of its frames. One thread, and not to be
+    shared between threads; a copy sent to, or inherited by, another process opens the file anew.
 
     Args:
         path: the file; it is opened when the first frame or the length is asked for.
@@ -64,7 +64,7 @@ class VideoFrames:
         self._process = os.getpid()
 
     def _learn(self) -> None:
-        """Read the file without decoding: how many frames, the place of each time stamp, the key frames."""
+        """Read the file, mostly without decoding: how many frames, the place of each time stamp, the key frames."""
         if self._count:
             return
         container, stream = open_video(self.path, threads=False)
@@ -74,16 +74,27 @@ class VideoFrames:
                 for one in packets_of(container, stream)
                 if not one.is_discard and not one.is_corrupt
             ]
-            shows_all = stream.codec_context.name != "vp8"  # VP8 holds packets that show nothing
-        stamps = sorted({pts for pts, _ in packets if pts is not None})
-        if shows_all and len(stamps) == len(packets):
+            codec, reorders = stream.codec_context.name, stream.codec_context.has_b_frames
+        stamps = [pts for pts, _ in packets]
+        usable = None not in stamps and len(set(stamps)) == len(stamps)
+        # Frames may be shown in another order than they are stored in. Where no times say so, these are not, or the
+        # container, such as AVI, has no times for it: only decoding tells.
+        doubtful = usable and reorders and stamps == sorted(stamps)
+        shown = [frame.pts for frame in islice(self._from_first(), None if doubtful else 1)]
+        # VP8 holds packets that show nothing.
+        if usable and codec != "vp8" and None not in shown and shown == sorted(shown):
+            # What leans on frames before the file's first, as where it was cut out of another, is not shown.
+            stamps = sorted(pts for pts in stamps if shown and pts >= shown[0])
             self._places = {pts: place for place, pts in enumerate(stamps)}
-            self._keys = sorted((self._places[pts], pts) for pts, key in packets if key)
+            self._keys = sorted((self._places[pts], pts) for pts, key in packets if key and pts in self._places)
             self._count = len(stamps)
         else:  # without usable time stamps only decoding tells the frames, and every jump begins at the first
-            self._count = sum(1 for _ in Decoder(*open_video(self.path, threads=False)))
+            self._count = sum(1 for _ in self._from_first())
         if not self._count:
             raise InputError(f"{self.path}: holds no frame that can be decoded")
+
+    def _from_first(self) -> Decoder:
+        return Decoder(*open_video(self.path, threads=False))
 
     def _decode(self, index: int) -> Any:
         if self._process != os.getpid():
