@@ -37,6 +37,7 @@ def numbers(frames: VideoFrames, places: Iterable[int]) -> list[int]:
         ("a.avi", "mjpeg", {}),
         ("a.webm", "libvpx", {"g": "6", "auto-alt-ref": "1", "lag-in-frames": "8"}),
         ("a.h264", "libx264", {"g": "6"}),
+        ("a.mpg", "mpeg2video", {"g": "12"}),
     ],
 )
 def test_any_place_in_any_order(make_video: MakeVideo, name: str, codec: str, options: dict[str, str]) -> None:

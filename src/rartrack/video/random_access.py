@@ -8,6 +8,8 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+import av
+
 from rartrack.errors import InputError
 from rartrack.video.decode import Decoder, open_video, packets_of, upright
 from rartrack.video.images import Image
@@ -86,7 +88,9 @@ class VideoFrames:
             # What leans on frames before the file's first, as where it was cut out of another, is not shown.
             stamps = sorted(pts for pts in stamps if shown and pts >= shown[0])
             self._places = {pts: place for place, pts in enumerate(stamps)}
-            self._keys = sorted((self._places[pts], pts) for pts, key in packets if key and pts in self._places)
+            # After a jump in an MPEG program stream frames have other times than in order: there none is made.
+            keys = [pts for pts, key in packets if key and pts in self._places and container.format.name != "mpeg"]
+            self._keys = sorted((self._places[pts], pts) for pts in keys)
             self._count = len(stamps)
         else:  # without usable time stamps only decoding tells the frames, and every jump begins at the first
             self._count = sum(1 for _ in self._from_first())
@@ -118,7 +122,10 @@ class VideoFrames:
             if self._opened is None:
                 self._opened = open_video(self.path, threads=False)
             container, stream = self._opened
-            container.seek(pts, stream=stream, backward=True)
+            try:
+                container.seek(pts, stream=stream, backward=True)
+            except (av.error.FFmpegError, OSError):  # containers have many reasons
+                break
             frames = iter(Decoder(container, stream))
             first = next(frames, None)
             # Frames that lean on what lies before a key frame come out broken: begin where one is whole.
