@@ -137,9 +137,14 @@ class Decoder:
         self._container, self._stream = container, stream
         self.damage = ""
         self.pixel_aspect = Fraction(1)
+        # AVI has no times but those of decoding, and of these codecs FFmpeg does not tell those of showing.
+        context = stream.codec_context
+        mixed_up = context.has_b_frames and context.name in ("h264", "hevc")
+        self._untimed = mixed_up and container.format.name == "avi"
 
     def __iter__(self) -> Iterator[Any]:
-        """Yield PyAV's frames in the order they are shown; none is left out before the place where a video is cut."""
+        """Yield PyAV's frames in the order they are shown; none is left out before the place where a video is cut.
+        Without ``pts`` where the container has no times of showing."""
         delivered = 0
         for frame in self._frames():
             if not delivered:
@@ -148,6 +153,8 @@ class Decoder:
                 self.damage = f"damaged at frame {delivered}; it may show"
             delivered += 1
             frame.time_base = self._stream.time_base  # frames from the decoder's reserve come without it
+            if self._untimed:
+                frame.pts = None
             yield frame
         if self._cut:
             self.damage = f"damaged or cut short: it ends after {delivered} frames"

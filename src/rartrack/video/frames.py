@@ -29,8 +29,7 @@ _SOURCES = "a video's name, a folder, a url or a camera's number"
 _CAMERA = re.compile(r"(?:camera:)?(\d{1,3})")
 _AHEAD_BYTES, _AHEAD_FRAMES = 64 << 20, 8
 _ANEW_SECONDS = 1.0
-"""By which times step back where they start anew; containers that hold none of their own, such as AVI, mix up those of
-neighbouring frames."""
+"""By which times step back where they start anew; smaller steps are those of a clock that is not sound."""
 
 
 class VideoWarning(UserWarning):
@@ -43,7 +42,7 @@ class Frame:
 
     Attributes:
         index: place in the source, from 0.
-        time: seconds since the source's first frame.
+        time: seconds since the source's first frame, by its own time stamps; it rises from frame to frame.
         image: RGB, uint8, (height, width, 3).
     """
 
@@ -224,19 +223,20 @@ def _video(location: str, path: Path | None, start: int) -> _Opened:
 def _timed(
     location: str, decoder: Decoder, rate: Fraction, start: int, notices: list[str]
 ) -> Iterator[tuple[float, Image]]:
-    begin, last, index = None, 0.0, -1
+    begin, stated, last, index = None, 0.0, -1.0, -1
     for index, frame in enumerate(decoder):
         if frame.time is None:
             seconds = float(index / rate)
         else:
             begin = frame.time if begin is None else begin
-            if frame.time - begin < last - _ANEW_SECONDS:  # of files joined end to end, say
+            if frame.time - begin < stated - _ANEW_SECONDS:  # of files joined end to end, say
                 begin = frame.time - last - float(1 / rate)
                 notices.append(f"its time stamps start anew at frame {index}; times go on from there")
             seconds = frame.time - begin
-        last = max(last, seconds)
+        stated = max(stated, seconds)
+        last = seconds if seconds > last else last + float(1 / rate)
         if index >= start:
-            yield seconds, upright(frame)
+            yield last, upright(frame)
     _check_start(location, start, index + 1)
 
 
