@@ -47,6 +47,12 @@ def test_refused(tmp_path: Path, name: str, message: str) -> None:
     assert message in str(caught.value)
 
 
+def test_a_link_to_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").symlink_to("nowhere/a.csv")
+    with pytest.raises(InputError, match=r"a\.csv: .*nowhere does not exist; make the folder first"):
+        check_output(tmp_path / "a.csv")
+
+
 @pytest.mark.parametrize("name", ["0.jpg", "symbolic.csv", "hard.csv"])
 def test_what_is_read_is_never_overwritten(tmp_path: Path, name: str) -> None:
     source = tmp_path / "0.jpg"

@@ -23,7 +23,7 @@ def check_output(
     """Check that a file can be written; writes nothing.
 
     Args:
-        path: the file.
+        path: the file; of a link, also one to nothing yet, what it leads to.
         overwrite: accept that it exists.
         suffixes: the known endings in lower case, with their dot; any where None.
         inputs: files that are read, or descriptors open on them; never overwritten, by whatever name or link.
@@ -36,7 +36,7 @@ def check_output(
     if suffixes is not None and path.suffix.lower() not in suffixes:
         ending = f"unknown ending {path.suffix!r}" if path.suffix else "no ending"
         raise InputError(f"{path}: {ending}; known are {', '.join(sorted(suffixes))}")
-    folder = path.parent
+    folder = Path(os.path.realpath(path)).parent if path.is_symlink() else path.parent
     if not folder.is_dir():
         what = "is not a folder" if folder.exists() else "does not exist; make the folder first"
         raise InputError(f"{path}: {folder} {what}")

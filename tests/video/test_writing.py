@@ -55,6 +55,20 @@ def test_what_has_come_to_have_its_name_is_kept(
         assert len(list(source)) == 1
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_stays_and_leads_to_the_video(tmp_path: Path, there: bool) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "a.mp4").symlink_to("elsewhere/b")
+    if there:
+        (tmp_path / "a.mp4").write_text("mine")
+    with VideoWriter(tmp_path / "a.mp4", 25, SIZE, overwrite=there) as writer:
+        writer.write(picture(0, SIZE))
+    assert (tmp_path / "a.mp4").is_symlink()
+    assert names(tmp_path / "elsewhere") == ["b"]
+    with open_source(tmp_path / "a.mp4") as source:
+        assert len(list(source)) == 1
+
+
 def test_a_name_as_long_as_file_systems_take(tmp_path: Path) -> None:
     with VideoWriter(tmp_path / f"{'é' * 125}.mp4", 25, SIZE) as writer:
         writer.write(picture(0, SIZE))

@@ -45,7 +45,7 @@ class VideoWriter:
     the temporary file, or is full before, it is that one, in fragments.
 
     Args:
-        path: where; the ending is one of ``VIDEO_SUFFIXES``.
+        path: where; the ending is one of ``VIDEO_SUFFIXES``. Of a link, what it leads to.
         rate: frames a second.
         size: (width, height) of the frames in pixels. H.264 needs even numbers: an odd side gets its last row or
             column twice.
@@ -76,8 +76,9 @@ class VideoWriter:
         # Fine enough for the times of a variable rate, and a whole number of ticks a frame for a constant one.
         self._tick = Fraction(1, self._rate.numerator * ceil(_TICKS_PER_SECOND / self._rate.numerator))
         self._begin, self._last = 0.0, -1
-        stem = os.fsencode(self.path.stem)[:_LONGEST_STEM].decode(errors="ignore")
-        self._part = self.path.absolute().with_name(f"{stem}.{os.getpid()}.part{self.path.suffix}")
+        self._file = Path(os.path.realpath(self.path))  # a link stays, and leads to the video
+        stem = os.fsencode(self._file.stem)[:_LONGEST_STEM].decode(errors="ignore")
+        self._part = self._file.with_name(f"{stem}.{os.getpid()}.part{self.path.suffix}")
         self._overwrite = overwrite
         self._format = VIDEO_SUFFIXES[self.path.suffix.lower()]
         try:
@@ -149,10 +150,10 @@ class VideoWriter:
             if not is_playable(self._part):
                 self._part.unlink(missing_ok=True)
                 raise self._failure(error) from None
-            give_name(self._part, self.path, self._overwrite)
+            give_name(self._part, self._file, self._overwrite)
             raise InputError(f"{self._failure(error)}; what was written before is kept") from None
         if self._format == "matroska":
-            give_name(self._part, self.path, self._overwrite)
+            give_name(self._part, self._file, self._overwrite)
         else:
             self._join()
 
@@ -180,7 +181,7 @@ class VideoWriter:
             whole.unlink(missing_ok=True)
             raise
         try:
-            give_name(whole, self.path, self._overwrite)
+            give_name(whole, self._file, self._overwrite)
         finally:
             if whole is not self._part:
                 self._part.unlink()
