@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -240,6 +241,20 @@ class TestElsewhere:
         )
         found = subprocess.run([sys.executable, "-c", code], input=content, capture_output=True, check=True)
         assert found.stdout.decode().startswith(said)
+
+    def test_a_named_pipe_cannot_be_sought_in(self, make_video: MakeVideo, tmp_path: Path) -> None:
+        content, pipe = index_far_away(make_video(count=6).read_bytes()), tmp_path / "pipe"
+        os.mkfifo(pipe)
+
+        def fill() -> None:
+            with suppress(BrokenPipeError):
+                pipe.write_bytes(content)
+
+        filling = threading.Thread(target=fill, daemon=True)
+        filling.start()
+        with pytest.raises(InputError, match="pipe: holds no frame that can be decoded; save it as a file first"):
+            open_source(pipe)
+        filling.join()
 
     @pytest.mark.parametrize("fifo", [False, True])
     @pytest.mark.parametrize("written", [0, 100])

@@ -271,7 +271,7 @@ def _check_start(source: str | Path, start: int, count: int) -> None:
         mend = ""
         if str(source).startswith("http"):
             mend = "; download it first: its server does not seek in it"
-        elif str(source) == shown("pipe:0"):
+        elif str(source) == shown("pipe:0") or ("://" not in str(source) and Path(source).is_fifo()):
             mend = "; save it as a file first: it cannot be sought in"
         raise InputError(f"{source}: holds no frame that can be decoded{mend}")
     if start >= count:
