@@ -47,6 +47,13 @@ def test_refused(tmp_path: Path, name: str, message: str) -> None:
     assert message in str(caught.value)
 
 
+def test_a_pipe_is_no_file_to_be_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.mp4")
+    with pytest.raises(InputError, match=r"a\.mp4: a pipe or a device, no file; give the name of a file"):
+        check_output(tmp_path / "a.mp4", overwrite=True)
+    check_output(tmp_path / "a.mp4", overwrite=True, pipes=True)
+
+
 def test_a_link_to_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.csv").symlink_to("nowhere/a.csv")
     with pytest.raises(InputError, match=r"a\.csv: .*nowhere does not exist; make the folder first"):

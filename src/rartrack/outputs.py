@@ -19,6 +19,7 @@ def check_output(
     overwrite: bool = False,
     suffixes: Collection[str] | None = None,
     inputs: Collection[Path | int] = (),
+    pipes: bool = False,
 ) -> Path:
     """Check that a file can be written; writes nothing.
 
@@ -27,10 +28,11 @@ def check_output(
         overwrite: accept that it exists.
         suffixes: the known endings in lower case, with their dot; any where None.
         inputs: files that are read, or descriptors open on them; never overwritten, by whatever name or link.
+        pipes: accept a pipe or a device, which is written into; a file that is made whole would take its place.
 
     Raises:
-        InputError: its ending is unknown, its folder is missing or cannot be written to, it is a folder, it is one of
-            the inputs, or it exists.
+        InputError: its ending is unknown, its folder is missing or cannot be written to, it is a folder or, but with
+            ``pipes``, no file, it is one of the inputs, or it exists.
     """
     path = Path(path)
     if suffixes is not None and path.suffix.lower() not in suffixes:
@@ -42,6 +44,8 @@ def check_output(
         raise InputError(f"{path}: {folder} {what}")
     if path.is_dir():
         raise InputError(f"{path}: is a folder; give the name of a file")
+    if path.exists() and not path.is_file() and not pipes:
+        raise InputError(f"{path}: a pipe or a device, no file; give the name of a file")
     if path.exists() and any(_same_file(path, one) for one in inputs):
         raise InputError(f"{path}: is the source itself, or a part of it; give the output another name")
     if path.exists() and not overwrite:

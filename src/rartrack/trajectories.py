@@ -147,7 +147,7 @@ def check_trajectory_output(
             holds one.
     """
     if path != STDOUT:
-        check_output(path, overwrite, TRAJECTORY_SUFFIXES if format is None else None, inputs)
+        check_output(path, overwrite, TRAJECTORY_SUFFIXES if format is None else None, inputs, pipes=True)
     said = "csv" if path == STDOUT and format is None else _BY_SUFFIX.get(path.suffix.lower())
     format = format or said or ("otb" if targets == 1 else "mot")
     _check_format(path, format)
