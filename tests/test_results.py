@@ -103,6 +103,26 @@ def test_csv_and_json_read_back_whole(tmp_path: Path, name: str) -> None:
         assert found.result.score == pytest.approx(expected.result.score, abs=1e-4)
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.json"])
+@pytest.mark.parametrize("target", ["a\rdog", "a\r\ndog\n", "dog\r", 'a "dog"'])
+def test_a_name_comes_back_as_it_is(tmp_path: Path, name: str, target: str) -> None:
+    written(tmp_path / name, [record(frame, target, (1, 2, 3, 4)) for frame in range(2)])
+    (found,) = read_trajectories(tmp_path / name).items()
+    assert (found[0], len(found[1])) == (target, 2)
+
+
+@pytest.mark.parametrize("end", [b"\r\n", b"\r"])
+@pytest.mark.parametrize("format", ["csv", "json", "otb", "mot"])
+def test_lines_may_end_otherwise(tmp_path: Path, format: FormatName, end: bytes) -> None:
+    written(tmp_path / "a.dat", DOG, format)
+    (tmp_path / "b.dat").write_bytes((tmp_path / "a.dat").read_bytes().replace(b"\n", end))
+    expected, found = (read_trajectories(tmp_path / name) for name in ("a.dat", "b.dat"))
+    assert found.keys() == expected.keys()
+    assert [[one.result.box for one in each] for each in found.values()] == [
+        [one.result.box for one in each] for each in expected.values()
+    ]
+
+
 @pytest.mark.parametrize(("format", "frames"), [("otb", [0, 1, 2]), ("vot", [1, 2]), ("mot", [0, 1, 2])])
 def test_text_formats_read_back_their_boxes(tmp_path: Path, format: FormatName, frames: list[int]) -> None:
     written(tmp_path / "a.txt", DOG, format)

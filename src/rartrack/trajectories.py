@@ -193,7 +193,7 @@ def read_trajectories(path: str | Path, format: FormatName | None = None) -> dic
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = path.read_bytes().decode("utf-8-sig")  # line ends as they are: they may be in names
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -47,7 +47,7 @@ def recognise(text: str) -> FormatName:
     """Tell the format of a text by how it begins; what is none of the others is read as OTB text."""
     if text.lstrip().startswith("["):
         return "json"
-    first = text.lstrip().partition("\n")[0]
+    first = next(iter(text.lstrip().splitlines()), "")
     if first.startswith(COLUMNS[0]):
         return "csv"
     numbers = len(_split(first))
@@ -58,8 +58,8 @@ def _write_csv(record: Record, place: int, first: bool) -> str:  # noqa: ARG001
     box, line = record.result.box, io.StringIO()
     numbers = [_number(value) for value in (*box, record.result.score)]
     fields = [record.frame, _number(record.time, 6), record.target, *numbers, record.result.status.value]
-    csv.writer(line, lineterminator="\n").writerow(fields)
-    return line.getvalue()
+    csv.writer(line, lineterminator="\r\n").writerow(fields)  # so that names with either of the two are quoted
+    return line.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _write_json(record: Record, place: int, first: bool) -> str:  # noqa: ARG001
