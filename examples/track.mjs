@@ -376,6 +376,10 @@ function readPpm(file) {
 const [model, folder, box] = process.argv.slice(2), given = (box ?? "").split(",").map(Number);
 if (given.length !== 4 || !given.every(Number.isFinite) || given[2] <= 0 || given[3] <= 0)
   throw new Error("node track.mjs MODEL.onnx FOLDER x,y,w,h: four numbers in pixels, w and h above 0");
+process.stdout.on("error", (error) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(141); // whoever read the boxes has left
+});
 const tracker = await Tracker.open(model);
 console.log("frame,x,y,w,h,score");
 const files = fs.readdirSync(folder).filter((name) => name.endsWith(".ppm"))

@@ -12,6 +12,7 @@ rartrack: several targets, the camera's motion, the search for a lost target, li
 from __future__ import annotations
 
 import json
+import os
 import sys
 
 import cv2
@@ -241,4 +242,9 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read the boxes has left; Python would try once more at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)

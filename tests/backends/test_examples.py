@@ -29,7 +29,7 @@ from rartrack.backends.quantize import CHECKED, quantize
 from rartrack.boxes import iou
 from rartrack.checkpoints import Checkpoint
 from rartrack.tracking.load import DEFAULT_MODEL, load
-from rartrack.video import open_source
+from rartrack.video import VideoWriter, open_source
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 MUG = (398.0, 206.0, 88.0, 104.0)
@@ -147,6 +147,15 @@ def in_javascript(project: Path, model: Path, frames: np.ndarray, box: Box, fold
     return boxes_of(done.stdout)[1:]
 
 
+def unread(words: list[Any], folder: Path) -> tuple[int, str]:
+    """A program's status and what it says where nobody reads what it prints."""
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "wb") as pipe:
+        done = subprocess.run(words, stdout=pipe, stderr=subprocess.PIPE, text=True, cwd=folder, timeout=120)
+    return done.returncode, done.stderr
+
+
 @pytest.mark.parametrize(
     ("again", "classification", "count"),
     # Second looks are taken from the first frame on; later ones, of crops rounded otherwise, part as runs do.
@@ -179,6 +188,14 @@ def test_python_takes_a_window_that_shows_nothing_of_the_frame(tmp_path: Path) -
     words = [sys.executable, "-c", script, EXAMPLES, tmp_path / "fast.onnx"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.stdout == "[90]\n", done.stderr
+
+
+def test_python_ends_quietly_where_nobody_reads(small: Path, tmp_path: Path) -> None:
+    model = write(small, tmp_path / "small.onnx")
+    with VideoWriter(tmp_path / "short.mkv", 25, (96, 64)) as video:
+        video.write(np.zeros((64, 96, 3), np.uint8))
+    words = [sys.executable, EXAMPLES / "without_torch.py", model, "short.mkv", "20,20,30,30"]
+    assert unread(words, tmp_path) == (141, "")
 
 
 def test_settings_that_the_example_does_not_follow_are_refused(tmp_path: Path) -> None:
@@ -235,6 +252,14 @@ def test_javascript_keeps_the_memory(node_project: Path, small: Path, tmp_path: 
     expected = followed(small, made(), BOX, "torch")
     assert_allclose(found[:2], expected[:2], atol=0.02)
     assert_allclose(found, expected, atol=0.3)  # crops are rounded otherwise, and each box decides the next crop
+
+
+@pytest.mark.slow
+def test_javascript_ends_quietly_where_nobody_reads(node_project: Path, small: Path, tmp_path: Path) -> None:
+    model = write(small, tmp_path / "small.onnx")
+    cv2.imwrite(str(tmp_path / "0.ppm"), made()[0])
+    words = ["node", "track.mjs", model, tmp_path, ",".join(map(str, BOX))]
+    assert unread(words, node_project) == (141, "")
 
 
 @pytest.mark.slow
