@@ -20,6 +20,8 @@ DEFAULT_RATE = Fraction(30)
 _OPEN_SECONDS, _READ_SECONDS = 15.0, 30.0
 _HIGHEST_RATE = 1000
 _SHORTFALL_SECONDS = 0.5
+_BT709, _UNSPECIFIED = 1, 2
+_HD_ROWS = 720
 _QUARTERS = ((False, 1, 1), (True, 1, -1), (False, -1, -1), (True, -1, 1))
 """As ``_turned``, of quarter turns counterclockwise."""
 
@@ -95,7 +97,12 @@ def frame_rate(stream: Any) -> Fraction:
 
 
 def upright(frame: Any) -> Image:
-    """Convert a decoded frame to RGB uint8 (height, width, 3), turned and mirrored as its display matrix says."""
+    """Convert a decoded frame to RGB uint8 (height, width, 3), turned and mirrored as its display matrix says.
+
+    Where it does not say by which standard its colours are coded it is, as players take it, BT.709 from 720 rows on.
+    """
+    if frame.colorspace == _UNSPECIFIED and frame.height >= _HD_ROWS:
+        frame.colorspace = _BT709
     image: Image = frame.to_ndarray(format="rgb24")
     turned, columns, rows = _turned(frame)
     if turned:
