@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json.decoder
+from pathlib import Path
 
 import pytest
 
@@ -26,3 +27,13 @@ def test_what_is_missing_is_named_as_it_is_installed(given: tuple[str, ...], sai
     with pytest.raises(InputError) as caught:
         need(*given)
     assert str(caught.value) == said
+
+
+def test_what_is_there_but_broken_is_not_called_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "half_there.py").write_text("raise ImportError('libfreetype.so.6: cannot open shared object file')")
+    (tmp_path / "leaning.py").write_text("import nowhere_either")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(InputError, match=r"^half_there is installed, but cannot be imported: libfreetype\.so\.6"):
+        need("half_there", "report")
+    with pytest.raises(InputError, match=r"^leaning is installed, but cannot be imported: No module named 'nowhere"):
+        need("leaning", "report")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rartrack.errors import InputError
-from rartrack.outputs import check_output, remove_leftovers
+from rartrack.outputs import check_output, remove_leftovers, replace_file
 
 
 def test_a_new_file_in_a_folder_passes_and_is_not_made(tmp_path: Path) -> None:
@@ -58,6 +58,16 @@ def test_a_link_to_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None
     (tmp_path / "a.csv").symlink_to("nowhere/a.csv")
     with pytest.raises(InputError, match=r"a\.csv: .*nowhere does not exist; make the folder first"):
         check_output(tmp_path / "a.csv")
+
+
+def test_what_a_link_leads_to_is_written_and_the_link_stays(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    link = tmp_path / "link.onnx"
+    link.symlink_to(tmp_path / "there" / "m.onnx")
+    replace_file(link, b"new")
+    assert link.is_symlink()
+    assert [path.name for path in (tmp_path / "there").iterdir()] == ["m.onnx"]
+    assert link.read_bytes() == b"new"
 
 
 @pytest.mark.parametrize("name", ["0.jpg", "symbolic.csv", "hard.csv"])

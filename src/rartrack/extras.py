@@ -17,12 +17,14 @@ def need(module: str, extra: str | None, package: str | None = None) -> ModuleTy
         package: as it is installed, where that is not the module's name.
 
     Raises:
-        InputError: it is not installed.
+        InputError: it is not installed, or cannot be imported.
     """
     name = module.partition(".")[0]
     try:
         importlib.import_module(module)
         return importlib.import_module(name)
-    except ImportError:
+    except ImportError as error:
         wanted = "rartrack" if extra is None else f"rartrack[{extra}]"
-        raise InputError(f"{package or name} is not installed; pip install {wanted!r} brings it") from None
+        if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] == name:
+            raise InputError(f"{package or name} is not installed; pip install {wanted!r} brings it") from None
+        raise InputError(f"{package or name} is installed, but cannot be imported: {error}") from None

@@ -121,19 +121,20 @@ def make_folder(folder: Path) -> Path:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a file in one step, with its folder: a crash at any moment leaves the old file or the new one.
+    """Write a file, or what a link leads to, in one step, with its folder: a crash leaves the old file or the new one.
 
     Raises:
         InputError: the disk refuses, as when it is full; the old file stays.
     """
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    target = Path(os.path.realpath(path))
+    partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
-        partial.replace(path)
+        partial.replace(target)
     except OSError as error:
         with suppress(OSError):
             partial.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import fake_trackers
@@ -16,6 +17,7 @@ from rartrack import checkpoints
 from rartrack.config import ModelConfig, NetworkConfig, to_dict
 from rartrack.datasets import load_dataset
 from rartrack.errors import InputError
+from rartrack.evaluation import provenance
 from rartrack.evaluation import run as running
 from rartrack.evaluation.execute import Stopwatch
 from rartrack.evaluation.provenance import difference
@@ -107,6 +109,23 @@ def test_trackers_on_a_gpu_run_one_at_a_time(tmp_path: Path, checkpoint: Path, m
         with pytest.raises(InputError, match="enough"):
             evaluate(data, [parse_tracker(f"ours={checkpoint}")], tmp_path / "out")
     assert found == [3, 1]
+
+
+def test_what_device_a_cluster_has_is_not_asked_here(tmp_path: Path, checkpoint: Path) -> None:
+    class Cluster(ThreadPoolExecutor):
+        def submit(self, *_: object):
+            raise InputError("the cluster was asked")
+
+    data = load_dataset(fake_trackers.make_sequences(tmp_path / "data", frames=2))
+    with pytest.raises(InputError, match="the cluster was asked"):
+        evaluate(data, [parse_tracker(f"ours={checkpoint}", "cuda")], tmp_path / "out", executor=Cluster(1))
+
+
+def test_results_name_the_gpus_that_the_driver_knows(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "0000:01:00.0").mkdir()
+    (tmp_path / "0000:01:00.0" / "information").write_text("Model: \t\t NVIDIA H200\nIRQ:   \t\t 5\n")
+    monkeypatch.setattr(provenance, "_GPUS", tmp_path)
+    assert provenance.machine()["gpus"] == ["NVIDIA H200"]
 
 
 def test_the_time_of_a_call_holds_what_its_device_has_yet_to_do() -> None:

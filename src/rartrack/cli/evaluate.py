@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--workers",
         type=positive,
         metavar="N",
-        help="processes at once (default: one per processor; 1 for real-time runs and on a GPU; give 1 for speed)",
+        help="processes at once (default: one per processor; 1 for real-time runs and on a GPU; 1 where times count)",
     )
     add("--threads", type=threads, default=1, metavar="N", help="of each process (default: 1)")
     add("--executor", default=PROCESSES, metavar="WHERE", help="processes (default) or dask://HOST:PORT")

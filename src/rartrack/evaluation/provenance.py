@@ -16,13 +16,16 @@ from rartrack import __version__
 from rartrack.datasets.sequence import Sequence
 
 _LIBRARIES = ("numpy", "opencv-contrib-python-headless", "opencv-python", "av", "torch")
+_GPUS = Path("/proc/driver/nvidia/gpus")
 _ABSENT = object()
 
 
 def machine() -> dict[str, Any]:
-    """The processor, the system and the libraries of this process; no host name, so that results can be published."""
+    """The processor, the GPUs, the system and the libraries of this process; no host name, so that results can be
+    published."""
     return {
         "processor": _processor(),
+        **({"gpus": gpus} if (gpus := _gpus()) else {}),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         **{name: version for name in _LIBRARIES if (version := _version(name)) is not None},
@@ -70,6 +73,12 @@ def _version(name: str) -> str | None:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return None
+
+
+def _gpus() -> list[str]:
+    """NVIDIA's, by their driver: asked without the libraries that only some trackers load."""
+    lines = [line for path in sorted(_GPUS.glob("*/information")) for line in path.read_text().splitlines()]
+    return [line.partition(":")[2].strip() for line in lines if line.startswith("Model:")]
 
 
 @cache

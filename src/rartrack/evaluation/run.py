@@ -107,16 +107,18 @@ def evaluate(
     """
     settings, observer = settings or Settings(), observer or Observer()
     jobs = plan(sequences, trackers, settings)
-    count = min(workers or _usual(settings, {job.tracker.name: job.tracker for job in jobs}.values()), len(jobs))
     with store.locked(results):
         if not isinstance(executor, str):
             return _run(executor, jobs, results, overwrite, observer, cluster=True)
+        here = executor == PROCESSES
+        count = min(workers or _usual(settings, jobs), len(jobs)) if here else 1  # a cluster has its own
         with open_executor(executor, count) as opened:
-            return _run(opened, jobs, results, overwrite, observer, cluster=executor != PROCESSES)
+            return _run(opened, jobs, results, overwrite, observer, cluster=not here)
 
 
-def _usual(settings: Settings, trackers: Iterable[TrackerSpec]) -> int:
-    """Processes where nobody says how many."""
+def _usual(settings: Settings, jobs: Iterable[Job]) -> int:
+    """Processes on this machine where nobody says how many."""
+    trackers = {job.tracker.name: job.tracker for job in jobs}.values()
     alone = settings.protocol.vot == "realtime" or any(map(uses_gpu, trackers))
     return 1 if alone else available_processors()
 

@@ -105,7 +105,7 @@ class RarTracker:
         from rartrack import checkpoints
         from rartrack.backends import backend_version
         from rartrack.config import change_model, to_dict
-        from rartrack.tracking.load import device_name, pick_device, precision_of, settings_of
+        from rartrack.tracking.load import pick_device, precision_of, settings_of
 
         config = change_model(settings_of(self.model), dict(self.settings))
         device = pick_device(self.device, self.backend)
@@ -114,7 +114,7 @@ class RarTracker:
             "tracker": "rar",
             "weights": checkpoints.fingerprint(self.model),
             "config": to_dict(config),
-            "device": device_name(device),
+            "device": str(device),
             "backend": backend_version(self.backend),
             "precision": precision_of(self.model, config, self.backend, device),
             "code": code_digest("boxes.py", "checkpoints.py", "config.py", *folders),

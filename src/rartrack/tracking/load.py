@@ -142,11 +142,6 @@ def is_exported(model: str | Path) -> bool:
     return Path(model).suffix.lower() == onnx_file.SUFFIX
 
 
-def device_name(device: torch.device) -> str:
-    """What results say of the device they were made on: ``cpu``, or a GPU with its name."""
-    return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)
-
-
 def pick_device(name: str | None, backend: str = "torch") -> torch.device:
     """The device ``name`` stands for; ``"auto"``, or None, is CUDA where there is one and the backend can use it, else
     the CPU.

@@ -93,7 +93,7 @@ class VideoFrames:
             self._keys = sorted((self._places[pts], pts) for pts in keys)
             self._count = len(stamps)
         else:  # without usable time stamps only decoding tells the frames, and every jump begins at the first
-            self._count = sum(1 for _ in self._from_first())
+            self._count = len(shown) if doubtful else sum(1 for _ in self._from_first())
         if not self._count:
             raise InputError(f"{self.path}: holds no frame that can be decoded")
 
