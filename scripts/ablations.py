@@ -28,7 +28,7 @@ import yaml
 from rartrack import checkpoints
 from rartrack.cli import main as rartrack
 from rartrack.cli.names import listed
-from rartrack.config import override, parse_settings
+from rartrack.config import flat, override, parse_settings
 from rartrack.config_files import load_yaml, read_yaml
 from rartrack.datasets import load_dataset
 from rartrack.errors import one_line
@@ -148,7 +148,7 @@ def dsst(source: Path, folder: Path) -> Path:
     if not source.is_file():
         sys.exit(f"RAR_DSST needs RAR's weights, {source}; add RAR to --variants")
     if not path.exists():  # a file made anew would not be the same to the last byte, and its results made again
-        settings = flat(read_yaml(CONFIGS / "ablation-dsst.yaml")["model"], ("filter", "tracking"))
+        settings = flat(read_yaml(CONFIGS / "ablation-dsst.yaml")["model"])
         checkpoint = checkpoints.load(source)
         config = override(checkpoint.config, {key: settings[key] for key in DSST_SETTINGS})
         folder.mkdir(parents=True, exist_ok=True)
@@ -165,11 +165,6 @@ DSST_SETTINGS = (
     "filter.learning_rate",
     "tracking.scale_search",
 )
-
-
-def flat(settings: Mapping[str, Any], parts: tuple[str, ...]) -> dict[str, Any]:
-    """Nested settings by dotted names."""
-    return {f"{part}.{key}": value for part in parts for key, value in settings.get(part, {}).items()}
 
 
 def track(

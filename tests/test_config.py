@@ -14,6 +14,8 @@ from rartrack.config import (
     NetworkConfig,
     TrackingConfig,
     change_model,
+    changed,
+    flat,
     from_dict,
     parse_settings,
     to_dict,
@@ -182,3 +184,11 @@ def test_settings_are_yaml_by_dotted_name() -> None:
 def test_a_setting_without_key_or_value_is_refused(text: str, says: str) -> None:
     with pytest.raises(InputError, match=says):
         parse_settings([text])
+
+
+def test_nested_values_by_dotted_names() -> None:
+    values = to_dict(ModelConfig())
+    names = flat(values)
+    assert names["filter.form"] == "exact"
+    assert not any(isinstance(value, dict) for value in names.values())
+    assert changed({}, names) == values

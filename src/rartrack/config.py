@@ -276,6 +276,14 @@ def override(config: T, changes: Mapping[str, Any], where: str = "config") -> T:
     return from_dict(type(config), changed(to_dict(config), changes), where)
 
 
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested values by dotted names: ``{"filter": {"form": "shared"}}`` to ``{"filter.form": "shared"}``."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        found |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return found
+
+
 def changed(values: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """Nested plain values, changed in place by dotted name.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import platform
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from rartrack import __version__
+from rartrack.config import flat
 from rartrack.datasets.sequence import Sequence
 
 _LIBRARIES = ("numpy", "opencv-contrib-python-headless", "opencv-python", "av", "torch")
@@ -45,19 +45,16 @@ def sequence_digest(sequence: Sequence) -> dict[str, Any]:
 
 def difference(before: dict[str, Any], now: dict[str, Any]) -> str | None:
     """Name the first thing in which two descriptions differ, or None if there is none."""
-    old, new = dict(_flat(before)), dict(_flat(now))
+    old, new = _flat(before), _flat(now)
     for key in sorted(old.keys() | new.keys()):
         if old.get(key, _ABSENT) != new.get(key, _ABSENT):
             return f"{key} was {_short(old.get(key, _ABSENT))}, is now {_short(new.get(key, _ABSENT))}"
     return None
 
 
-def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in values.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", list(value) if isinstance(value, tuple) else value
+def _flat(values: dict[str, Any]) -> dict[str, Any]:
+    """By dotted names, and as a file in JSON gives them back."""
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in flat(values).items()}
 
 
 def _short(value: Any) -> str:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from rartrack.config import NetworkConfig
+from rartrack.config import ModelConfig, NetworkConfig
 from rartrack.errors import InputError
 
 STRIDE = 8
@@ -61,6 +61,11 @@ class Backbone(nn.Module):
 
     def forward(self, crops: Tensor) -> dict[int, Tensor]:
         raise NotImplementedError
+
+
+def target_cells(config: ModelConfig) -> float:
+    """Cells a side of a target that fits its window, which is 1 + padding times as large (SPEC Sec. 6)."""
+    return config.network.input_size / (1 + config.tracking.padding) / STRIDE
 
 
 def cells(input_size: int) -> int:

@@ -17,7 +17,7 @@ from rartrack.config import ModelConfig
 from rartrack.errors import InputError
 from rartrack.filter.context import Statistics, learn, respond
 from rartrack.filter.fourier import displacement_window, gaussian_label, subcell_peak
-from rartrack.network.base import STRIDE, cells
+from rartrack.network.base import STRIDE, cells, target_cells
 from rartrack.network.box import boxes_at
 from rartrack.network.interface import Network
 from rartrack.network.memory import Memory
@@ -69,14 +69,13 @@ class Model:
         if self._shares and config.tracking.delayed_update:
             raise InputError("tracking.delayed_update, tracking.shared_context: crops of two sizes are not one batch")
         self._turns = 1 if self._shares else config.tracking.context_turns
-        self._apart = round(config.network.input_size / (1 + config.tracking.padding) / STRIDE)
+        self._apart = round(target_cells(config))
         self.network = network
         self.config = config
         self.device = network.device
         self.side = config.network.input_size
         self.cells = cells(self.side)
-        target_cells = self.side / (1 + config.tracking.padding) / STRIDE
-        self.label = gaussian_label(self.cells, config.filter.label_sigma * target_cells).to(self.device)
+        self.label = gaussian_label(self.cells, config.filter.label_sigma * target_cells(config)).to(self.device)
         self.prior: Tensor | None = None
         """Weight of displacements, above 0; None is 1 everywhere."""
         if weight := config.tracking.displacement_window:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from rartrack.config import ModelConfig
 from rartrack.filter.context import respond, solve_training
 from rartrack.filter.fourier import gaussian_label, subcell_peak
-from rartrack.network.base import STRIDE, cells
+from rartrack.network.base import cells, target_cells
 from rartrack.network.box import BoxHead, boxes_at
 from rartrack.network.inference import frozen_taps
 from rartrack.network.rar import RAR
@@ -264,7 +264,7 @@ class BoxLoss(_Loss):
     @property
     def _fitting(self) -> float:
         """Cells a side of a target that fits the window."""
-        return self.config.network.input_size / (1 + self.config.tracking.padding) / STRIDE
+        return target_cells(self.config)
 
     def _in_cells(self, boxes: Tensor, places: Tensor) -> Tensor:
         """What the head says (..., 4) at places (..., 2) in cells, as centres and sizes (..., 4) in cells."""
@@ -320,7 +320,7 @@ def follows_another(names: Sequence[str]) -> Tensor:
 
 def label_sigma(config: ModelConfig) -> float:
     """Standard deviation of the label in cells: its share of the target's size in a crop."""
-    return config.filter.label_sigma * config.network.input_size / (1 + config.tracking.padding) / STRIDE
+    return config.filter.label_sigma * target_cells(config)
 
 
 def search_label(cells: int, sigma: float, label: Tensor) -> Tensor:

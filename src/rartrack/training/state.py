@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from rartrack.config import to_dict
+from rartrack.config import flat, to_dict
 from rartrack.errors import InputError
 from rartrack.outputs import replace_file
 from rartrack.training.config import TrainingConfig
@@ -103,7 +103,7 @@ def refuse_changes(folder: Path, before: Mapping[str, Any], config: TrainingConf
     Raises:
         InputError: it names what differs.
     """
-    old, new = _flat(before), _flat(to_dict(config))
+    old, new = flat(before), flat(to_dict(config))
     differing = [key for key in sorted({*old, *new}) if key not in _FREE and old.get(key) != new.get(key)]
     if differing:
         listed = ", ".join(f"{key}: {old.get(key)!r} -> {new.get(key)!r}" for key in differing)
@@ -132,13 +132,3 @@ def _text(about: Mapping[str, Any]) -> dict[str, str]:
 
 def _part(tensors: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
     return {name.partition(".")[2]: value for name, value in tensors.items() if name.startswith(f"{part}.")}
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat

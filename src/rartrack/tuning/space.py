@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 
 import yaml
 
-from rartrack.config import FilterConfig, ModelConfig, TrackingConfig, override, to_dict
+from rartrack.config import FilterConfig, ModelConfig, TrackingConfig, flat, override, to_dict
 from rartrack.config_files import read_mapping
 from rartrack.errors import InputError, nearest
 
@@ -124,17 +124,11 @@ def draw(space: Sequence[Dimension], start: Mapping[str, Any], trials: int, seed
 def _file(path: Path) -> list[tuple[str, str, str]]:
     if not path.exists() and path.suffix not in (".yaml", ".yml"):
         raise InputError(f"--space {path}: {_EXPECTED}, or a YAML file")
-    return [(str(path), key, values) for key, values in _flat(read_mapping(path, as_text=True))]
+    return [(str(path), key, _text(value)) for key, value in flat(read_mapping(path, as_text=True)).items()]
 
 
-def _flat(content: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    flat: list[tuple[str, str]] = []
-    for key, value in content.items():
-        if isinstance(value, dict):
-            flat += _flat(value, f"{prefix}{key}.")
-        else:
-            flat.append((f"{prefix}{key}", ",".join(map(str, value)) if isinstance(value, list) else str(value)))
-    return flat
+def _text(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _searchable() -> dict[str, Any]:
