@@ -119,8 +119,10 @@ def test_results_are_drawn_as_the_frame_was_when_it_was_handed_over(tmp_path: Pa
     with open_source(tmp_path / "by-writer.mkv") as one, open_source(tmp_path / "before.mkv") as other:
         pairs = list(zip(one, other, strict=True))
     assert len(pairs) == 4
-    for found, wanted in pairs:  # the codec may give a level or two more or less
-        np.testing.assert_allclose(found.image.astype(int), wanted.image.astype(int), atol=16)
+    for found, wanted in pairs:  # x264 codes equal frames now and then otherwise, by some levels in a pixel at an edge
+        off = np.abs(found.image.astype(int) - wanted.image)
+        assert (off > 16).mean() < 0.001
+        assert off.mean() < 1
 
 
 def test_a_colon_in_a_name_makes_no_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
