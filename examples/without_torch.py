@@ -1,6 +1,6 @@
 """Follow one object with an exported network: NumPy, OpenCV and onnxruntime, no torch and no rartrack.
 
-    pip install '.[export]' && rartrack export rar-fast --format onnx --output rar-fast.onnx  # once, anywhere
+    pip install ".[export]" && rartrack export rar-fast --format onnx --output rar-fast.onnx  # once, anywhere
     pip install numpy opencv-python onnxruntime  # where it runs
     python without_torch.py rar-fast.onnx video.mp4 398,206,88,104 > boxes.csv
 

@@ -18,9 +18,9 @@ def test_of_a_part_the_whole_is_given() -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (("nowhere.part", "vot"), "nowhere is not installed; pip install 'rartrack[vot]' brings it"),
-        (("nowhere", "vot", "no-where"), "no-where is not installed; pip install 'rartrack[vot]' brings it"),
-        (("nowhere", None), "nowhere is not installed; pip install 'rartrack' brings it"),
+        (("nowhere.part", "vot"), 'nowhere is not installed; pip install "rartrack[vot]" brings it'),
+        (("nowhere", "vot", "no-where"), 'no-where is not installed; pip install "rartrack[vot]" brings it'),
+        (("nowhere", None), 'nowhere is not installed; pip install "rartrack" brings it'),
     ],
 )
 def test_what_is_missing_is_named_as_it_is_installed(given: tuple[str, ...], said: str) -> None:

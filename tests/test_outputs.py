@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rartrack.errors import InputError
-from rartrack.outputs import check_output, remove_leftovers, replace_file
+from rartrack.outputs import check_output, give_name, remove_leftovers, replace_file
 
 
 def test_a_new_file_in_a_folder_passes_and_is_not_made(tmp_path: Path) -> None:
@@ -98,3 +98,13 @@ def test_without_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loc
     monkeypatch.setattr(os, "access", lambda path, _: Path(path) != closed)  # permissions do not bind an administrator
     with pytest.raises(InputError, match="no permission"):
         check_output(tmp_path / "a.csv", overwrite=True)
+
+
+def test_a_file_that_another_program_holds_open_is_named_with_what_was_written(tmp_path: Path, monkeypatch) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(13, "Access is denied")
+
+    (tmp_path / "new").touch()
+    monkeypatch.setattr(Path, "replace", refused)
+    with pytest.raises(InputError, match=r"out\.mp4: cannot be replaced: Access is denied; what was written is .*new$"):
+        give_name(tmp_path / "new", tmp_path / "out.mp4", overwrite=True)

@@ -26,5 +26,5 @@ def need(module: str, extra: str | None, package: str | None = None) -> ModuleTy
     except ImportError as error:
         wanted = "rartrack" if extra is None else f"rartrack[{extra}]"
         if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] == name:
-            raise InputError(f"{package or name} is not installed; pip install {wanted!r} brings it") from None
+            raise InputError(f'{package or name} is not installed; pip install "{wanted}" brings it') from None
         raise InputError(f"{package or name} is installed, but cannot be imported: {error}") from None

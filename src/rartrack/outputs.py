@@ -86,7 +86,10 @@ def give_name(file: Path, path: Path, overwrite: bool) -> None:
         else:
             file.unlink()
             return
-    file.replace(path)
+    try:
+        file.replace(path)
+    except OSError as error:  # such as a player that has it open, on Windows
+        raise InputError(f"{path}: cannot be replaced: {error.strerror}; what was written is {file}") from None
 
 
 @contextmanager

@@ -17,6 +17,8 @@ frame numbers: a trajectory that begins after frame 0 is read back from 0 on; a 
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 import warnings
 from collections.abc import Collection, Sequence
@@ -119,6 +121,8 @@ class TrajectoryWriter:
         except BrokenPipeError:
             raise
         except OSError as error:
+            if os.name == "nt" and error.errno == errno.EINVAL and self.path == STDOUT:  # what Windows says of it
+                raise BrokenPipeError from None
             raise InputError(f"{self.path}: {error.strerror}; what was written before is kept") from None
 
 

@@ -199,7 +199,7 @@ def test_a_missing_package_is_one_line(
     without(package)
     with pytest.raises(InputError) as caught:
         load(model, backend=backend)
-    assert str(caught.value) == f"{package} is not installed; pip install 'rartrack[{extra}]' brings it"
+    assert str(caught.value) == f'{package} is not installed; pip install "rartrack[{extra}]" brings it'
 
 
 @pytest.mark.parametrize("package", ["onnx", "onnxscript", "onnxruntime"])
@@ -209,7 +209,7 @@ def test_export_without_its_extra(
     without(package)
     assert main(["export", str(model), "--output", str(tmp_path / "out.onnx")]) == 2
     assert capsys.readouterr().err == (
-        f"rartrack: {package} is not installed; pip install 'rartrack[export]' brings it\n"
+        f'rartrack: {package} is not installed; pip install "rartrack[export]" brings it\n'
     )
 
 

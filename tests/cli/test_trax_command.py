@@ -25,7 +25,7 @@ def test_without_the_library_it_says_what_to_install(
     monkeypatch.setenv("TRAX_SOCKET", "1")
     monkeypatch.setitem(sys.modules, "trax", None)
     assert main(["trax"]) == 2
-    assert "pip install 'rartrack[vot]'" in capsys.readouterr().err
+    assert 'pip install "rartrack[vot]"' in capsys.readouterr().err
 
 
 def test_threads_must_be_a_number_of_them(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -185,8 +185,9 @@ class TestPlan:
         with pytest.raises(InputError, match="nothing to evaluate"):
             plan(load_dataset(folder), [], Settings())
 
-    def test_two_trackers_of_one_name(self, folder):
-        trackers = [parse_tracker("opencv:kcf"), parse_tracker("opencv:kcf")]
+    @pytest.mark.parametrize("other", ["opencv:kcf", "OpenCV-KCF=opencv:kcf"])
+    def test_two_trackers_of_one_name_as_folders_may_have_them(self, folder, other):
+        trackers = [parse_tracker("opencv:kcf"), parse_tracker(other)]
         with pytest.raises(InputError, match="two trackers are named 'opencv-kcf'"):
             plan(load_dataset(folder), trackers, Settings())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import fake_trackers
@@ -15,6 +16,7 @@ from rartrack.boxes import Box, iou
 from rartrack.config import PRESETS
 from rartrack.datasets import load_dataset
 from rartrack.errors import InputError
+from rartrack.evaluation import trackers
 from rartrack.evaluation.opencv import OpenCVTracker, RunningOpenCV
 from rartrack.evaluation.trackers import CallableTracker, RarTracker, TraxTracker, parse_tracker
 from rartrack.tuning.trial import TrialTracker
@@ -209,3 +211,17 @@ class TestOpenCVOnRealFrames:
         described = parse_tracker(f"opencv:nano-v2:{shared}/peers/nanotrack").describe()
         assert sorted(described["weights"]) == ["nanotrackv2_backbone.onnx", "nanotrackv2_head.onnx"]
         assert described["version"] == cv2.__version__
+
+
+@pytest.mark.parametrize("path", ["C:\\work\\mine.py", "C:\\Program Files (x86)\\mine.py", "/home/x (y)/mine.py"])
+def test_a_file_is_named_as_any_system_names_it(path: str) -> None:
+    spec = parse_tracker(f"{path}:make")
+    assert isinstance(spec, CallableTracker)
+    assert (spec.module, spec.attribute) == (str(Path(path).resolve()), "make")
+
+
+def test_a_command_on_windows_keeps_its_backslashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trackers, "os", SimpleNamespace(name="nt"))
+    spec = parse_tracker('one=trax:C:\\tools\\tracker.exe "C:\\my models\\a.bin"')
+    assert isinstance(spec, TraxTracker)
+    assert spec.command == ("C:\\tools\\tracker.exe", "C:\\my models\\a.bin")

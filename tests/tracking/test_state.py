@@ -226,3 +226,13 @@ def test_another_programs_file_is_refused(tmp_path: Path, about: str | None) -> 
     save_file({"centre": torch.zeros(1, 2)}, tmp_path / "state", metadata)
     with pytest.raises(InputError, match="state: not a tracker state"):
         TrackerState.load(tmp_path / "state")
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux lists what is mapped")
+def test_a_state_that_was_read_leaves_its_file_alone(small_tracker: Make, scene, tmp_path: Path) -> None:
+    tracker = small_tracker()
+    tracker.init(scene.frame(0), scene.box(0))
+    tracker.state.save(tmp_path / "state.safetensors")
+    read = TrackerState.load(tmp_path / "state.safetensors")
+    assert "state.safetensors" not in Path("/proc/self/maps").read_text()
+    assert read == tracker.state

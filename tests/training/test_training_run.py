@@ -23,7 +23,7 @@ from rartrack.training.dataset import ClipDataset
 from rartrack.training.log import TRAINING, VALIDATION, RunLog
 from rartrack.training.loop import BEST, LAST, train
 from rartrack.training.objective import ClipLoss
-from rartrack.training.state import FILE
+from rartrack.training.state import FILE, read
 
 Changed = Callable[..., TrainingConfig]
 
@@ -44,6 +44,14 @@ def test_a_run_leaves_curves_and_checkpoints(config: TrainingConfig) -> None:
         RAR(found.config.network).load_state_dict(found.weights)
     assert checkpoints.load(outcome.folder / LAST).provenance["step"] == 6
     load_tracker(outcome.folder / BEST, "cpu")
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux lists what is mapped")
+def test_the_state_of_a_run_that_goes_on_is_not_held_open(config: TrainingConfig) -> None:
+    folder = train(config, say=silent).folder
+    state = read(folder)
+    assert state is not None
+    assert FILE not in Path("/proc/self/maps").read_text()
 
 
 def test_the_loss_falls_on_easy_clips(config: TrainingConfig, changed: Changed) -> None:

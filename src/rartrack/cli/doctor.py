@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:  # noqa: ARG001 every command takes
     for package in _PACKAGES:
         _say(package, _version(package) or "not installed")
     for package, extra in _EXTRAS.items():
-        _say(package, _version(package) or f"not installed; pip install 'rartrack[{extra}]' brings it")
+        _say(package, _version(package) or f'not installed; pip install "rartrack[{extra}]" brings it')
     checks: dict[str, Callable[[], str]] = {
         "processor": _processor,
         "cuda": _cuda,

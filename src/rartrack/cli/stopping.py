@@ -1,4 +1,4 @@
-"""What stops a program from outside: Ctrl-C, SIGTERM, and SIGHUP when its terminal goes away."""
+"""What stops a program from outside: Ctrl-C, SIGTERM, and SIGHUP, on Windows SIGBREAK, when its terminal goes away."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-ENDING = ("SIGTERM", "SIGHUP")
+ENDING = ("SIGTERM", "SIGHUP", "SIGBREAK")
 
 
 class Interrupt:

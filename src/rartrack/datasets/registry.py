@@ -151,4 +151,4 @@ def _candidates(place: Path, names: set[str]) -> Iterator[Path]:
 
 
 def _is_path(name: str) -> bool:
-    return os.sep in name or name.startswith(("~", "."))
+    return "/" in name or os.sep in name or name.startswith(("~", "."))

@@ -7,7 +7,7 @@ import re
 import uuid
 from collections import Counter
 from collections.abc import Iterable
-from concurrent.futures import Executor, Future, as_completed
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,9 @@ from rartrack.evaluation.vot_rules import Constants
 
 TIME_LIMIT = 300.0
 """Seconds one frame may take unless something else is said: far above any tracker's, short enough for a night's run."""
+
+_LISTEN = 0.2
+"""Seconds after which a wait begins anew: on Windows Ctrl-C is heard between waits alone."""
 
 
 @dataclass(frozen=True)
@@ -133,12 +136,13 @@ def plan(sequences: Iterable[Sequence], trackers: Iterable[TrackerSpec], setting
     if not sequences or not trackers:
         raise InputError("nothing to evaluate: give at least one sequence and one tracker")
     names = [tracker.name for tracker in trackers]
+    folders = Counter(name.casefold() for name in names)  # as file systems may take them
     for name in names:
-        if not re.fullmatch(r"[\w+-][\w.+-]*", name) or name.startswith("_"):
+        if not re.fullmatch(r"[\w+-]([\w.+-]*[\w+-])?", name) or name.startswith("_"):
             raise InputError(
-                f"tracker name {name!r}: it names a folder; use letters, digits and . _ + -, a letter or digit first"
+                f"tracker name {name!r}: it names a folder; use letters, digits and . _ + -, but no . at its ends"
             )
-        if names.count(name) > 1:
+        if folders[name.casefold()] > 1:
             raise InputError(f"two trackers are named {name!r}: name them, --tracker NAME=SPEC")
     counts = Counter(sequence.name for sequence in sequences)
     for sequence in sequences:
@@ -224,7 +228,10 @@ def _describe(executor: Executor, jobs: list[Job]) -> dict[TrackerSpec, dict[str
     """Ask a worker what makes each tracker's results."""
     described = {}
     for tracker, job in {job.tracker: job for job in jobs}.items():
-        found = executor.submit(describe, tracker, job.threads, job.token).result()
+        future = executor.submit(describe, tracker, job.threads, job.token)
+        while not future.done():
+            wait([future], _LISTEN)
+        found = future.result()
         if found["code"] != code_version():
             raise InputError(f"the workers run rartrack {found['code']}, this is {code_version()}; install the same")
         described[tracker] = found
@@ -250,11 +257,12 @@ def _made_by(job: Job, found: dict[str, Any]) -> dict[str, Any]:
 def _outcomes(executor: Executor, jobs: list[Job]) -> Iterable[tuple[Job, Outcome]]:
     """Submit all runs and give each as it ends; a run whose worker is lost for good gives a failure."""
     waiting: dict[Future[Outcome], Job] = {executor.submit(run_job, job): job for job in jobs}
-    for future in as_completed(list(waiting)):
-        job = waiting.pop(future)
-        try:
-            outcome = future.result()
-        except Exception as error:
-            line = " ".join(str(error).split()) or "lost"
-            outcome = Outcome(failure=Failure(f"its worker was lost: {type(error).__name__}: {line}"))
-        yield job, outcome
+    while waiting:
+        for future in wait(waiting, _LISTEN, FIRST_COMPLETED).done:
+            job = waiting.pop(future)
+            try:
+                outcome = future.result()
+            except Exception as error:
+                line = " ".join(str(error).split()) or "lost"
+                outcome = Outcome(failure=Failure(f"its worker was lost: {type(error).__name__}: {line}"))
+            yield job, outcome

@@ -19,6 +19,7 @@ import hashlib
 import importlib
 import importlib.util
 import inspect
+import os
 import re
 import shlex
 import sys
@@ -37,7 +38,7 @@ from rartrack.evaluation.opencv import parse_opencv
 from rartrack.video.images import Image
 
 _NAMED = re.compile(r"(?P<name>[\w.+-]+)=(?P<spec>.+)")
-_CALLABLE = re.compile(r"(?P<module>[\w./\\ -]+\.py|[A-Za-z_][\w.]*):(?P<callable>[A-Za-z_][\w.]*)")
+_CALLABLE = re.compile(r"(?P<module>.+\.py|[A-Za-z_][\w.]*):(?P<callable>[A-Za-z_][\w.]*)")
 
 
 class Tracker(Protocol):
@@ -214,7 +215,7 @@ def parse_tracker(
         return parse_opencv(rest, name)
     if kind == "trax":
         try:
-            command = tuple(shlex.split(rest))
+            command = tuple(shlex.split(rest.replace("\\", "\\\\") if os.name == "nt" else rest))
         except ValueError as error:
             raise InputError(f"tracker {text!r}: {str(error).lower()} in its command") from None
         return TraxTracker(name or _folder_name(Path(command[0]).stem), command, time_limit)

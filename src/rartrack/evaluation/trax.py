@@ -150,7 +150,7 @@ class _Session:
     def __init__(self, command: list[str], limit: float) -> None:
         self._trax, self._name = library(), command[0]
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 lives as long as the process
-        self._folder = tempfile.TemporaryDirectory(prefix="rartrack-trax-")
+        self._folder = tempfile.TemporaryDirectory(prefix="rartrack-trax-", ignore_cleanup_errors=True)
         try:
             self._process = subprocess.Popen(
                 command,

@@ -242,7 +242,8 @@ class TrackerState:
         try:
             with safe_open(str(path), framework="pt", device=str(device)) as stored:
                 about = (stored.metadata() or {}).get("state", "")
-                tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+                # Copies: the tensors would keep the file open, and Windows lets no open file be replaced.
+                tensors = {name: stored.get_tensor(name).clone() for name in stored.keys()}  # noqa: SIM118
         except (OSError, SafetensorError, RuntimeError) as error:
             raise InputError(f"{path}: cannot read the tracker's state: {error}") from None
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -269,5 +270,7 @@ def _apart(worker: int) -> None:  # noqa: ARG001
     group, as launchers and terminals send it, lets the run stop by itself, which ends them."""
     if hasattr(os, "setpgrp"):
         os.setpgrp()
+    else:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(0)
     torch.set_num_threads(1)

@@ -82,7 +82,8 @@ def join(device: str) -> Iterator[Processes]:
             raise InputError(f"local rank {local} has no CUDA device, there are {there}; start fewer processes")
         place = torch.device("cuda", local)
         torch.cuda.set_device(place)
-    backend, own = ("nccl", place) if place.type == "cuda" else ("gloo", None)
+    fast = place.type == "cuda" and dist.is_nccl_available()  # not on Windows
+    backend, own = ("nccl", place) if fast else ("gloo", None)
     dist.init_process_group(backend, timeout=_PATIENCE, device_id=own)
     yield Processes(rank, world, place)
     # Not after an error, which the others know nothing of: NCCL would wait here for them, and they for this one.

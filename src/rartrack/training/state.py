@@ -82,7 +82,8 @@ def read(folder: Path) -> RunState | None:
     try:
         with safe_open(path, "pt") as file:
             about = json.loads(file.metadata()["state"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            # Copies: what is kept of them would keep the file open, and Windows lets no open file be replaced.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: damaged ({error}); delete it to start the run anew") from None
     optimizer: dict[int, dict[str, Tensor]] = {}

@@ -256,7 +256,7 @@ def _camera(number: int, start: int) -> _Opened:
             found, image = capture.read()
             if not found:
                 return
-            now = time.monotonic()
+            now = time.perf_counter()  # the other clocks of Windows tick 64 times a second
             begin = now if begin is None else begin
             if index >= start:
                 yield now - begin, cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
