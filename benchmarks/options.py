@@ -6,7 +6,6 @@ import argparse
 import os
 import platform
 from importlib import metadata
-from pathlib import Path
 
 import cv2
 import torch
@@ -15,6 +14,7 @@ from rartrack import __version__
 from rartrack.backends import BACKENDS, backend_version
 from rartrack.cli.numbers import threads
 from rartrack.config import parse_settings
+from rartrack.evaluation.provenance import cpuinfo
 from rartrack.evaluation.trackers import Tracker, parse_tracker
 from rartrack.tracking.threads import usual_threads
 
@@ -65,11 +65,7 @@ def machine(options: argparse.Namespace) -> str:
 
 def _processor() -> str:
     """The processor's name and model number, where the system tells: names alone are shared by generations."""
-    known: dict[str, str] = {}
-    if (listing := Path("/proc/cpuinfo")).is_file():
-        for line in listing.read_text(encoding="utf-8").splitlines():
-            key, _, value = line.partition(":")
-            known.setdefault(key.strip(), value.strip())
+    known = cpuinfo()
     if "model name" not in known:
         return platform.processor() or platform.machine()
     return f"{known['model name']} (family {known.get('cpu family', '?')}, model {known.get('model', '?')})"

@@ -21,6 +21,7 @@ from rartrack.evaluation.scoreboard import score_results
 from rartrack.outputs import make_folder
 from rartrack.report import catalogue, worst_frames
 from rartrack.report.drawing import save
+from rartrack.report.plots import speed_plot
 from rartrack.report.summaries import comparisons
 from rartrack.report.write import write_report
 
@@ -96,6 +97,21 @@ def test_every_figure_of_an_otb_board_is_drawn(annotations: Path, results: Path)
     assert sorted(shown) == ["Fast motion (1)", "Occlusion (3)"]
     curves = {line.get_label(): line.get_ydata() for line in by_attribute.axes[0].get_lines()}
     assert all(max(values) <= 1 for values in curves.values())
+
+
+def test_a_plot_of_speed_is_numbered_plainly_and_blows_up_no_difference(annotations: Path, results: Path) -> None:
+    board = score_results(results, load_dataset(annotations))
+    alike = [
+        replace(score, figures={**score.figures, "auc": 0.67 + 1e-4 * n}, seconds=s)
+        for n, (score, s) in enumerate(zip(board.scores, (1 / 30, 1 / 80), strict=True))
+    ]
+    figure = speed_plot(replace(board, scores=tuple(alike)), {score.tracker: "black" for score in alike})
+    axis = figure.axes[0]
+    figure.canvas.draw()
+    low, high = axis.get_ylim()
+    assert high - low >= 0.05
+    labels = [label.get_text() for label in (*axis.get_xticklabels(), *axis.get_xticklabels(minor=True))]
+    assert {"20", "50", "100"} <= set(labels)
 
 
 def test_every_figure_of_a_challenge_is_drawn(tmp_path: Path) -> None:

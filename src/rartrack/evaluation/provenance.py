@@ -79,10 +79,17 @@ def _gpus() -> list[str]:
 
 
 @cache
-def _processor() -> str:
+def cpuinfo() -> dict[str, str]:
+    """What Linux says of the first processor, such as its ``model name``; nothing elsewhere."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+        return {}
+    found: dict[str, str] = {}
+    for key, _, value in (line.partition(":") for line in lines):
+        found.setdefault(key.strip(), value.strip())
+    return found
+
+
+def _processor() -> str:
+    return cpuinfo().get("model name") or platform.processor() or platform.machine()

@@ -140,7 +140,7 @@ def plan(sequences: Iterable[Sequence], trackers: Iterable[TrackerSpec], setting
     for name in names:
         if not re.fullmatch(r"[\w+-]([\w.+-]*[\w+-])?", name) or name.startswith("_"):
             raise InputError(
-                f"tracker name {name!r}: it names a folder; use letters, digits and . _ + -, but no . at its ends"
+                f"tracker name {name!r}: it names a folder; use letters, digits and . _ + -, no . or _ first, no . last"
             )
         if folders[name.casefold()] > 1:
             raise InputError(f"two trackers are named {name!r}: name them, --tracker NAME=SPEC")

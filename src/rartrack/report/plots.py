@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_LEAST_SPAN = 0.05
+"""Of figures that a plot of speed spans: trackers that are alike should look it."""
+
 
 @styled
 def curve_plots(boards: Sequence[Scoreboard], palette: Colours) -> Figure:
@@ -124,6 +127,8 @@ def speed_plot(board: Scoreboard, palette: Colours) -> Figure:
     Raises:
         InputError: there are no times of any.
     """
+    from matplotlib.ticker import LogLocator
+
     metric = board.metrics[0]
     timed = [score for score in board.main if score.seconds]
     if not timed:
@@ -136,8 +141,14 @@ def speed_plot(board: Scoreboard, palette: Colours) -> Figure:
         axis.plot(rate, score.figures[metric], "o", color=palette[score.tracker], markersize=9)
         axis.annotate(score.tracker, (rate, score.figures[metric]), (8, -3), textcoords="offset points", fontsize=8.5)
     axis.set_xscale("log")
-    axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axis.xaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+    for formatted in (axis.xaxis.set_major_formatter, axis.xaxis.set_minor_formatter):
+        formatted(lambda value, _: f"{value:g}")
+    axis.tick_params(axis="x", which="minor", length=0, pad=3.5)  # as the major ones, so that numbers are level
     axis.margins(x=0.25, y=0.15)
+    low, high = axis.get_ylim()
+    if (lacking := _LEAST_SPAN - (high - low)) > 0:
+        axis.set_ylim(low - lacking / 2, high + lacking / 2)
     axis.axvline(25, color=MUTED, linewidth=0.9, linestyle=":")
     axis.annotate("25 frames/s", (25, 0.01), xycoords=("data", "axes fraction"), fontsize=7.5, color=MUTED, ha="left")
     axis.set(xlabel="frames a second (median, logarithmic)", ylabel=METRICS[metric].title)

@@ -41,13 +41,14 @@ def learned(model: Model, state: TrackerState, template: Pass) -> TrackerState:
     chosen = np.flatnonzero(state.waiting.targets)
     state = replace(state, waiting=None)
     knew, first, remembered = state.statistics, state.first, state.memory
-    if part := len(chosen) < len(state):
+    some = len(chosen) < len(state)
+    if some:
         index = model.on_device(chosen)  # once for all: each selection by numbers of the host would wait for a GPU
         knew, first, remembered = knew[index], None if first is None else first[index], remembered[index]
     new, memory = model.learn(template, remembered, in_turn=True)
     statistics = blend(knew, new, model.config.filter.learning_rate)
     filter = solved(statistics, first, model.config.filter)
-    if part:
+    if some:
         return _put(state, index, statistics, filter, memory)
     return replace(state, statistics=statistics, filter=filter, memory=memory)
 
