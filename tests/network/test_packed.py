@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import os
 import pickle
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -79,3 +82,28 @@ def test_where_torch_cannot_the_network_stays_as_it_is(small, monkeypatch):
 
     monkeypatch.setattr(torch._C._nn, "mkldnn_reorder_conv2d_weight", refuse)
     assert packed(prepared) is prepared
+
+
+STEPS = """
+import torch
+import rartrack
+
+ours = rartrack.load("rar-fast", device="cpu", settings={"tracking.precision": "float32"}).model.network
+crop = torch.zeros(1, 3, 127, 127, dtype=torch.uint8)
+with torch.inference_mode():
+    memory = ours.initial_memory(1)
+    for step in range(2):
+        print("step", step, flush=True)
+        _, memory, _ = ours.look(crop, memory)
+"""
+
+
+@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="torch comes without oneDNN here")
+def test_nothing_is_laid_out_in_a_frame():
+    """By oneDNN's own account, on instructions that every x86-64 of today has."""
+    limits = {"ONEDNN_VERBOSE": "1", "ONEDNN_MAX_CPU_ISA": "AVX2", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", STEPS]
+    done = subprocess.run(command, env=os.environ | limits, check=True, capture_output=True, text=True)
+    _, step = done.stdout.split("step 1\n")
+    assert "convolution" in step
+    assert not [line for line in step.splitlines() if ",reorder," in line]

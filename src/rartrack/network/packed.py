@@ -8,13 +8,13 @@ emits. They are not a documented interface: where they are missing or refuse, th
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from rartrack.network.attention import ChannelAttention
-from rartrack.network.backbone import cells
 from rartrack.network.deformable import DeformableConv2d
 from rartrack.network.rar import RAR
 from rartrack.network.refinement import ResidualBlock
@@ -35,9 +35,10 @@ def packed(network: RAR) -> RAR:
     size = network.config.input_size
     try:
         result = copy.deepcopy(network)
-        _replace_children(result, cells(size))
+        crop = torch.zeros(1, 3, size, size, dtype=torch.uint8)
         with torch.inference_mode():
-            result(torch.zeros(1, 3, size, size, dtype=torch.uint8), result.initial_memory(1))
+            _replace_children(result, _Lay(result, crop))
+            _two_looks(result, crop)
     except (AttributeError, RuntimeError, TypeError):
         return network
     return result
@@ -46,11 +47,12 @@ def packed(network: RAR) -> RAR:
 class PackedConv2d(nn.Module):
     """A convolution whose weights are laid out, followed by ReLU if wanted."""
 
-    def __init__(self, conv: nn.Conv2d, side: int, relu: bool = False) -> None:
-        """``side``: of the maps the layout is chosen for; others are right too."""
+    def __init__(self, conv: nn.Conv2d, shape: Sequence[int], relu: bool = False) -> None:
+        """``shape`` (B, C, h, w): of the maps the layout is chosen for. Others are right too, but where they want
+        another one the weights are laid out at every call."""
         super().__init__()
         self._geometry = ([*conv.padding], [*conv.stride], [*conv.dilation], conv.groups)
-        self._shape = [1, conv.in_channels, side, side]
+        self._shape = [*shape]
         self._weight = self._laid_out(conv.weight.detach())
         self._bias, self._after = conv.bias, "relu" if relu else "none"
 
@@ -77,12 +79,29 @@ class PackedConv2d(nn.Module):
         return cast(Tensor, call(x, other, self._weight, self._bias, *self._geometry, "add", 1.0, after, [], ""))
 
 
+class _Lay:
+    """Lays a network's convolutions out, each for the maps that it meets when a crop is looked at."""
+
+    def __init__(self, network: RAR, crop: Tensor) -> None:
+        self._shapes: dict[nn.Module, torch.Size] = {}
+        hooks = [module.register_forward_pre_hook(self._met) for module in network.modules() if _is_plain(module)]
+        _two_looks(network, crop)
+        for hook in hooks:
+            hook.remove()
+
+    def _met(self, module: nn.Module, given: tuple[Tensor]) -> None:
+        self._shapes[module] = given[0].shape
+
+    def __call__(self, conv: nn.Conv2d, relu: bool = False) -> PackedConv2d:
+        return PackedConv2d(conv, self._shapes[conv], relu)
+
+
 class _PackedBasicBlock(nn.Module):
-    def __init__(self, block: BasicBlock, side: int) -> None:
+    def __init__(self, block: BasicBlock, lay: _Lay) -> None:
         super().__init__()
         self.stride = block.stride
-        self.first, self.last = PackedConv2d(block.conv1, side, relu=True), PackedConv2d(block.conv2, side)
-        self.shortcut = _shortcut(block, side)
+        self.first, self.last = lay(block.conv1, relu=True), lay(block.conv2)
+        self.shortcut = _shortcut(block, lay)
 
     def forward(self, x: Tensor) -> Tensor:
         inner = without_border(x) if self.stride > 1 else x
@@ -91,16 +110,16 @@ class _PackedBasicBlock(nn.Module):
 
 
 class _PackedBottleneck(nn.Module):
-    def __init__(self, block: Bottleneck, side: int) -> None:
+    def __init__(self, block: Bottleneck, lay: _Lay) -> None:
         super().__init__()
         self.stride, self.early_stride = block.stride, block.early_stride
-        self.first, self.last = PackedConv2d(block.conv1, side, relu=True), PackedConv2d(block.conv3, side)
+        self.first, self.last = lay(block.conv1, relu=True), lay(block.conv3)
         self.middle: nn.Module
         if isinstance(block.conv2, DeformableConv2d):
             self.middle = nn.Sequential(block.conv2, nn.ReLU())
         else:
-            self.middle = PackedConv2d(block.conv2, side, relu=True)
-        self.shortcut = _shortcut(block, side)
+            self.middle = lay(block.conv2, relu=True)
+        self.shortcut = _shortcut(block, lay)
 
     def forward(self, x: Tensor) -> Tensor:
         inner = without_border(x) if self.stride > 1 else x
@@ -109,27 +128,37 @@ class _PackedBottleneck(nn.Module):
 
 
 class _PackedResidualBlock(nn.Module):
-    def __init__(self, block: ResidualBlock, side: int) -> None:
+    def __init__(self, block: ResidualBlock, lay: _Lay) -> None:
         super().__init__()
-        self.first, self.last = PackedConv2d(block.first, side, relu=True), PackedConv2d(block.last, side)
+        self.first, self.last = lay(block.first, relu=True), lay(block.last)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.last.plus(x, self.first(x), relu=False)
 
 
-def _shortcut(block: BasicBlock | Bottleneck, side: int) -> PackedConv2d | None:
-    return None if block.downsample is None else PackedConv2d(cast(nn.Conv2d, block.downsample[0]), side)
+def _shortcut(block: BasicBlock | Bottleneck, lay: _Lay) -> PackedConv2d | None:
+    return None if block.downsample is None else lay(cast(nn.Conv2d, block.downsample[0]))
 
 
-def _replace_children(module: nn.Module, side: int) -> None:
+def _replace_children(module: nn.Module, lay: _Lay) -> None:
     for name, child in module.named_children():
         if isinstance(child, BasicBlock) and not isinstance(child.conv2, DeformableConv2d):
-            setattr(module, name, _PackedBasicBlock(child, side))
+            setattr(module, name, _PackedBasicBlock(child, lay))
         elif isinstance(child, Bottleneck):
-            setattr(module, name, _PackedBottleneck(child, side))
+            setattr(module, name, _PackedBottleneck(child, lay))
         elif isinstance(child, ResidualBlock):
-            setattr(module, name, _PackedResidualBlock(child, side))
-        elif type(child) is nn.Conv2d:
-            setattr(module, name, PackedConv2d(child, side))
+            setattr(module, name, _PackedResidualBlock(child, lay))
+        elif _is_plain(child):
+            setattr(module, name, lay(cast(nn.Conv2d, child)))
         elif not isinstance(child, (ChannelAttention, DeformableConv2d)):  # whose weights are used in other ways
-            _replace_children(child, side)
+            _replace_children(child, lay)
+
+
+def _two_looks(network: RAR, crop: Tensor) -> None:
+    """The first gives the memory that the box head reads."""
+    _, memory, _ = network.look(crop, network.initial_memory(1))
+    network.look(crop, memory)
+
+
+def _is_plain(module: nn.Module) -> bool:
+    return type(module) is nn.Conv2d
