@@ -56,6 +56,7 @@ def main() -> None:
     wanted = listed("--only", options.only)
     if unknown := set(wanted) - set(TABLES):
         parser.error(f"--only: {', '.join(sorted(unknown))}; known are {', '.join(TABLES)}")
+    use_threads(options.threads)  # before anything is built, which may keep to as many as there are then
     trackers = {}
     for text in options.tracker or _default(options.model, options.nano):
         try:
@@ -66,7 +67,6 @@ def main() -> None:
             print(f"left out: {text} ({error})")
     if not options.tracker and not any(isinstance(tracker, OurTracker) for tracker in trackers.values()):
         sys.exit(f"--model {options.model}: cannot be had, see above")
-    use_threads(options.threads)
     with open_source(options.source) as source:
         size = source.size
         images = [frame.image for frame in itertools.islice(source, min(options.frames, 60) + 1)]

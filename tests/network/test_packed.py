@@ -88,8 +88,9 @@ STEPS = """
 import torch
 import rartrack
 
-ours = rartrack.load("rar-fast", device="cpu", settings={"tracking.precision": "float32"}).model.network
+ours = rartrack.load("rar-fast", device="cpu", settings={{"tracking.precision": "float32"}}).model.network
 crop = torch.zeros(1, 3, 127, 127, dtype=torch.uint8)
+torch.set_num_threads({threads})
 with torch.inference_mode():
     memory = ours.initial_memory(1)
     for step in range(2):
@@ -99,10 +100,11 @@ with torch.inference_mode():
 
 
 @pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="torch comes without oneDNN here")
-def test_nothing_is_laid_out_in_a_frame():
-    """By oneDNN's own account, on instructions that every x86-64 of today has."""
+@pytest.mark.parametrize("threads", [1, 2])
+def test_nothing_is_laid_out_in_a_frame(threads):
+    """By oneDNN's own account, on instructions that every x86-64 of today has; loaded with one thread."""
     limits = {"ONEDNN_VERBOSE": "1", "ONEDNN_MAX_CPU_ISA": "AVX2", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", STEPS]
+    command = [sys.executable, "-c", STEPS.format(threads=threads)]
     done = subprocess.run(command, env=os.environ | limits, check=True, capture_output=True, text=True)
     _, step = done.stdout.split("step 1\n")
     assert "convolution" in step

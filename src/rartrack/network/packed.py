@@ -53,20 +53,27 @@ class PackedConv2d(nn.Module):
         super().__init__()
         self._geometry = ([*conv.padding], [*conv.stride], [*conv.dilation], conv.groups)
         self._shape = [*shape]
-        self._weight = self._laid_out(conv.weight.detach())
+        self._lay_out(conv.weight.detach())
         self._bias, self._after = conv.bias, "relu" if relu else "none"
 
-    def _laid_out(self, weight: Tensor) -> Tensor:
+    def _lay_out(self, weight: Tensor) -> None:
         library: Any = torch._C._nn
-        return cast(Tensor, library.mkldnn_reorder_conv2d_weight(weight.to_mkldnn(), *self._geometry, self._shape))
+        self._threads = torch.get_num_threads()
+        self._laid: Tensor = library.mkldnn_reorder_conv2d_weight(weight.to_mkldnn(), *self._geometry, self._shape)
+
+    @property
+    def _weight(self) -> Tensor:
+        if self._threads != torch.get_num_threads():  # which the layout depends on
+            self._lay_out(self._laid.to_dense())
+        return self._laid
 
     def __getstate__(self) -> dict[str, Any]:
         """For copies and pickles, which cannot hold a weight that is laid out: the weight as it was."""
-        return self.__dict__ | {"_weight": self._weight.to_dense()}
+        return self.__dict__ | {"_laid": self._laid.to_dense()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)  # type: ignore[no-untyped-call]
-        self._weight = self._laid_out(self._weight)
+        self._lay_out(self._laid)
 
     def forward(self, x: Tensor) -> Tensor:
         call: Any = torch.ops.mkldnn._convolution_pointwise
