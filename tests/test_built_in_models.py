@@ -136,7 +136,7 @@ def test_models_names_both(capsys: pytest.CaptureFixture[str]) -> None:
 def test_doctor_sees_films_that_come_back_otherwise(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor, "_model", lambda _: "not asked")
+    monkeypatch.setattr(doctor, "_model", lambda *_: "not asked")
     monkeypatch.setattr(doctor, "_TOLERANCE", -1)
     assert main(["doctor"]) == 2
     assert "DOES NOT WORK: a film that was written is read back otherwise" in capsys.readouterr().out

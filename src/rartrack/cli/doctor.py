@@ -8,7 +8,9 @@ import platform
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 
 from rartrack.errors import InputError
@@ -23,8 +25,14 @@ _EXTRAS = {
     "openvino": "openvino",
 }
 
+_BACKENDS = {"onnx": (), "openvino": ("openvino",)}
+"""Backends besides torch, and what each wants beside the packages that export."""
+
 _TOLERANCE = 8
 """Levels of 255 by which the coding of a video may change a plain colour."""
+
+_TARGET = (250, 120, 90, 70)
+"""Box in the scene that models are tried on."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,8 +53,14 @@ def run(options: argparse.Namespace) -> int:  # noqa: ARG001 every command takes
         "screen": _screen,
     }
     from rartrack.checkpoints import BUILT_IN
+    from rartrack.tracking.load import DEFAULT_MODEL
+    from rartrack.tracking.threads import use_threads
 
-    checks.update({f"model {name}": lambda name=name: _model(name) for name in BUILT_IN})  # type: ignore[misc]
+    use_threads(None)  # as for tracking
+    checks.update({f"model {name}": partial(_model, name) for name in BUILT_IN})
+    for backend, packages in _BACKENDS.items():
+        if all(map(find_spec, ("onnx", "onnxscript", "onnxruntime", *packages))):
+            checks[f"model {DEFAULT_MODEL}, {backend}"] = partial(_model, DEFAULT_MODEL, backend)
     wrong = 0
     for name, check in checks.items():
         try:
@@ -71,7 +85,7 @@ def _version(package: str) -> str | None:
 def _processor() -> str:
     import torch
 
-    return f"{os.cpu_count()} cores, torch uses {torch.get_num_threads()}, {torch.backends.cpu.get_cpu_capability()}"
+    return f"{os.cpu_count()} cores, tracking uses {torch.get_num_threads()}, {torch.backends.cpu.get_cpu_capability()}"
 
 
 def _cuda() -> str:
@@ -121,20 +135,28 @@ def _screen() -> str:
     return "a box can be drawn in a window" if screen_available() else "none; pass --box to rartrack track"
 
 
-def _model(name: str) -> str:
-    """Track a few frames of a still scene."""
+def _model(name: str, backend: str = "torch") -> str:
+    """Track a few frames of a still scene: those between two that are learned, and one of these."""
+    import cv2
     import numpy as np
 
     from rartrack.boxes import iou
     from rartrack.tracking.load import load
 
-    frame = np.random.default_rng(0).integers(0, 255, (36, 64, 3), dtype=np.uint8).repeat(10, 0).repeat(10, 1)
-    tracker, box = load(name), (250.0, 120.0, 90.0, 70.0)
-    tracker.init(frame, box)
+    random, (x, y, w, h) = np.random.default_rng(0), _TARGET
+    frame = cv2.resize(random.integers(60, 200, (9, 16, 3), dtype=np.uint8), (640, 360), interpolation=cv2.INTER_CUBIC)
+    target = cv2.resize(random.integers(0, 255, (7, 9, 3), dtype=np.uint8), (w, h), interpolation=cv2.INTER_NEAREST)
+    frame[y : y + h, x : x + w] = target
+    tracker = load(name, backend=backend)
+    tracker.init(frame, _TARGET)
     tracker.update(frame)
+    tracker.synchronize()
+    count = tracker.config.tracking.update_interval
     begin = time.perf_counter()
-    result = tracker.update(frame)
-    seconds = time.perf_counter() - begin
-    if iou(result.box, box) < 0.5:
+    for _ in range(count):
+        result = tracker.update(frame)
+    tracker.synchronize()
+    seconds = (time.perf_counter() - begin) / count
+    if iou(result.box, _TARGET) < 0.5:
         raise InputError("does not find a target that has not moved; install rartrack again")
     return f"works, {seconds * 1e3:.0f} ms a frame"
