@@ -95,9 +95,32 @@ def test_the_file_says_what_it_was_calibrated_on(whole: bytes, eight_bits: bytes
     assert stored.quantized is not None
     assert stored.quantized["data"] == "made"
     assert 0 < stored.quantized["error"] < 0.15
+    assert stored.quantized["weight_bits"] in (7, 8)
     path.write_bytes(whole)
     assert read(path).quantized is None
     onnx.checker.check_model(onnx.load_model_from_string(eight_bits))
+
+
+def largest_weight(content: bytes) -> int:
+    """Of the integers of all convolutions."""
+    graph = onnx.load_model_from_string(content).graph
+    weights = [onnx.numpy_helper.to_array(one) for one in graph.initializer if one.name.endswith(".weight_quantized")]
+    return max(int(np.abs(weight.astype(int)).max()) for weight in weights)
+
+
+@pytest.mark.parametrize(("bits", "largest"), [(7, 64), (8, 127)])
+def test_weights_have_the_bits_that_are_asked_for(whole: bytes, bits: int, largest: int) -> None:
+    content, found = quantize(whole, crops(CHECKED + 4), {}, bits)
+    assert found["weight_bits"] == bits
+    assert largest_weight(content) == largest
+
+
+def test_else_those_that_err_less(whole: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    errors = iter([0.09, 0.04, 0.02, 0.04])  # of 8 bits, then of 7, where sums overflow and where they do not
+    monkeypatch.setattr(quantize_module, "feature_error", lambda *_: next(errors))
+    monkeypatch.setattr(quantize_module, "_quantized", lambda content, *_: onnx.load_model_from_string(content))
+    assert quantize(whole, crops(CHECKED + 4), {})[1] == {"weight_bits": 7, "error": 0.04}
+    assert quantize(whole, crops(CHECKED + 4), {})[1] == {"weight_bits": 8, "error": 0.02}
 
 
 def test_an_absurd_network_is_refused(whole: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,6 +196,7 @@ def test_the_command_calibrates_on_training_videos(
     [
         (["--precision", "int8"], "--precision int8 and --calibrate DIR go together"),
         (["--calibrate", "videos"], "--precision int8 and --calibrate DIR go together"),
+        (["--weight-bits", "7"], "--weight-bits 7: is for --precision int8"),
         (["--calibration-crops", "0"], "--calibration-crops: '0' is not a whole number from 1 on"),
     ],
 )

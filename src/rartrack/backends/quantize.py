@@ -32,21 +32,27 @@ hundredths; where quantisation goes wrong as a whole it is 0.5 and more."""
 GROUP = 4
 """Crops whose extremes count together. A map's range is the mean over groups of these: one crop is too few to show it,
 and the extremes over all, which a few bright cells set, leave the others fewer steps."""
+WEIGHT_BITS = (8, 7)
+"""Bits that weights may have. Processors without instructions for such integers (VNNI, AMX) add pairs of products in
+sixteen bits, which overflow with eight."""
 CHECKED = 16
 """Crops that the error is measured on, besides those that calibrate."""
 
 
-def quantize(content: bytes, crops: NDArray[np.uint8], about: Mapping[str, Any]) -> tuple[bytes, float]:
+def quantize(
+    content: bytes, crops: NDArray[np.uint8], about: Mapping[str, Any], weight_bits: int | None = None
+) -> tuple[bytes, dict[str, Any]]:
     """Quantise an exported network, and run it beside the one it was made from.
 
     Args:
         content: of the ONNX file in single precision, see ``rartrack.backends.onnx_file``.
         crops: (N, 3, S, S) RGB uint8 as the tracker cuts them. The last 16 only measure the error; N is above that.
-        about: what the crops are, JSON-like; kept in the file's metadata together with the error.
+        about: what the crops are, JSON-like; kept in the file's metadata together with what is found.
+        weight_bits: one of ``WEIGHT_BITS``; None takes what errs less on this processor.
 
     Returns:
-        the quantised file's content, and the error of its features: root of the summed squares of the differences
-        relative to that of the features, over the 16 crops and two steps of the memory.
+        the quantised file's content, and about it ``weight_bits`` and the ``error`` of its features: root of the summed
+        squares of the differences relative to that of the features, over the 16 crops and two steps of the memory.
 
     Raises:
         InputError: a package of the extra ``export`` is missing, or the error is ``LIMIT`` or more.
@@ -55,15 +61,20 @@ def quantize(content: bytes, crops: NDArray[np.uint8], about: Mapping[str, Any])
         need(package, "export")
     if len(crops) <= CHECKED:
         raise InputError(f"{len(crops)} calibration crops: at least {CHECKED + 1} are needed")
-    model = _quantized(content, crops[:-CHECKED])
-    error = feature_error(content, model.SerializeToString(), torch.from_numpy(crops[-CHECKED:]))
+    tried = []
+    for bits in WEIGHT_BITS if weight_bits is None else (weight_bits,):
+        model = _quantized(content, crops[:-CHECKED], bits)
+        error = feature_error(content, model.SerializeToString(), torch.from_numpy(crops[-CHECKED:]))
+        tried.append((error, bits, model))
+    error, bits, model = min(tried, key=lambda one: one[0])
     if not error < LIMIT:
         raise InputError(
             f"the quantised network's features are off by {error:.0%}, {LIMIT:.0%} is the limit; "
             "calibrate on videos like those it shall track, or stay with --precision float32"
         )
-    model.metadata_props.add(key=QUANTIZED, value=json.dumps({**about, "error": round(error, 4)}))
-    return model.SerializeToString(), error
+    found = {"weight_bits": bits, "error": round(error, 4)}
+    model.metadata_props.add(key=QUANTIZED, value=json.dumps({**about, **found}))
+    return model.SerializeToString(), found
 
 
 def feature_error(reference: bytes, content: bytes, crops: Tensor) -> float:
@@ -79,7 +90,7 @@ def feature_error(reference: bytes, content: bytes, crops: Tensor) -> float:
     return float(np.sqrt(wrong / max(whole, 1e-12)))
 
 
-def _quantized(content: bytes, crops: NDArray[np.uint8]) -> Any:
+def _quantized(content: bytes, crops: NDArray[np.uint8], weight_bits: int) -> Any:
     """The quantised network as an ``onnx.ModelProto`` with the metadata of the one it was made from."""
     import onnx
     from onnxruntime import quantization
@@ -97,6 +108,7 @@ def _quantized(content: bytes, crops: NDArray[np.uint8]) -> Any:
             op_types_to_quantize=["Conv", "Relu", "MaxPool"],
             nodes_to_exclude=_kept_in_floats(onnx.load(prepared)),
             per_channel=True,
+            reduce_range=weight_bits == 7,
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,
             calibrate_method=quantization.CalibrationMethod.MinMax,

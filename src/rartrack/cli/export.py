@@ -50,6 +50,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"crops cut from the videos to calibrate on (default: {_CROPS})",
     )
+    add(
+        "--weight-bits",
+        type=int,
+        choices=(7, 8),
+        help="for int8: 7 for processors without VNNI, whose sums 8 overflow (default: what errs less on this one)",
+    )
     add("--seed", type=count, default=0, metavar="N", help="of the crops drawn (default: 0)")
     add("--overwrite", action="store_true", help="replace a file that exists")
 
@@ -57,6 +63,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Export, run the export beside torch, quantise it if asked to, write it."""
     check_output(options.output, options.overwrite, (".onnx",))
+    if options.weight_bits is not None and options.precision != "int8":
+        raise InputError(f"--weight-bits {options.weight_bits}: is for --precision int8")
     if (options.precision == "int8") != (options.calibrate is not None):
         raise InputError(
             "--precision int8 and --calibrate DIR go together: the videos show what the integers must hold"
@@ -78,7 +86,7 @@ def run(options: argparse.Namespace) -> int:
     content, difference = export(network, checkpoint, checkpoints.fingerprint(options.model), options.crops)
     print(f"largest difference between torch and onnxruntime, relative to the largest value: {difference:.1e}")
     if calibration is not None:
-        content = _quantized(content, *calibration)
+        content = _quantized(content, *calibration, options.weight_bits)
     replace_file(options.output, content)
     print(options.output)
     return 0
@@ -105,11 +113,12 @@ def _calibration(config: ModelConfig, options: argparse.Namespace) -> tuple[NDAr
     }
 
 
-def _quantized(content: bytes, crops: NDArray[np.uint8], about: dict[str, Any]) -> bytes:
+def _quantized(content: bytes, crops: NDArray[np.uint8], about: dict[str, Any], weight_bits: int | None) -> bytes:
     """The network in eight-bit integers; prints what that costs."""
     from rartrack.backends.quantize import CHECKED, quantize
 
-    content, error = quantize(content, crops, about)
+    content, found = quantize(content, crops, about, weight_bits)
     print(f"calibrated on {about['crops']} crops of {len(about['sequences'])} sequences of {about['data']}")
-    print(f"error of the features, int8 against float32, on {CHECKED} further crops: {error:.1%}")
+    kind = f"int8 with weights of {found['weight_bits']} bits"
+    print(f"error of the features, {kind}, against float32, on {CHECKED} further crops: {found['error']:.1%}")
     return content
