@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -147,3 +148,20 @@ def test_doctor_finds_nothing_wrong(capsys: pytest.CaptureFixture[str]) -> None:
     told = capsys.readouterr().out
     assert "model rar-resnet50" in told
     assert "DOES NOT WORK" not in told
+
+
+def test_files_in_integers_need_no_videos(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("onnxruntime", reason="needs the extra export")
+    assert all(map(checkpoints.calibration, checkpoints.BUILT_IN))
+    output = tmp_path / "rar-fast-int8.onnx"
+    assert main(["export", "rar-fast", "--precision", "int8", "--output", str(output)]) == 0
+    assert "calibrated on 96 crops" in capsys.readouterr().out
+    assert output.stat().st_size < 6e6
+    with open_source(CLIP) as source:
+        first, *others = (frame.image for frame in itertools.islice(source, 6))
+    trackers = [rartrack.load("rar-fast"), rartrack.load(output, backend="onnx")]
+    for tracker in trackers:
+        tracker.init(first, MUG)
+    for frame in others:
+        ours, integers = (tracker.update(frame).box for tracker in trackers)
+        assert iou(ours, integers) > 0.8

@@ -128,6 +128,19 @@ def fingerprint(model: str | Path) -> str:
     return hashlib.sha256(locate(model)[0].read_bytes()).hexdigest()
 
 
+def calibration(model: str | Path) -> dict[str, Any] | None:
+    """What a built-in model's file in eight-bit integers is made by, see ``rartrack.backends.quantize``.
+
+    Returns:
+        None for other models, and where it was measured on other weights.
+    """
+    path = resources.files("rartrack") / "models" / f"{model}.int8.json"
+    if str(model) not in BUILT_IN or not path.is_file():
+        return None
+    about: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return about if about.pop("model") == BUILT_IN[str(model)] else None
+
+
 def _metadata(content: bytes) -> dict[str, str]:
     """The ``__metadata__`` of safetensors bytes: a length of 8 bytes, then a JSON header."""
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])

@@ -4,6 +4,9 @@ Quantised are the backbone's convolutions (with the ReLU or pooling behind them)
 maps to unsigned ones. The rest stays in single precision: the sums between blocks, whose range grows from block to
 block; the offsets of deformable convolutions, where an error moves the samples; attention, its memory, which errors
 would pile up in, and the refinement, which are a hundredth of the work.
+
+What a map's integers stand for, its scale and zero point, is measured on crops and kept in the file. It is all that is
+needed to quantise the same network again: built-in models come with theirs.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -32,27 +35,29 @@ hundredths; where quantisation goes wrong as a whole it is 0.5 and more."""
 GROUP = 4
 """Crops whose extremes count together. A map's range is the mean over groups of these: one crop is too few to show it,
 and the extremes over all, which a few bright cells set, leave the others fewer steps."""
-WEIGHT_BITS = (8, 7)
+WEIGHT_BITS = (7, 8)
 """Bits that weights may have. Processors without instructions for such integers (VNNI, AMX) add pairs of products in
-sixteen bits, which overflow with eight."""
+sixteen bits, which overflow with eight: the features are then anything."""
+_STEPS, _KINDS = ("scale", "zero_point"), (np.float32, np.uint8)
+"""What a map's integers stand for, in onnxruntime's words."""
 CHECKED = 16
 """Crops that the error is measured on, besides those that calibrate."""
 
 
 def quantize(
-    content: bytes, crops: NDArray[np.uint8], about: Mapping[str, Any], weight_bits: int | None = None
-) -> tuple[bytes, dict[str, Any]]:
+    content: bytes, crops: NDArray[np.uint8], about: Mapping[str, Any], weight_bits: int = WEIGHT_BITS[0]
+) -> tuple[bytes, float]:
     """Quantise an exported network, and run it beside the one it was made from.
 
     Args:
         content: of the ONNX file in single precision, see ``rartrack.backends.onnx_file``.
         crops: (N, 3, S, S) RGB uint8 as the tracker cuts them. The last 16 only measure the error; N is above that.
-        about: what the crops are, JSON-like; kept in the file's metadata together with what is found.
-        weight_bits: one of ``WEIGHT_BITS``; None takes what errs less on this processor.
+        about: what the crops are, JSON-like; kept in the file's metadata together with the bits and the error.
+        weight_bits: one of ``WEIGHT_BITS``.
 
     Returns:
-        the quantised file's content, and about it ``weight_bits`` and the ``error`` of its features: root of the summed
-        squares of the differences relative to that of the features, over the 16 crops and two steps of the memory.
+        the quantised file's content, and the error of its features on this processor: root of the summed squares of the
+        differences relative to that of the features, over the 16 crops and two steps of the memory.
 
     Raises:
         InputError: a package of the extra ``export`` is missing, or the error is ``LIMIT`` or more.
@@ -61,20 +66,41 @@ def quantize(
         need(package, "export")
     if len(crops) <= CHECKED:
         raise InputError(f"{len(crops)} calibration crops: at least {CHECKED + 1} are needed")
-    tried = []
-    for bits in WEIGHT_BITS if weight_bits is None else (weight_bits,):
-        model = _quantized(content, crops[:-CHECKED], bits)
-        error = feature_error(content, model.SerializeToString(), torch.from_numpy(crops[-CHECKED:]))
-        tried.append((error, bits, model))
-    error, bits, model = min(tried, key=lambda one: one[0])
+    model, scales = _quantized(content, _Reader(content, crops[:-CHECKED]), weight_bits)
+    error = feature_error(content, model.SerializeToString(), torch.from_numpy(crops[-CHECKED:]))
     if not error < LIMIT:
         raise InputError(
             f"the quantised network's features are off by {error:.0%}, {LIMIT:.0%} is the limit; "
             "calibrate on videos like those it shall track, or stay with --precision float32"
         )
-    found = {"weight_bits": bits, "error": round(error, 4)}
-    model.metadata_props.add(key=QUANTIZED, value=json.dumps({**about, **found}))
-    return model.SerializeToString(), found
+    _note(model, {**about, "weight_bits": weight_bits, "error": round(error, 4), "scales": scales})
+    return model.SerializeToString(), error
+
+
+def quantize_again(content: bytes, about: Mapping[str, Any], weight_bits: int = WEIGHT_BITS[0]) -> bytes:
+    """Quantise an exported network by what was measured on it before, without crops.
+
+    Args:
+        content: as of ``quantize``.
+        about: what a file of ``quantize`` says of it (``rartrack.backends.onnx_file.OnnxFile.quantized``).
+        weight_bits: one of ``WEIGHT_BITS``.
+
+    Raises:
+        InputError: a package of the extra ``export`` is missing, or it was measured on another network.
+    """
+    for package in ("onnx", "onnxruntime"):
+        need(package, "export")
+    import onnx
+
+    scales: dict[str, list[Any]] = about["scales"]
+    (crops,) = (entry for entry in onnx.load_model_from_string(content).graph.input if entry.name == "crops")
+    blank = np.zeros([1, *(side.dim_value for side in crops.type.tensor_type.shape.dim[1:])], np.uint8)
+    model, found = _quantized(content, _Reader(content, blank), weight_bits, scales)
+    if found != scales:
+        raise InputError("this network's maps are not those that were calibrated; give --calibrate DIR")
+    error = about["error"] if weight_bits == about["weight_bits"] else None  # of the others it was not measured
+    _note(model, {**about, "weight_bits": weight_bits, "error": error})
+    return cast(bytes, model.SerializeToString())
 
 
 def feature_error(reference: bytes, content: bytes, crops: Tensor) -> float:
@@ -90,8 +116,18 @@ def feature_error(reference: bytes, content: bytes, crops: Tensor) -> float:
     return float(np.sqrt(wrong / max(whole, 1e-12)))
 
 
-def _quantized(content: bytes, crops: NDArray[np.uint8], weight_bits: int) -> Any:
-    """The quantised network as an ``onnx.ModelProto`` with the metadata of the one it was made from."""
+def _quantized(
+    content: bytes, reader: _Reader, weight_bits: int, scales: Mapping[str, list[Any]] | None = None
+) -> tuple[Any, dict[str, list[Any]]]:
+    """Quantise.
+
+    Args:
+        reader: gives what calibrates.
+        scales: scale and zero point of maps by place, which count in place of what calibration says.
+
+    Returns:
+        the network as an ``onnx.ModelProto`` with the metadata of the one it was made from, and its maps' scales.
+    """
     import onnx
     from onnxruntime import quantization
     from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -100,24 +136,59 @@ def _quantized(content: bytes, crops: NDArray[np.uint8], weight_bits: int) -> An
         source, prepared, output = (Path(folder) / f"{name}.onnx" for name in ("source", "prepared", "output"))
         source.write_bytes(content)
         quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
+        network = onnx.load(prepared)
+        places = _places(network.graph)
+        known = {
+            name: [{key: np.array(value, kind) for key, value, kind in zip(_STEPS, scales[place], _KINDS, strict=True)}]
+            for name, place in places.items()
+            if scales and place in scales
+        }
         quantization.quantize_static(
             str(prepared),
             str(output),
-            _Reader(content, crops),
+            reader,
             quant_format=quantization.QuantFormat.QDQ,
             op_types_to_quantize=["Conv", "Relu", "MaxPool"],
-            nodes_to_exclude=_kept_in_floats(onnx.load(prepared)),
+            nodes_to_exclude=_kept_in_floats(network),
             per_channel=True,
             reduce_range=weight_bits == 7,
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,
             calibrate_method=quantization.CalibrationMethod.MinMax,
-            extra_options={"CalibMovingAverage": True},
+            extra_options={"CalibMovingAverage": True, "TensorQuantOverrides": known},
         )
         model = onnx.load(output)
     del model.metadata_props[:]
     model.metadata_props.extend(onnx.load_model_from_string(content).metadata_props)
-    return model
+    values = {one.name: onnx.numpy_helper.to_array(one) for one in model.graph.initializer}
+    found = {
+        places[name]: [float(values[scale]), int(values[zero])]
+        for name, scale, zero in (node.input for node in model.graph.node if node.op_type == "QuantizeLinear")
+    }
+    return model, found
+
+
+def _note(model: Any, about: Mapping[str, Any]) -> None:
+    model.metadata_props.add(key=QUANTIZED, value=json.dumps(about))
+
+
+def _places(graph: Any) -> dict[str, str]:
+    """Names of a network's maps, which the exporter chose, to their places, which it did not: what a convolution gives
+    has its weight's name, ``Relu(network.backbone.conv1.weight)`` is what follows it."""
+    made = {output: node for node in graph.node for output in node.output}
+    places: dict[str, str] = {entry.name: entry.name for entry in graph.input}
+
+    def place(name: str) -> str:
+        if name not in places:
+            node = made[name]
+            parts = sorted(place(part) for part in node.input if part in made or part in places)
+            inside = ", ".join(parts)
+            places[name] = node.input[1] if node.op_type == "Conv" else f"{node.op_type}({inside})"
+            if node.op_type == "Cast":  # of crops of another type
+                places[name] = inside
+        return places[name]
+
+    return {name: place(name) for name in made}
 
 
 def _kept_in_floats(model: Any) -> list[str]:

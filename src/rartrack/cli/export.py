@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--precision",
         choices=("float32", "int8"),
         default="float32",
-        help="of the backbone; int8 needs --calibrate (default: float32)",
+        help="of the backbone; int8 needs --calibrate, but for built-in models (default: float32)",
     )
     add(
         "--calibrate",
@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--weight-bits",
         type=int,
         choices=(7, 8),
-        help="for int8: 7 for processors without VNNI, whose sums 8 overflow (default: what errs less on this one)",
+        help="for int8: 8 errs less, on processors with VNNI or AMX alone; on others it overflows (default: 7)",
     )
     add("--seed", type=count, default=0, metavar="N", help="of the crops drawn (default: 0)")
     add("--overwrite", action="store_true", help="replace a file that exists")
@@ -65,10 +65,8 @@ def run(options: argparse.Namespace) -> int:
     check_output(options.output, options.overwrite, (".onnx",))
     if options.weight_bits is not None and options.precision != "int8":
         raise InputError(f"--weight-bits {options.weight_bits}: is for --precision int8")
-    if (options.precision == "int8") != (options.calibrate is not None):
-        raise InputError(
-            "--precision int8 and --calibrate DIR go together: the videos show what the integers must hold"
-        )
+    if options.calibrate is not None and options.precision != "int8":
+        raise InputError(f"--calibrate {options.calibrate}: is for --precision int8")
 
     from rartrack import checkpoints
     from rartrack.backends.onnx_file import export, read
@@ -81,12 +79,18 @@ def run(options: argparse.Namespace) -> int:
         source = names[0] if names else "the checkpoint it was made from"
         raise InputError(f"{options.model}: exported already; to export it in another way, give {source}")
     checkpoint = checkpoints.load(options.model)
-    calibration = _calibration(checkpoint.config, options) if options.precision == "int8" else None
+    known = checkpoints.calibration(options.model)
+    if options.precision == "int8" and options.calibrate is None and known is None:
+        raise InputError(
+            f"{options.model}: --precision int8 needs --calibrate DIR, training videos that show what the integers "
+            f"must hold; only of {', '.join(checkpoints.BUILT_IN)} that is known"
+        )
+    calibration = None if options.calibrate is None else _calibration(checkpoint.config, options)
     network = prepared_network(checkpoint, options.model)
     content, difference = export(network, checkpoint, checkpoints.fingerprint(options.model), options.crops)
     print(f"largest difference between torch and onnxruntime, relative to the largest value: {difference:.1e}")
-    if calibration is not None:
-        content = _quantized(content, *calibration, options.weight_bits)
+    if options.precision == "int8":
+        content = _quantized(content, calibration, known, options.weight_bits or 7)
     replace_file(options.output, content)
     print(options.output)
     return 0
@@ -113,12 +117,24 @@ def _calibration(config: ModelConfig, options: argparse.Namespace) -> tuple[NDAr
     }
 
 
-def _quantized(content: bytes, crops: NDArray[np.uint8], about: dict[str, Any], weight_bits: int | None) -> bytes:
-    """The network in eight-bit integers; prints what that costs."""
-    from rartrack.backends.quantize import CHECKED, quantize
+def _quantized(
+    content: bytes,
+    calibration: tuple[NDArray[np.uint8], dict[str, Any]] | None,
+    known: dict[str, Any] | None,
+    weight_bits: int,
+) -> bytes:
+    """The network in eight-bit integers, by crops or by what is known of it; prints what that costs."""
+    from rartrack.backends.quantize import CHECKED, quantize, quantize_again
 
-    content, found = quantize(content, crops, about, weight_bits)
+    error: float | None
+    if calibration is not None:
+        crops, about = calibration
+        content, error = quantize(content, crops, about, weight_bits)
+    else:
+        assert known is not None
+        about, error = known, known["error"] if weight_bits == known["weight_bits"] else None
+        content = quantize_again(content, known, weight_bits)
     print(f"calibrated on {about['crops']} crops of {len(about['sequences'])} sequences of {about['data']}")
-    kind = f"int8 with weights of {found['weight_bits']} bits"
-    print(f"error of the features, {kind}, against float32, on {CHECKED} further crops: {found['error']:.1%}")
+    if error is not None:
+        print(f"error of the features, int8 against float32, on {CHECKED} further crops: {error:.1%}")
     return content
