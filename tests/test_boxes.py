@@ -149,6 +149,7 @@ def test_a_users_box_may_lie_partly_outside_the_frame() -> None:
         ((0, -5, 5, 5), "outside the frame"),
         ((0, 0, 1e9, 1e9), "more than 10 times as large as the frame, which is 100x50"),
         ((0, -9, 50, 501), "more than 10 times"),
+        ((0.5, 1, 0.2, 0.9), "less than a pixel; numbers are pixels of the frame, which is 100x50, not fractions"),
     ],
 )
 def test_a_wrong_box_is_refused_in_one_line(value: Any, message: str) -> None:

@@ -269,6 +269,22 @@ def test_a_full_disk_keeps_the_records_before(tmp_path: Path, name: str) -> None
     assert len(read_trajectories(tmp_path / name)["1"]) == int(frame) > 1
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits the size of files as Linux does")
+def test_a_disk_that_is_full_from_the_start_is_left_without_an_empty_file(tmp_path: Path) -> None:
+    code = (
+        "import resource, signal, sys\n"
+        "from rartrack.trajectories import open_trajectory_writer\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))\n"
+        "try: open_trajectory_writer(sys.argv[1], ['1'])\n"
+        "except ValueError as error: print(error)"
+    )
+    path = tmp_path / "a.csv"
+    found = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
+    assert f"{path}: File too large" in found.stdout
+    assert not path.exists()
+
+
 def test_a_pipe_gets_all_that_a_file_would_have(tmp_path: Path) -> None:
     for name in ("a.csv", "a.json", "a.txt"):
         content = written(tmp_path / name, DOG)

@@ -37,11 +37,11 @@ def as_box(value: Any, frame_size: tuple[int, int] | None = None) -> Box:
 
     Args:
         value: four numbers (x, y, w, h), any sequence or array; or the text ``"x,y,w,h"``.
-        frame_size: (width, height) of the frame in pixels; when given, the box must overlap the frame, and be no
-            wider or higher than ten of it.
+        frame_size: (width, height) of the frame in pixels; when given, the box must overlap the frame, be no
+            wider or higher than ten of it, and not look like fractions of it.
 
     Raises:
-        InputError: not four finite numbers, no area, wholly outside the frame, or far larger.
+        InputError: not four finite numbers, no area, wholly outside the frame, far larger, or fractions of the frame.
     """
     parts: Sequence[Any] = value.split(",") if isinstance(value, str) else value
     given = textwrap.shorten(repr(value), 80, placeholder=" ...")  # of an array, several lines
@@ -59,6 +59,11 @@ def as_box(value: Any, frame_size: tuple[int, int] | None = None) -> Box:
         raise InputError(f"box {written}: width and height must be above 0 (the order is x,y,w,h)")
     if frame_size is not None:
         width, height = frame_size
+        if max(box.w, box.h) < 1 and min(box.x, box.y) >= 0 and max(box.x, box.y) <= 1:
+            raise InputError(
+                f"box {written}: less than a pixel; numbers are pixels of the frame, which is {width}x{height}, not "
+                "fractions of it"
+            )
         if box.x >= width or box.y >= height or box.x + box.w <= 0 or box.y + box.h <= 0:
             raise InputError(f"box {written}: outside the frame, which is {width}x{height} pixels")
         if box.w > _LARGEST * width or box.h > _LARGEST * height:

@@ -57,7 +57,13 @@ class TrajectoryWriter:
         except OSError as error:
             raise InputError(f"{path}: {error.strerror}") from None
         self.seekable = path != STDOUT and self._file.seekable()
-        self._append(self._layout.head)
+        try:
+            self._append(self._layout.head)
+        except InputError:
+            self._file.close()
+            if self.seekable:
+                path.unlink(missing_ok=True)  # nothing is in it
+            raise
 
     def write(self, record: Record) -> None:
         """Append one record; warns if it is the first and its frame is not, in a format without frame numbers.

@@ -245,6 +245,12 @@ def test_folders_of_grey_and_rgba_images(run: Run, tmp_path: Path, kind: str) ->
         (["VIDEO", "--box", "10,10,0,20"], "above 0"),
         (["VIDEO", "--box", "nan,10,20,20"], "finite"),
         (["VIDEO", "--box", "left,10,20,20"], "four numbers"),
+        (["VIDEO", "--box", "0.3,0.3,0.2,0.2"], "less than a pixel; numbers are pixels of the frame, which is 120x90"),
+        (
+            ["VIDEO", "--box", "40", "30", "24", "20"],
+            "unrecognized arguments: 30 24 20; a box is one word, --box X,Y,W,H",
+        ),
+        (["VIDEO", "--box", BOX, "text.mp4", "there.mp4"], "text.mp4 there.mp4; of images, give the folder"),
         (["VIDEO", "--box", "a=1,1,9,9", "--box", "a=2,2,9,9"], "names must differ"),
         (["VIDEO", "--box", f"\udcff={BOX}"], r"--box '\udcff=40,30,24,20': the name is not UTF-8"),
         (["VIDEO", "--box", BOX, "--box", "a=1,1,9"], "target 'a': box '1,1,9': 3 numbers"),
@@ -280,6 +286,42 @@ def test_a_mistake_is_one_line_and_status_2(
     assert run(*[video if word == "VIDEO" else word for word in words]) == 2
     assert expected in said(capsys)
     assert (tmp_path / "there.mp4").read_bytes() == b"kept"
+
+
+def test_corners_are_asked_about(run: Run, video: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(video, "--box", "60,40,100,80", "--first", "1", "--results", "out.csv") == 0
+    asked = "62% of it is outside the frame, which is 120x90 pixels; if these are corners, write 60,40,40,40 (x,y,w,h)"
+    assert f"rartrack: warning: box 60,40,100,80: {asked}" in capsys.readouterr().err
+    assert run(video, "--box", "40,30,100,80", "--first", "1", "--results", "inside.csv") == 0
+    assert "corners" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory: you tried to"),
+        ImportError("libtorch_cpu.so: failed to map segment from shared object"),
+    ],
+)
+def test_too_little_memory_is_said(
+    run: Run, video: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("rartrack.tracking.tracker.Tracker.update", fail)
+    assert run(video, "--box", BOX, "--results", "out.csv") == 2
+    assert "rartrack: not enough memory; end other programs" in capsys.readouterr().err
+
+
+def test_other_errors_of_libraries_are_not_hidden(run: Run, video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("shapes cannot be multiplied")
+
+    monkeypatch.setattr("rartrack.tracking.tracker.Tracker.update", fail)
+    with pytest.raises(RuntimeError, match="shapes"):
+        run(video, "--box", BOX, "--results", "out.csv")
 
 
 def test_models_that_are_unknown_or_damaged(

@@ -35,7 +35,11 @@ COMMANDS = {
 imported only when its command is given, so that ``--help`` opens without torch."""
 
 
+_NO_MEMORY = re.compile(r"(can't|cannot|failed to) (allocate|map)|not enough memory|out of memory", re.IGNORECASE)
+"""What torch and the loader of libraries say then."""
+
 _CHANGE = re.compile(r"[A-Za-z_][\w.]*=")
+_NUMBER = re.compile(r"[-\d.,]+")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -63,6 +67,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         drop_unread_output()
         return UNREAD
+    except (MemoryError, ImportError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and not _NO_MEMORY.search(str(error)):
+            raise
+        say("rartrack: not enough memory; end other programs, or give smaller frames or fewer targets")
+        return WRONG
     except OSError as error:  # a disk that fills up or goes away, wherever that is noticed
         where = f"{error.filename}: " if error.filename else ""
         say(f"rartrack: {where}{error.strerror or error}")
@@ -109,6 +118,10 @@ def _take_late_changes(options: argparse.Namespace, left: list[str]) -> None:
         command = " ".join(filter(None, ("rartrack", options.command, getattr(options, "action", None))))
         takes = next((name for name in ("set", "space") if name in options), None)
         hint = f"; settings go after --{takes}" if takes and any(map(_CHANGE.match, left)) else ""
+        if "box" in options and all(map(_NUMBER.fullmatch, left)):
+            hint = "; a box is one word, --box X,Y,W,H"
+        elif "source" in options and all(map(os.path.isfile, left)):
+            hint = "; of images, give the folder"
         raise InputError(f"unrecognized arguments: {' '.join(left)}{hint} (see {command} --help)")
 
 

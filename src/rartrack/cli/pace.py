@@ -36,9 +36,11 @@ class Pace:
 
             said = TextColumn("{task.description}", markup=False)  # names of targets are anything
             columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), said)
-            self._bar = Progress(*columns, console=Console(stderr=True))
-            self._bar.start()
-            self._task = self._bar.add_task("", total=self._total)
+            console = Console(stderr=True)
+            if not console.is_dumb_terminal:  # where no line can be written anew
+                self._bar = Progress(*columns, console=console)
+                self._bar.start()
+                self._task = self._bar.add_task("", total=self._total)
         return self
 
     def __exit__(

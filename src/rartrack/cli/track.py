@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import re
+import warnings
 from collections.abc import Mapping
 from contextlib import ExitStack, nullcontext
 from itertools import islice
 from pathlib import Path
 
-from rartrack.boxes import Box, as_boxes
+from rartrack.boxes import Box, as_boxes, clip
 from rartrack.cli.model_options import add_model_options
 from rartrack.cli.numbers import positive
 from rartrack.cli.pace import Pace
@@ -32,6 +33,9 @@ from rartrack.video.inputs import files_read
 
 _LONGEST_STEM = 100
 """Bytes of a source's name that outputs are called after: file systems take names of 255."""
+
+_MOSTLY = 0.5
+"""Share of a given box inside the frame below which it is asked about."""
 
 _EXAMPLES = """
 examples:
@@ -59,7 +63,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model_options(parser)
     parser.add_argument("--start", type=int, default=0, metavar="FRAME", help="the frame the boxes are in (default: 0)")
     parser.add_argument("--first", type=positive, metavar="N", help="only the first N frames, from --start on")
-    parser.add_argument("--video", type=Path, metavar="OUT.mp4", help="write the video with the targets drawn on it")
+    parser.add_argument(
+        "--video", type=Path, metavar="OUT.mp4", help="write the video with the targets drawn on it; without sound"
+    )
     parser.add_argument(
         "--results", type=Path, metavar="OUT.csv", help="write the boxes: .csv, .json or .txt; - is standard output"
     )
@@ -80,6 +86,7 @@ def run(options: argparse.Namespace) -> int:
         video, results = _outputs(options, frames)
         first = next(frames)
         boxes = as_boxes(named, frames.size) or _draw_box(first.image)
+        _warn_of_corners(boxes, frames.size)
 
         from rartrack.tracking.load import load
         from rartrack.tracking.threads import use_threads
@@ -123,6 +130,19 @@ def _parse_boxes(texts: list[str]) -> dict[str, Box]:
             raise InputError(f"--box {text!r}: a target called {name!r} was given before; names must differ")
         given[name] = numbers
     return as_boxes(given)
+
+
+def _warn_of_corners(boxes: Mapping[str, Box], size: tuple[int, int]) -> None:
+    """Ask about boxes that are mostly outside the frame, and would be inside if they were two corners."""
+    for box in boxes.values():
+        seen = clip(box, size)[2:].prod() / (box.w * box.h)
+        if seen < _MOSTLY and 0 <= box.x < box.w <= size[0] and 0 <= box.y < box.h <= size[1]:
+            warnings.warn(
+                f"box {','.join(f'{number:g}' for number in box)}: {1 - seen:.0%} of it is outside the frame, which is "
+                f"{size[0]}x{size[1]} pixels; if these are corners, write {box.x:g},{box.y:g},{box.w - box.x:g},"
+                f"{box.h - box.y:g} (x,y,w,h)",
+                stacklevel=2,
+            )
 
 
 def _outputs(options: argparse.Namespace, frames: FrameSource) -> tuple[Path | None, Path | None]:
