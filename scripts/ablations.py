@@ -178,7 +178,18 @@ def track(
     words = ["evaluate", "--dataset", where, "--output", str(results), "--workers", str(options.workers)]
     if (status := rartrack([*words, *trackers, *first, *chosen])) != 0:
         sys.exit(status)
-    words = ["report", str(results), "--dataset", where, *first, "--partial", "--output", str(report)]
+    words = [
+        "report",
+        str(results),
+        "--dataset",
+        where,
+        *first,
+        "--partial",
+        "--rules",
+        "toolkit",
+        "--output",
+        str(report),
+    ]
     if (status := rartrack(words)) != 0:
         sys.exit(status)
     with (report / "sequences.csv").open(newline="", encoding="utf-8") as file:

@@ -245,8 +245,9 @@ def test_missing_last_lines_count_where_the_truth_is_invalid_there() -> None:
 @pytest.mark.parametrize(
     ("layout", "protocol", "origin", "x", "missing"),
     [
-        ("folder", "ope", 0, 0.0, True),  # at the border: counted from 1, its x is 1
-        ("folder", "ope", 0, -1.0, False),
+        ("otb", "ope", 0, 0.0, True),  # at the border: counted from 1, its x is 1
+        ("otb", "ope", 0, -1.0, False),
+        ("folder", "ope", 0, -1.0, True),
         ("otb", "ope", 1, -1.0, False),
         ("lasot", "lasot", 1, 0.0, True),
         ("lasot", "lasot", 1, -1.0, False),

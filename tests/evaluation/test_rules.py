@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rartrack.evaluation import normalized, otb
-from rartrack.evaluation.rules import Curves, Rules, measure
+from rartrack.evaluation.rules import Curves, Rules, measure, valid
 
 TRUTH = np.array([[10.0, 10, 20, 20], [12, 10, 20, 20], [14, 10, 20, 20]])
 NAN = [np.nan] * 4
@@ -52,6 +52,17 @@ def test_invalid_truth_never_succeeds_and_is_always_precise() -> None:
     assert (frames.overlap[2], frames.error[2]) == (-1, -1)
     assert otb.TOOLKIT.curves(frames).success[0] == 2 / 3
     assert otb.TOOLKIT.curves(frames).precision[0] == 1
+
+
+def test_of_a_folder_the_frames_with_a_target_count_wherever_it_lies() -> None:
+    truth = np.array([[10.0, 10, 20, 20], [-15, -8, 20, 20], NAN, [5, 5, 0, 20], [30, 30, 20, 20]])
+    away = np.tile([90.0, 90, 5, 5], (5, 1))
+    perfect, useless = (measure(result, truth, otb.VISIBLE, origin=0) for result in (truth, away))
+    assert perfect.counts.tolist() == useless.counts.tolist() == [True, True, False, False, True]
+    assert otb.VISIBLE.curves(perfect).success[0] == otb.VISIBLE.curves(perfect).precision[0] == 1
+    assert otb.VISIBLE.curves(useless).success[0] == pytest.approx(1 / 3)  # of the frame that was given
+    assert otb.VISIBLE.curves(useless).precision[20] == pytest.approx(1 / 3)
+    assert valid(truth, otb.VISIBLE, origin=0).tolist() == perfect.counts.tolist()
 
 
 def test_a_box_at_the_border_is_valid_whatever_the_first_pixel_is_called() -> None:

@@ -59,6 +59,19 @@ def test_the_year_is_known_by_a_files_name_in_any_spelling(shared: Path, raw_res
     assert f"mine: none of {years}; scored by VOT2018's lengths and toolkit" in other.remarks
 
 
+def test_a_folder_has_rules_of_its_own(tmp_path: Path) -> None:
+    boxes = np.tile([-5.0, 20, 30, 40], (4, 1))
+    boxes[2:] = np.nan
+    dataset = Dataset("own", (Entry("alpha", lambda: Sequence("alpha", boxes)),), "folder", "ope", 0, tmp_path)
+    (tmp_path / "results" / "still").mkdir(parents=True)
+    np.savetxt(tmp_path / "results" / "still" / "alpha.txt", np.nan_to_num(boxes), delimiter=",")
+    board = score_results(tmp_path / "results", dataset)
+    assert board.rules == ("visible",)
+    assert board.main[0].figures["dp20"] == 1
+    toolkit = score_results(tmp_path / "results", dataset, ["toolkit"]).main[0]
+    assert toolkit.figures["auc"] < board.main[0].figures["auc"] / 2
+
+
 def test_real_time_and_unsupervised_runs_are_scored_from_their_own_folders(
     shared: Path, raw_results: Path, tmp_path: Path
 ) -> None:

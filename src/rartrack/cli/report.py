@@ -13,7 +13,7 @@ from rartrack.cli.numbers import count, positive
 from rartrack.cli.streams import say
 from rartrack.datasets import load_dataset
 from rartrack.errors import InputError
-from rartrack.evaluation.scoreboard import OWN_RULES, PROTOCOLS, Scoreboard, score_results
+from rartrack.evaluation.scoreboard import PROTOCOLS, Scoreboard, score_results
 from rartrack.outputs import make_folder, output_folder
 from rartrack.report import catalogue, summaries
 from rartrack.report.drawing import save
@@ -35,7 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--data", metavar="DIR", help="where the benchmark lies; its annotations alone suffice")
     parser.add_argument("--output", type=Path, metavar="DIR", help="write scores.csv, tables, plots and a page there")
-    parser.add_argument("--rules", default=OWN_RULES, metavar="A,B", help="toolkit, pysot, got10k (default: toolkit)")
+    parser.add_argument(
+        "--rules",
+        metavar="A,B",
+        help="toolkit, pysot, got10k (default: the benchmark's own; visible of folders)",
+    )
     parser.add_argument("--boxes", choices=_BOXES, help="what results count from (default: as the benchmark's files)")
     parser.add_argument("--protocol", choices=PROTOCOLS, help="another than the data set's own")
     parser.add_argument("--trackers", metavar="A,B", help="these trackers only")

@@ -1,4 +1,5 @@
-"""OTB's one-pass evaluation as three toolkits in wide use compute it; the first is the benchmark's own.
+"""OTB's one-pass evaluation as three toolkits in wide use compute it, the first of them the benchmark's own; and for
+folders of one's own, which have no published figures to agree with.
 
 Y. Wu, J. Lim, M.-H. Yang, "Object Tracking Benchmark", TPAMI 2015. Success is the share of frames whose overlap is
 above a threshold, precision the share whose centre is within a distance; AUC and DP@20 px are means over sequences.
@@ -32,3 +33,12 @@ GOT10K = Rules(
     overlaps=tuple(k * 0.05 for k in range(21)),
 )
 RULES = {rules.name: rules for rules in (TOOLKIT, PYSOT, GOT10K)}
+
+VISIBLE = Rules(
+    name="visible",
+    source="OTB's curves over the frames in which the target is there, wherever it lies",
+    overlaps=GOT10K.overlaps,
+    repair="all nan",
+    invalid="unseen",
+)
+FOLDER_RULES = {VISIBLE.name: VISIBLE, **RULES}

@@ -37,7 +37,8 @@ class Rules:
         rounded: all boxes are rounded to whole pixels first.
         invalid: where a true box has x, y, w or h at or below 0, its pixels counted from 1, the frame never succeeds
             and is ``precise`` always; ``centre``: precise only where the centre is at or below 0 too; ``imprecise``
-            always; ``dropped``; ``counted`` like any other.
+            always; ``dropped``; ``counted`` like any other. ``unseen``: only where it has no area, or is not a number,
+            is the frame dropped.
         absent: where the truth is NaN: as ``invalid``, or ``failed``: it counts, and never succeeds.
     """
 
@@ -53,7 +54,7 @@ class Rules:
     repair: Literal["all nan", "any nan"] | None = None
     arithmetic: Literal["pixels", "edges"] = "edges"
     rounded: bool = False
-    invalid: Literal["precise", "centre", "imprecise", "dropped", "counted"] = "counted"
+    invalid: Literal["precise", "centre", "imprecise", "dropped", "counted", "unseen"] = "counted"
     absent: Literal["invalid", "failed"] = "invalid"
 
     @property
@@ -134,7 +135,7 @@ def measure(result: Boxes, truth: Boxes, rules: Rules, origin: int = 1) -> Frame
     if rules.rounded:
         result, truth = np.round(result), np.round(truth)
     from_one = _from_one(truth, origin)
-    absent, invalid = np.isnan(truth).any(axis=1), ~(from_one > 0).all(axis=1)
+    absent, invalid = np.isnan(truth).any(axis=1), ~_held_valid(truth, rules, origin)
     if rules.absent != "invalid":
         invalid &= ~absent
     overlap = (metrics.pixel_overlap if rules.arithmetic == "pixels" else metrics.overlap)(result, truth)
@@ -152,14 +153,19 @@ def measure(result: Boxes, truth: Boxes, rules: Rules, origin: int = 1) -> Frame
         errors = [np.where(absent, np.inf, error) for error in errors]
     kept = np.ones(len(truth), dtype=bool)
     kept[0] = rules.first != "dropped"
-    kept &= ~(invalid & (rules.invalid == "dropped"))
+    kept &= ~(invalid & (rules.invalid in ("dropped", "unseen")))
     return Frames(np.where(kept, overlap, -1.0), errors[0], errors[1], kept)
 
 
 def valid(truth: Boxes, rules: Rules, origin: int = 1) -> NDArray[np.bool_]:
     """The frames (T,) whose truth is a box, and one that the rules hold valid; arguments as of ``measure``."""
     boxed = np.asarray(~np.isnan(truth).any(axis=1))
-    return boxed if rules.invalid == "counted" else boxed & (_from_one(truth, origin) > 0).all(axis=1)
+    return boxed if rules.invalid == "counted" else boxed & _held_valid(truth, rules, origin)
+
+
+def _held_valid(truth: Boxes, rules: Rules, origin: int) -> NDArray[np.bool_]:
+    above = (truth[:, 2:] if rules.invalid == "unseen" else _from_one(truth, origin)) > 0
+    return np.asarray(above.all(axis=1))
 
 
 def _from_one(boxes: Boxes, origin: int) -> Boxes:

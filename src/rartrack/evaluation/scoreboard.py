@@ -24,9 +24,6 @@ PROTOCOLS = ("ope", *SEVERAL, *EXPERIMENTS, "got10k", "lasot")
 """Ways in which results can be scored: one pass, from several frames, from disturbed boxes, supervised with resets, the
 same in real time, without resets, and one pass with GOT-10k's and LaSOT's figures."""
 
-OWN_RULES = "toolkit"
-"""The name under which every benchmark has its own toolkit's rules."""
-
 
 @dataclass(frozen=True)
 class Scoreboard:
@@ -82,7 +79,7 @@ def by_attribute(score: Score, metric: str, names: Collection[str]) -> float:
 def score_results(
     results: Path,
     dataset: Dataset,
-    rules: Iterable[str] = (OWN_RULES,),
+    rules: Iterable[str] = (),
     *,
     trackers: Collection[str] | None = None,
     given_origin: int | None = None,
@@ -95,7 +92,7 @@ def score_results(
     Args:
         results: folder of trackers' folders (see ``raw``).
         dataset: the benchmark.
-        rules: sets of rules by name.
+        rules: sets of rules by name; the benchmark's own if none is given.
         trackers: names of those wanted; all if None.
         given_origin: what the files call the first pixel; what the benchmark's own files call it if None. VOT's call
             it 0 always.
@@ -197,7 +194,7 @@ def _position(score: Score, rules: tuple[str, ...], metric: str) -> tuple[int, f
 
 def _rules(dataset: Dataset, protocol: str, asked: Iterable[str]) -> tuple[str, ...]:
     known = {"got10k": ("toolkit",), **dict.fromkeys(EXPERIMENTS, vot.RULES)}.get(protocol) or tuple(rules_of(dataset))
-    chosen = tuple(dict.fromkeys(asked))
+    chosen = tuple(dict.fromkeys(asked)) or known[:1]
     for name in chosen:
         if name not in known:
             raise InputError(f"{dataset.name} has no rules {name!r}; it has {', '.join(known)}{nearest(name, known)}")

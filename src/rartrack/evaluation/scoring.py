@@ -90,9 +90,9 @@ class Trajectories:
 
 
 def rules_of(dataset: Dataset) -> dict[str, Rules]:
-    """The rules by which a data set's one-pass results can be scored; ``toolkit`` is the benchmark's own."""
+    """The rules by which a data set's one-pass results can be scored; the first are the benchmark's own."""
     if dataset.protocol != "lasot":
-        return otb.RULES
+        return otb.FOLDER_RULES if dataset.layout == "folder" else otb.RULES
     return normalized.TRACKINGNET_RULES if dataset.layout == "trackingnet" else normalized.LASOT_RULES
 
 
@@ -129,7 +129,7 @@ def _valid(sequence: Sequence, dataset: Dataset) -> NDArray[np.bool_]:
     truth = truth_of(sequence, dataset)
     if dataset.protocol == "got10k":
         return np.asarray(~np.isnan(truth).any(axis=1))
-    return valid(truth, rules_of(dataset)["toolkit"], dataset.origin)
+    return valid(truth, next(iter(rules_of(dataset).values())), dataset.origin)
 
 
 def own_coordinates(boxes: Boxes, origin: int) -> Boxes:
