@@ -78,6 +78,16 @@ def test_a_truncated_file_is_told(tmp_path: Path, name: str) -> None:
             checkpoints.load(tmp_path / name)
 
 
+def test_a_bit_that_flipped_in_a_weight_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    checkpoints.save(path, Checkpoint(CONFIG, weights()))
+    content = bytearray(path.read_bytes())
+    content[-100] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="damaged checkpoint: its weights are not those written"):
+        checkpoints.load(path)
+
+
 def test_foreign_and_newer_files_are_told(tmp_path: Path) -> None:
     (tmp_path / "foreign").write_bytes(save_tensors(weights()))
     with pytest.raises(InputError, match="without rartrack's settings"):

@@ -27,7 +27,7 @@ from rartrack.errors import InputError, nearest
 from rartrack.outputs import replace_file
 
 FORMAT = "1"
-_MANTISSA, _EXPONENT = ".int8", ".exponent"
+_MANTISSA, _EXPONENT, _DIGEST = ".int8", ".exponent", "digest"
 
 BUILT_IN = {
     "rar-fast": "1692cecb355b7bee8d96a2c44b478f5b60618259d5a1a3895c701360bf743a29",
@@ -54,12 +54,14 @@ def save(path: str | Path, checkpoint: Checkpoint) -> str:
         InputError: the folder is missing, or the disk refuses (full, not writable).
     """
     path = Path(path)
+    tensors = _pack(checkpoint.weights)
     metadata = {
         "rartrack": FORMAT,
         "config": json.dumps(to_dict(checkpoint.config)),
         "provenance": json.dumps(checkpoint.provenance),
+        _DIGEST: _digest(save_tensors(tensors)),
     }
-    content = save_tensors(_pack(checkpoint.weights), metadata=metadata)
+    content = save_tensors(tensors, metadata=metadata)
     if path.suffix == ".xz":
         content = lzma.compress(content, preset=9 | lzma.PRESET_EXTREME)
     if not path.parent.is_dir():
@@ -94,6 +96,8 @@ def load(model: str | Path) -> Checkpoint:
         raise InputError(
             f"{path}: checkpoint format {metadata['rartrack']}, this version reads {FORMAT}; update rartrack"
         )
+    if _DIGEST in metadata and metadata[_DIGEST] != _digest(content):
+        raise InputError(f"{path}: a damaged checkpoint: its weights are not those written; fetch or train it again")
     try:
         settings, provenance = json.loads(metadata["config"]), json.loads(metadata["provenance"])
         weights = _unpack(tensors)
@@ -146,6 +150,11 @@ def _metadata(content: bytes) -> dict[str, str]:
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
     found = header.get("__metadata__", {})
     return {str(key): str(value) for key, value in found.items()}
+
+
+def _digest(content: bytes) -> str:
+    """SHA-256 of all tensors of safetensors bytes, which stand behind the header."""
+    return hashlib.sha256(memoryview(content)[8 + int.from_bytes(content[:8], "little") :]).hexdigest()
 
 
 def _pack(weights: dict[str, Tensor]) -> dict[str, Tensor]:
