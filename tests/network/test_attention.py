@@ -132,3 +132,18 @@ class TestEquivariance:
         here = attention.spatial(scene[..., :20, :20], None)
         there = attention.spatial(scene[..., 4:, 4:], None)
         assert torch.allclose(here[..., 7:17, 7:17], there[..., 3:13, 3:13], atol=1e-6)
+
+
+def test_a_memory_is_read_alike_in_any_layout(small) -> None:
+    torch.manual_seed(0)
+    config = small()
+    level = LevelAttention(32, config).eval()
+    for parameter in level.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    features, hidden, cell = (torch.randn(2, count, 15, 15) for count in (32, *[config.hidden_channels] * 2))
+    other = [maps.contiguous(memory_format=torch.channels_last) for maps in (hidden, cell)]
+    with torch.inference_mode():
+        found, after = level(features, (hidden, cell))
+        again, after_again = level(features, (other[0], other[1]))
+    assert torch.equal(found, again)
+    assert all(map(torch.equal, after, after_again))

@@ -99,6 +99,14 @@ def test_a_target_is_never_larger_than_the_frame_nor_centred_outside() -> None:
     assert_allclose(size, [[320, 320 / 3]])
 
 
+def test_a_side_that_was_given_larger_than_the_frame_may_stay_so() -> None:
+    first = np.array([[200.0, 500.0]])
+    _, size = limited(MIDDLE, first, MIDDLE, first, FRAME, TrackingConfig())
+    assert_allclose(size, first)
+    _, size = limited(MIDDLE, 2 * first, MIDDLE, first, FRAME, TrackingConfig())
+    assert_allclose(size, first)
+
+
 @pytest.mark.parametrize(
     ("before", "found", "expected"),
     [

@@ -154,7 +154,8 @@ class LevelAttention(nn.Module):
         if self.inter_frame is not None:
             if state is None:
                 raise ValueError("inter-frame attention needs a memory; start from RAR.initial_memory")
-            before = state
+            # In one layout, whether a convolution left it or a file: others are rounded otherwise.
+            before = state = (state[0].contiguous(), state[1].contiguous())
             after = cast(State, self.inter_frame(features, state))
         weighted, spatial = features, None
         if self.channel is not None:

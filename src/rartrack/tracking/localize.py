@@ -166,15 +166,16 @@ def limited(
 ) -> tuple[Boxes, Boxes]:
     """Keep sizes (N, 2) within ``size_limits`` of the first and within the frame, and centres (N, 2) inside it.
 
-    A centre that lay outside ``before`` (N, 2), as that of a given box may, may stay as far out while a pixel of the
-    box is inside.
+    A side that was larger than the frame from the first, as that of a given box may be, may stay as large. A centre
+    that lay outside ``before`` (N, 2), as that of a given box may, may stay as far out while a pixel of the box is
+    inside.
     """
     frame = np.asarray(frame_size, dtype=np.float64)
     low, high = config.size_limits
     # One factor for both sides keeps the aspect.
     factor = np.sqrt((size / first_size).prod(axis=-1, keepdims=True))
     size = size * (np.clip(factor, low, high) / factor)
-    shrink = np.minimum(1.0, (frame / size).min(axis=-1, keepdims=True))
+    shrink = np.minimum(1.0, (np.maximum(frame, first_size) / size).min(axis=-1, keepdims=True))
     size = np.maximum(size * shrink, np.minimum(_SMALLEST, frame))
     out = np.maximum(size / 2 - _SMALLEST, 0)
     return np.clip(centre, np.clip(before, -out, 0), np.clip(before, frame, frame + out)), size

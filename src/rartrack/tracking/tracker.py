@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from rartrack.boxes import Box, as_boxes, centre_size, from_centre_size
 from rartrack.boxes import Boxes as BoxArray
@@ -113,7 +114,7 @@ class Tracker:
         )
 
     @torch.inference_mode()
-    def init(self, frame: Image, boxes: Boxes) -> None:
+    def init(self, frame: NDArray[Any], boxes: Boxes) -> None:
         """Start on a frame; everything known before is forgotten.
 
         Args:
@@ -151,7 +152,7 @@ class Tracker:
         )
 
     @torch.inference_mode()
-    def update(self, frame: Image) -> Any:
+    def update(self, frame: NDArray[Any]) -> Any:
         """Find the targets in the next frame.
 
         Args:
@@ -342,10 +343,27 @@ class Tracker:
 def _frame_size(frame: Any) -> tuple[int, int]:
     if not isinstance(frame, np.ndarray) or frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
         found = f"{frame.dtype} {frame.shape}" if isinstance(frame, np.ndarray) else type(frame).__name__
-        raise InputError(f"frame: expected an RGB uint8 array (height, width, 3), got {found}")
+        raise InputError(f"frame: expected an RGB uint8 array (height, width, 3), got {found}{_mended(frame)}")
     if 0 in frame.shape:
         raise InputError(f"frame: empty image {frame.shape}")
     return frame.shape[1], frame.shape[0]
+
+
+def _mended(frame: Any) -> str:
+    """How a frame of another kind becomes one that is taken, where that is plain."""
+    if not isinstance(frame, np.ndarray):
+        return "; give its .image" if isinstance(getattr(frame, "image", None), np.ndarray) else ""
+    if frame.dtype.kind == "f":
+        return "; (255 * frame).astype('uint8') does for values from 0 to 1"
+    if frame.dtype == np.uint16:
+        return "; (frame >> 8).astype('uint8') does for 16 bits"
+    if frame.ndim == 2:
+        return "; numpy.stack([frame] * 3, -1) makes grey RGB"
+    if frame.ndim == 3 and frame.shape[2] == 4:
+        return "; frame[..., :3] leaves transparency out"
+    if frame.ndim == 3 and frame.shape[0] == 3:
+        return "; frame.transpose(1, 2, 0) puts the colours last"
+    return ""
 
 
 def _written(size: tuple[int, int]) -> str:
