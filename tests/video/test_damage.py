@@ -14,6 +14,65 @@ from rartrack.errors import InputError
 from rartrack.video import VideoWarning, open_source
 
 
+def with_sound(video: Path, path: Path, seconds: float, options: dict[str, str] | None = None) -> Path:
+    """Copy a video's pictures to a file that has noise beside them, in turn by time."""
+    noise = np.random.default_rng(0).normal(0, 0.1, (1, round(44100 * seconds))).astype(np.float32)
+    with av.open(str(video)) as source, av.open(str(path), "w", options=options or {}) as out:
+        picture, sound = out.add_stream_from_template(source.streams.video[0]), out.add_stream("aac", rate=44100)
+        sound.layout = "mono"
+        pieces = []
+        for begin in range(0, noise.shape[1] - 1023, 1024):
+            piece = av.AudioFrame.from_ndarray(noise[:, begin : begin + 1024], "fltp", "mono")
+            piece.sample_rate, piece.pts = 44100, begin
+            pieces += sound.encode(piece)
+        pictures = [packet for packet in source.demux(video=0) if packet.size]
+        for packet in pictures:
+            packet.stream = picture
+        for packet in sorted([*pictures, *pieces, *sound.encode(None)], key=lambda one: one.dts * one.time_base):
+            out.mux(packet)
+    return path
+
+
+class TestSound:
+    @pytest.mark.parametrize(("name", "options"), [("a.mp4", {"movflags": "+faststart"}), ("a.mkv", {})])
+    def test_wherever_a_video_with_sound_is_cut_it_is_told(
+        self, make_video: MakeVideo, tmp_path: Path, name: str, options: dict[str, str]
+    ) -> None:
+        plain = make_video("plain.mp4", 20, (320, 240), rate=10, options={"g": "5"})
+        whole = with_sound(plain, tmp_path / name, 2, options).read_bytes()
+        for percent in range(40, 70, 2):
+            (tmp_path / name).write_bytes(whole[: len(whole) * percent // 100])
+            with pytest.warns(VideoWarning, match="damaged"):
+                assert len(read(tmp_path / name)) < 20
+
+    def test_a_fragment_of_which_pictures_are_missing_is_told(self, make_video: MakeVideo, tmp_path: Path) -> None:
+        plain, options = make_video("plain.mp4", 20, options={"g": "5"}), {"movflags": "+frag_keyframe+empty_moov"}
+        whole = with_sound(plain, tmp_path / "a.mp4", 0.8, options).read_bytes()
+        (tmp_path / "a.mp4").write_bytes(whole[: whole.index(b"mdat", len(whole) // 2) + 12])
+        with pytest.warns(VideoWarning, match="cut short"):
+            assert 0 < len(read(tmp_path / "a.mp4")) < 20
+
+    @pytest.mark.parametrize("seconds", [0.5, 2, 4])
+    @pytest.mark.parametrize(("name", "live"), [("a.mp4", False), ("a.mkv", False), ("a.mkv", True), ("a.ts", False)])
+    def test_sound_may_be_shorter_or_longer_than_the_picture(
+        self, make_video: MakeVideo, tmp_path: Path, name: str, live: bool, seconds: float
+    ) -> None:
+        plain = make_video("plain.mp4", 20, rate=10, options={"bf": "2"})
+        whole = with_sound(plain, tmp_path / name, seconds, {"live": "1"} if live else {})
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert len(read(whole)) == 20
+
+    def test_pictures_before_the_cut_are_all_given(self, make_video: MakeVideo, tmp_path: Path) -> None:
+        """Where a file is cut in the sound behind its last picture, MP4's index knows that none is missing."""
+        plain = make_video("plain.mp4", 20, options={"bf": "2"})
+        whole = with_sound(plain, tmp_path / "a.mp4", 4, {"movflags": "+faststart"}).read_bytes()
+        (tmp_path / "a.mp4").write_bytes(whole[:-2000])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            assert len(read(tmp_path / "a.mp4")) == 20
+
+
 class TestDamage:
     @pytest.fixture
     def whole(self, make_video: MakeVideo) -> Path:

@@ -20,6 +20,8 @@ DEFAULT_RATE = Fraction(30)
 _OPEN_SECONDS, _READ_SECONDS = 15.0, 30.0
 _HIGHEST_RATE = 1000
 _SHORTFALL_SECONDS = 0.5
+_MP4, _MATROSKA = "mp4", "matroska"
+"""Parts of FFmpeg's names of containers."""
 _BT709, _UNSPECIFIED = 1, 2
 _HD_ROWS = 720
 _QUARTERS = ((False, 1, 1), (True, 1, -1), (False, -1, -1), (True, -1, 1))
@@ -74,18 +76,25 @@ def shown(location: str | Path) -> str:
     return "standard input" if location == "pipe:0" else re.sub(r"(?<=://)[^/]*@", "", str(location))
 
 
-def packets_of(container: Any, stream: Any) -> Iterator[Any]:
-    """A stream's packets with something in them, up to the first of those that only empty the decoder: PyAV goes wrong
-    over those of streams that showed themselves late.
+def packets_of(container: Any, *streams: Any) -> Iterator[Any]:
+    """Packets of these streams, or of all, with something in them, up to the first of those that only empty the
+    decoder: PyAV goes wrong over those of streams that showed themselves late.
 
     Raises:
         FFmpegError, OSError: the container cannot be read on.
     """
-    for packet in container.demux(stream):
+    for packet in container.demux(*streams):
         if packet.size:
             yield packet
         elif packet.dts is None:
             return
+
+
+def frame_count(container: Any, stream: Any) -> int | None:
+    """Frames of a stream as its headers state them, less those that MP4's edit list hides; None where they do not."""
+    if stream.frames and _MP4 in container.format.name:
+        return sum(not entry.is_discard for entry in stream.index_entries) or None
+    return stream.frames or None
 
 
 def frame_rate(stream: Any) -> Fraction:
@@ -148,6 +157,8 @@ class Decoder:
         context = stream.codec_context
         mixed_up = context.has_b_frames and context.name in ("h264", "hevc")
         self._untimed = mixed_up and container.format.name == "avi"
+        # Where Matroska ends its sound may tell, or its subtitles.
+        self._read = () if _MATROSKA in container.format.name else (stream,)
 
     def __iter__(self) -> Iterator[Any]:
         """Yield PyAV's frames in the order they are shown; none is left out before the place where a video is cut.
@@ -168,32 +179,38 @@ class Decoder:
 
     def _frames(self) -> Iterator[Any]:
         self._cut = False
+        self._until: float | None = None
         decoded_until: int | None = None
-        shown_until: float | None = None
+        place = -1
         for packet in self._packets():
             yield from self._decode(packet)
             decoded_until = decoded_until if packet.dts is None else packet.dts
-            if packet.pts is not None:
-                shown_until = max(shown_until or 0.0, float((packet.pts + (packet.duration or 0)) * packet.time_base))
-        self._cut = self._cut or self._ends_early(shown_until)
+            place = -1 if packet.pos is None else packet.pos
+        self._cut = self._cut or self._ends_early() or self._ends_before_index(place)
         for frame in self._decode(None):
             # Frames still to come are decoded after this time, hence shown after it: up to it there is no gap.
             if not self._cut or frame.pts is None or decoded_until is None or frame.pts <= decoded_until:
                 yield frame
 
     def _packets(self) -> Iterator[Any]:
-        """Packets up to the end or the cut; one that is not whole counts if others follow it."""
-        broken = None
+        """The stream's packets up to the end or the cut; one that is not whole counts if others follow it."""
+        broken, whole = None, True
         try:
-            for packet in packets_of(self._container, self._stream):
+            for packet in packets_of(self._container, *self._read):
+                whole = not packet.is_corrupt
+                if packet.pts is not None:
+                    end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+                    self._until = max(self._until or 0.0, end)
+                if packet.stream_index != self._stream.index:
+                    continue
                 if broken is not None:
                     yield broken
-                broken = packet if packet.is_corrupt else None
-                if broken is None:
+                broken = None if whole else packet
+                if whole:
                     yield packet
         except (av.error.FFmpegError, OSError):
             self._cut = True
-        self._cut = self._cut or broken is not None
+        self._cut = self._cut or not whole or broken is not None
 
     def _decode(self, packet: Any) -> Iterator[Any]:
         try:
@@ -201,16 +218,23 @@ class Decoder:
         except av.error.FFmpegError:  # decoders have many names for damaged data
             self.damage = self.damage or "damaged in places; some frames are missing"
 
-    def _ends_early(self, shown_until: float | None) -> bool:
-        """Whether the last frame falls well short of the promised duration.
+    def _ends_early(self) -> bool:
+        """Whether what was read ends well before the promised duration.
 
-        Asked only where there is no sound, which may outlast the picture, and not of MP4, whose duration counts
-        what an edit list cuts.
+        Asked of Matroska, where all is read, and else only where there is no sound, which may outlast the picture; not
+        of MP4, whose duration counts what an edit list cuts.
         """
-        container = self._container
-        no_promise = container.duration is None or len(container.streams) > 1 or "mp4" in container.format.name
-        if shown_until is None or no_promise:
+        container, name = self._container, self._container.format.name
+        unread = len(container.streams) > len(self._read or container.streams)
+        if self._until is None or container.duration is None or unread or _MP4 in name:
             return False
         # What FFmpeg writes as Matroska's duration is the last frame's end, whenever the first began.
-        begin = 0 if "matroska" in container.format.name else container.start_time or 0
-        return bool(shown_until + _SHORTFALL_SECONDS < (begin + container.duration) / av.time_base)
+        begin = 0 if _MATROSKA in name else container.start_time or 0
+        return bool(self._until + _SHORTFALL_SECONDS < (begin + container.duration) / av.time_base)
+
+    def _ends_before_index(self, place: int) -> bool:
+        """Whether MP4's index tells of packets behind the one at this place of the file."""
+        if place < 0 or _MP4 not in self._container.format.name:
+            return False
+        told = (entry.pos for entry in reversed(self._stream.index_entries) if entry.size)
+        return bool(place < next(told, -1))
