@@ -7,16 +7,19 @@ import http.server
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -107,6 +110,24 @@ class TestFile:
         assert [frame.index for frame in frames] == [15, 16, 17, 18, 19]
         assert [number_of(frame.image) for frame in frames] == [15, 16, 17, 18, 19]
         assert frames[0].time == pytest.approx(15 / 25)
+
+    @pytest.mark.parametrize(("begin", "milliseconds", "shown"), [(0.0, 800, 20), (0.4, 400, 10), (0.2, 500, 13)])
+    def test_frames_that_an_edit_list_hides_are_neither_counted_nor_missed(
+        self, make_video: MakeVideo, begin: float, milliseconds: int, shown: int
+    ) -> None:
+        video = make_video(count=20, options={"bf": "2", "g": "20"})
+        with av.open(str(video)) as container:
+            later = round(begin / container.streams.video[0].time_base)
+        data = bytearray(video.read_bytes())
+        edit = data.index(b"elst") + 12
+        _, first = struct.unpack(">Ii", data[edit : edit + 8])
+        data[edit : edit + 8] = struct.pack(">Ii", milliseconds, first + later)
+        video.write_bytes(data)
+        with warnings.catch_warnings(), open_source(video) as source:
+            warnings.simplefilter("error")
+            assert source.count == shown
+            numbers = [number_of(frame.image) for frame in source]
+        assert numbers == list(range(round(begin * 25), round(begin * 25) + shown))
 
     def test_a_source_may_be_left_early(self, make_video: MakeVideo) -> None:
         before = set(threading.enumerate())

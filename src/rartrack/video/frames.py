@@ -19,7 +19,7 @@ import cv2
 
 from rartrack.errors import InputError
 from rartrack.video.ahead import ReadAhead, in_thread
-from rartrack.video.decode import DEFAULT_RATE, Decoder, frame_rate, open_video, shown, upright
+from rartrack.video.decode import DEFAULT_RATE, Decoder, frame_count, frame_rate, open_video, shown, upright
 from rartrack.video.images import Image, ImageFrames, image_paths
 
 LIVE = frozenset({"rtmp", "rtmps", "rtp", "rtsp", "rtsps", "srt", "udp"})
@@ -212,7 +212,7 @@ def _video(location: str, path: Path | None, start: int) -> _Opened:
         shown(location),
         location if path is None else path.stem,
         rate,
-        stream.frames or None,
+        frame_count(container, stream),
         release=container.close,
         damage=lambda: "; ".join(filter(None, (decoder.damage, *notices[:1]))),
         pixel_aspect=lambda: decoder.pixel_aspect,
