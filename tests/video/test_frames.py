@@ -263,6 +263,17 @@ class TestElsewhere:
         found = subprocess.run([sys.executable, "-c", code], input=content, capture_output=True, check=True)
         assert found.stdout.decode().startswith(said)
 
+    def test_a_file_that_is_standard_input_is_sought_in(self, make_video: MakeVideo) -> None:
+        video = make_video(count=6)
+        whole = video.read_bytes()
+        index = whole.index(b"moov") - 4
+        far = (8 << 20).to_bytes(4, "big") + b"free" + bytes((8 << 20) - 8)
+        video.write_bytes(whole[:index] + far + whole[index:])
+        code = "from rartrack.video import open_source\nwith open_source('-') as source: print(len(list(source)))"
+        with video.open("rb") as stream:
+            found = subprocess.run([sys.executable, "-c", code], stdin=stream, capture_output=True, check=True)
+        assert found.stdout == b"6\n"
+
     def test_a_named_pipe_cannot_be_sought_in(self, make_video: MakeVideo, tmp_path: Path) -> None:
         content, pipe = index_far_away(make_video(count=6).read_bytes()), tmp_path / "pipe"
         os.mkfifo(pipe)

@@ -17,6 +17,9 @@ from rartrack.video.images import Image
 DEFAULT_RATE = Fraction(30)
 """Frames a second of a source that states no rate of its own."""
 
+PIPED_INPUT, SEEKABLE_INPUT = "pipe:0", "fd:"
+"""FFmpeg's names of standard input: read as it comes, or as a file."""
+
 _OPEN_SECONDS, _READ_SECONDS = 15.0, 30.0
 _HIGHEST_RATE = 1000
 _SHORTFALL_SECONDS = 0.5
@@ -73,7 +76,9 @@ def open_video(location: str | Path, threads: bool) -> tuple[Any, Any]:
 
 def shown(location: str | Path) -> str:
     """A location as messages name it: urls without what may be a password."""
-    return "standard input" if location == "pipe:0" else re.sub(r"(?<=://)[^/]*@", "", str(location))
+    return (
+        "standard input" if location in (PIPED_INPUT, SEEKABLE_INPUT) else re.sub(r"(?<=://)[^/]*@", "", str(location))
+    )
 
 
 def packets_of(container: Any, *streams: Any) -> Iterator[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import os
 import re
+import stat
 import time
 import warnings
 import weakref
@@ -19,7 +20,17 @@ import cv2
 
 from rartrack.errors import InputError
 from rartrack.video.ahead import ReadAhead, in_thread
-from rartrack.video.decode import DEFAULT_RATE, Decoder, frame_count, frame_rate, open_video, shown, upright
+from rartrack.video.decode import (
+    DEFAULT_RATE,
+    PIPED_INPUT,
+    SEEKABLE_INPUT,
+    Decoder,
+    frame_count,
+    frame_rate,
+    open_video,
+    shown,
+    upright,
+)
 from rartrack.video.images import Image, ImageFrames, image_paths
 
 LIVE = frozenset({"rtmp", "rtmps", "rtp", "rtsp", "rtsps", "srt", "udp"})
@@ -169,7 +180,7 @@ def open_source(source: str | Path | int, start: int = 0) -> FrameSource:
     if source == "":
         raise InputError(f"no source is given: {_SOURCES}")
     if source == "-":
-        return FrameSource(replace(_video("pipe:0", None, start), name="stdin"), start)
+        return FrameSource(replace(_video(_standard_input(), None, start), name="stdin"), start)
     text = _text_of(source)
     if "\0" in text:
         raise InputError(f"source {text!r}: no name of a file has a sign of number 0")
@@ -184,6 +195,15 @@ def open_source(source: str | Path | int, start: int = 0) -> FrameSource:
     if path is not None and folder:
         return FrameSource(_folder(path, start), start)
     return FrameSource(_video(text, path, start), start)
+
+
+def _standard_input() -> str:
+    """FFmpeg's name of standard input: a file, where it is at its beginning, is no pipe but can be sought in."""
+    try:
+        whole = stat.S_ISREG(os.fstat(0).st_mode) and os.lseek(0, 0, os.SEEK_CUR) == 0
+    except OSError:  # closed
+        whole = False
+    return SEEKABLE_INPUT if whole else PIPED_INPUT
 
 
 def _text_of(source: object) -> str:
@@ -271,7 +291,7 @@ def _check_start(source: str | Path, start: int, count: int) -> None:
         mend = ""
         if str(source).startswith("http"):
             mend = "; download it first: its server does not seek in it"
-        elif str(source) == shown("pipe:0") or ("://" not in str(source) and Path(source).is_fifo()):
+        elif str(source) == shown(PIPED_INPUT) or ("://" not in str(source) and Path(source).is_fifo()):
             mend = "; save it as a file first: it cannot be sought in"
         raise InputError(f"{source}: holds no frame that can be decoded{mend}")
     if start >= count:
