@@ -12,6 +12,7 @@ import av
 import numpy as np
 
 from rartrack.errors import InputError
+from rartrack.video.hdr import is_hdr, to_sdr
 from rartrack.video.images import Image
 
 DEFAULT_RATE = Fraction(30)
@@ -115,9 +116,9 @@ def upright(frame: Any) -> Image:
 
     Where it does not say by which standard its colours are coded it is, as players take it, BT.709 from 720 rows on.
     """
-    if frame.colorspace == _UNSPECIFIED and frame.height >= _HD_ROWS:
+    if frame.colorspace == _UNSPECIFIED and frame.height >= _HD_ROWS and not is_hdr(frame):
         frame.colorspace = _BT709
-    image: Image = frame.to_ndarray(format="rgb24")
+    image: Image = to_sdr(frame) if is_hdr(frame) else frame.to_ndarray(format="rgb24")
     turned, columns, rows = _turned(frame)
     if turned:
         image = image.transpose(1, 0, 2)
