@@ -28,6 +28,12 @@ def write_and_stop(writer: VideoWriter, stop: BaseException) -> None:
         raise stop
 
 
+def seconds_of(path: Path) -> float:
+    with av.open(str(path)) as video:
+        assert video.duration is not None
+        return video.duration / av.time_base
+
+
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
@@ -88,6 +94,21 @@ def test_a_picture_an_hour(tmp_path: Path) -> None:
             writer.write(picture(number, SIZE), 3600.0 * number)
     with open_source(tmp_path / "slow.mp4") as source:
         assert [frame.time for frame in source] == pytest.approx([0, 3600, 7200])
+    assert seconds_of(tmp_path / "slow.mp4") == pytest.approx(3 * 3600)
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv"])
+@pytest.mark.parametrize("rate", [25, 240, 960])
+def test_the_last_frame_lasts_as_long_as_the_others(tmp_path: Path, name: str, rate: int) -> None:
+    noise = np.random.default_rng(0)
+    with VideoWriter(tmp_path / name, rate, SIZE) as writer:
+        for number in range(20):
+            image = picture(number, SIZE)
+            image[8:24, 8 + number : 24 + number] = noise.integers(0, 255, (16, 16, 3))
+            writer.write(image, number / rate)
+    with av.open(str(tmp_path / name)) as video:
+        assert any(packet.pts != packet.dts for packet in video.demux(video=0)), "frames are coded out of order"
+    assert seconds_of(tmp_path / name) == pytest.approx(20 / rate, abs=1e-3 if name == "a.mkv" else 1e-6)
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv", "a.M4V"])

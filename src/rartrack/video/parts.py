@@ -23,12 +23,16 @@ def join_fragments(part: Path, whole: Path, container_format: str) -> None:
     Raises:
         av.error.FFmpegError, OSError: the disk refuses, as when it is full.
     """
-    with av.open(str(part)) as source, av.open(str(whole), "w", format=container_format, options=_INDEX_FIRST) as copy:
-        stream: Any = copy.add_stream_from_template(source.streams.video[0])
-        for packet in source.demux(video=0):
-            if packet.size:  # the last one, without, says that there are no more
-                packet.stream = stream
-                copy.mux(packet)
+    with av.open(str(part)) as source:
+        pictures: Any = source.streams.video[0]
+        # By FFmpeg's milliseconds an edit list would cut what the last frame has beyond them.
+        options = _INDEX_FIRST | {"movie_timescale": str(pictures.time_base.denominator)}
+        with av.open(str(whole), "w", format=container_format, options=options) as copy:
+            stream: Any = copy.add_stream_from_template(pictures)
+            for packet in source.demux(pictures):
+                if packet.size:  # the last one, without, says that there are no more
+                    packet.stream = stream
+                    copy.mux(packet)
 
 
 def is_playable(part: Path) -> bool:

@@ -28,6 +28,8 @@ VIDEO_SUFFIXES = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska
 _TICKS_PER_SECOND = 10_000
 _LARGEST_TERM = 1_000_000
 _SLOWEST = Fraction(1, 1001)
+_LONGEST_SECONDS = Fraction(3600)
+"""A frame's, where nothing comes after it."""
 _LONGEST_STEM = 200
 """Bytes of the name in that of the temporary file, which has more in it: file systems take names of 255."""
 _QUALITY = {"crf": "20", "preset": "veryfast"}
@@ -75,6 +77,7 @@ class VideoWriter:
             raise InputError(f"{self.path}: {float(rate):g} frames a second cannot be written")
         # Fine enough for the times of a variable rate, and a whole number of ticks a frame for a constant one.
         self._tick = Fraction(1, self._rate.numerator * ceil(_TICKS_PER_SECOND / self._rate.numerator))
+        self._duration = round(min(1 / Fraction(rate), _LONGEST_SECONDS) / self._tick)
         self._begin, self._last = 0.0, -1
         self._file = Path(os.path.realpath(self.path))  # a link stays, and leads to the video
         stem = os.fsencode(self._file.stem)[:_LONGEST_STEM].decode(errors="ignore")
@@ -219,7 +222,9 @@ class VideoWriter:
         self._mux(frame.reformat(format="yuv420p", dst_colorspace="ITU709"))
 
     def _mux(self, frame: Any) -> None:
-        self._container.mux(self._stream.encode(frame))
+        for packet in self._stream.encode(frame):
+            packet.duration = self._duration  # counts for the last one
+            self._container.mux(packet)
 
     def _failure(self, error: Exception) -> InputError:
         width, height = self.size
