@@ -100,6 +100,11 @@ def test_name_score_and_status_stand_on_a_plate_above_the_box() -> None:
     assert longer.any(axis=0).sum() > plate.any(axis=0).sum() + 30
 
 
+@pytest.mark.parametrize("name", ["a\nb", "a\tb", "a\rb", "a\x00b", "a\x7fb", "a\u2028b"])
+def test_control_characters_in_a_name_are_written_as_spaces(name: str) -> None:
+    np.testing.assert_array_equal(draw(frame(), {name: result(BOX)}), draw(frame(), {"a b": result(BOX)}))
+
+
 @pytest.mark.parametrize("box", [(200, 0, 80, 60), (600, 150, 80, 60), (-60, 150, 80, 60), (0, 0, 640, 360)])
 def test_the_plate_stays_inside_the_frame(box: tuple[float, ...]) -> None:
     named, bare = (draw(frame(), {name: result(box, score=math.nan)}) for name in ("a long name", ""))

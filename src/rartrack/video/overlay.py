@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Mapping
 
 import cv2
@@ -29,6 +30,8 @@ PALETTE: tuple[Colour, ...] = (
 _GREY: Colour = (205, 205, 205)
 _DARK: Colour = (18, 18, 22)
 _FONT = cv2.FONT_HERSHEY_DUPLEX
+_UNSEEN = ("Cc", "Zl", "Zp")
+"""Unicode's categories of control characters and ends of lines, written as spaces."""
 _FONT_ROWS = 22
 """Rows of pixels that a capital letter takes at scale 1."""
 _LEAST_ROWS = 8
@@ -81,7 +84,8 @@ def _unit(image: Image) -> float:
 def _text(name: str, result: Result) -> str:
     score = f"{result.score:.2f}" if math.isfinite(result.score) else ""
     status = "" if result.status is Status.TRACKED else result.status.value
-    return "  ".join(part for part in (name, "" if result.status is Status.LOST else score, status) if part)
+    shown = "".join(" " if unicodedata.category(sign) in _UNSEEN else sign for sign in name)
+    return "  ".join(part for part in (shown, "" if result.status is Status.LOST else score, status) if part)
 
 
 def _draw_box(image: Image, box: Box, colour: Colour, status: Status, unit: float) -> None:
