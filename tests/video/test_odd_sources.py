@@ -28,6 +28,17 @@ def test_times_go_on_where_joined_files_start_anew(make_video: MakeVideo, tmp_pa
         assert [frame.time for frame in written] == pytest.approx([index / 10 for index in range(40)], abs=1e-3)
 
 
+def test_an_animated_webp_is_named_as_what_ffmpeg_does_not_read(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "a.webp"), "w") as out:
+        stream = out.add_stream("libwebp_anim", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        for number in range(3):
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(picture(number, (96, 64)), format="rgb24")))
+        out.mux(stream.encode(None))
+    with pytest.raises(InputError, match=r"a\.webp: .*FFmpeg does not read animated WebP; convert it to GIF or MP4"):
+        open_source(tmp_path / "a.webp")
+
+
 def test_times_that_a_container_does_not_hold_are_counted(make_video: MakeVideo) -> None:
     """AVI has none for H.264's frames that are decoded before they are shown."""
     with warnings.catch_warnings():

@@ -26,6 +26,8 @@ _HIGHEST_RATE = 1000
 _SHORTFALL_SECONDS = 0.5
 _MP4, _MATROSKA = "mp4", "matroska"
 """Parts of FFmpeg's names of containers."""
+_WEBP_HEADER = 21
+"""Bytes at the beginning of a WebP, of which the last says whether it is animated."""
 _BT709, _UNSPECIFIED = 1, 2
 _HD_ROWS = 720
 _QUARTERS = ((False, 1, 1), (True, 1, -1), (False, -1, -1), (True, -1, 1))
@@ -80,6 +82,17 @@ def shown(location: str | Path) -> str:
     return (
         "standard input" if location in (PIPED_INPUT, SEEKABLE_INPUT) else re.sub(r"(?<=://)[^/]*@", "", str(location))
     )
+
+
+def is_animated_webp(location: str | Path) -> bool:
+    """Whether a file is what FFmpeg finds no picture in, though nothing is wrong with it."""
+    try:
+        with Path(location).open("rb") as stream:
+            begin = stream.read(_WEBP_HEADER)
+    except OSError:  # no file
+        return False
+    animated = len(begin) == _WEBP_HEADER and bool(begin[-1] & 2)
+    return begin.startswith(b"RIFF") and begin[8:16] == b"WEBPVP8X" and animated
 
 
 def packets_of(container: Any, *streams: Any) -> Iterator[Any]:

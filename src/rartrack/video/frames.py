@@ -27,6 +27,7 @@ from rartrack.video.decode import (
     Decoder,
     frame_count,
     frame_rate,
+    is_animated_webp,
     open_video,
     shown,
     upright,
@@ -293,6 +294,8 @@ def _check_start(source: str | Path, start: int, count: int) -> None:
             mend = "; download it first: its server does not seek in it"
         elif str(source) == shown(PIPED_INPUT) or ("://" not in str(source) and Path(source).is_fifo()):
             mend = "; save it as a file first: it cannot be sought in"
+        elif is_animated_webp(source):
+            mend = ": FFmpeg does not read animated WebP; convert it to GIF or MP4 first"
         raise InputError(f"{source}: holds no frame that can be decoded{mend}")
     if start >= count:
         raise InputError(f"{source}: starts at frame {start}, but has {count} (0 to {count - 1})")
