@@ -20,7 +20,7 @@ from rartrack.results import Result
 from rartrack.video.behind import WorkBehind
 from rartrack.video.images import Image
 from rartrack.video.overlay import draw_on
-from rartrack.video.parts import AS_IT_COMES, FRAGMENTS, is_playable, join_fragments
+from rartrack.video.parts import AS_IT_COMES, FRAGMENTS, cut_to_whole_fragments, is_playable, join_fragments
 
 VIDEO_SUFFIXES = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 """Ending of a video that can be written -> FFmpeg's name of its container."""
@@ -137,8 +137,9 @@ class VideoWriter:
         """Finish the video and give it its name; nothing where that was done, or it was discarded.
 
         Raises:
-            InputError: the disk is full; what can be played has the name all the same. Or, but with ``overwrite``,
-                another program has made a file of that name since: the video has another, which is said.
+            InputError: the disk is full; what can be played has the name all the same, of MP4 and MOV the whole
+                fragments. Or, but with ``overwrite``, another program has made a file of that name since: the video
+                has another, which is said.
         """
         if self._over:
             return
@@ -150,6 +151,9 @@ class VideoWriter:
         except (av.error.FFmpegError, OSError) as error:
             self._over = True
             self._stop()
+            if self._format != "matroska":
+                with suppress(OSError):
+                    cut_to_whole_fragments(self._part)
             if not is_playable(self._part):
                 self._part.unlink(missing_ok=True)
                 raise self._failure(error) from None
