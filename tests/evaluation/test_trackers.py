@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import pickle
 from pathlib import Path
 from types import SimpleNamespace
@@ -129,6 +130,44 @@ class TestCallable:
         before = spec.describe()["code"]
         (package / "inside.py").write_text("class Theirs:\n    speed = 2\n")
         assert spec.describe()["code"] != before
+
+    def test_the_description_changes_with_what_its_file_imports_from_its_folder(self, tmp_path, monkeypatch):
+        monkeypatch.syspath_prepend(tmp_path)
+        (tmp_path / "near").mkdir()
+        (tmp_path / "near/deep.py").write_text("speed = 1\n")
+        (tmp_path / "near/__init__.py").write_text("def late():\n    from . import deep\n")
+        (tmp_path / "nearby.py").write_text("import near\nspeed = 1\n")
+        (tmp_path / "unrelated.py").write_text("")
+        (tmp_path / "mine.py").write_text("from nearby import speed\ndef make(): ...\n")
+        (tmp_path / "other.py").write_text("import near.deep, nearby, unrelated\ndef make(): ...\n")
+        spec = parse_tracker(f"{tmp_path}/mine.py:make")
+        before = spec.describe()["code"]
+        parse_tracker(f"{tmp_path}/other.py:make").describe()
+        (tmp_path / "unrelated.py").write_text("speed = 2\n")
+        assert spec.describe()["code"] == before
+        for name in ("nearby.py", "near/deep.py"):
+            (tmp_path / name).write_text("import near\nspeed = 2\n")
+            after = spec.describe()["code"]
+            assert after != before
+            before = after
+
+    def test_what_is_installed_beside_it_is_not_its_code(self, tmp_path, monkeypatch):
+        installed = tmp_path / "venv/lib/site-packages"
+        installed.mkdir(parents=True)
+        monkeypatch.syspath_prepend(installed)
+        (installed / "their_library.py").write_text("")
+        (tmp_path / "mine.py").write_text("import json, numpy, their_library\ndef make(): ...\n")
+        spec = parse_tracker(f"{tmp_path}/mine.py:make")
+        before = spec.describe()["code"]
+        (installed / "their_library.py").write_text("speed = 2\n")
+        assert spec.describe()["code"] == before == hashlib.sha256((tmp_path / "mine.py").read_bytes()).hexdigest()
+
+    def test_what_it_says_of_itself_counts(self, tmp_path):
+        (tmp_path / "mine.py").write_text(
+            "from pathlib import Path\nclass Mine:\n    version = Path(__file__).with_name('weights.pt').read_text()\n"
+        )
+        (tmp_path / "weights.pt").write_text("one")
+        assert parse_tracker(f"{tmp_path}/mine.py:Mine").describe()["own_version"] == "one"
 
 
 class Recorder:

@@ -35,6 +35,7 @@ from rartrack.code_digest import code_digest
 from rartrack.config import preset_settings
 from rartrack.errors import InputError
 from rartrack.evaluation.opencv import parse_opencv
+from rartrack.evaluation.python_sources import imported_files
 from rartrack.video.images import Image
 
 _NAMED = re.compile(r"(?P<name>[\w.+-]+)=(?P<spec>.+)")
@@ -139,13 +140,19 @@ class CallableTracker:
     attribute: str
 
     def describe(self) -> dict[str, Any]:
-        """Its version, if the module has one, and the hash of the files that it is named in and defined in."""
+        """Its version, if the module has one, the hash of the files that it is named in and defined in and of those of
+        their folders or packages that these import, and what its own attribute ``version`` says."""
         module, found = self._find()
         sources = dict.fromkeys([getattr(module, "__file__", None), _defined_in(found)])
-        content = [Path(source).read_bytes() for source in sources if source]
+        files = dict.fromkeys(Path(source).resolve() for source in sources if source)
+        for each in (module, sys.modules.get(str(getattr(found, "__module__", "")))):
+            files |= dict.fromkeys(imported_files(each) if each else [])
+        content = [file.read_bytes() for file in files]
         code = hashlib.sha256(b"".join(content)).hexdigest() if content else None
         version = getattr(module, "__version__", None)
-        return {"tracker": f"{Path(self.module).name}:{self.attribute}", "version": version, "code": code}
+        described = {"tracker": f"{Path(self.module).name}:{self.attribute}", "version": version, "code": code}
+        own = getattr(found, "version", None)
+        return {**described, "own_version": own} if isinstance(own, (str, int, float)) else described
 
     def build(self, threads: int) -> Tracker:  # noqa: ARG002 it has no word in either
         """Call the callable."""
