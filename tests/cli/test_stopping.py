@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import signal
+import threading
 
 import pytest
 
+from rartrack.cli import main
+from rartrack.cli import models as command
 from rartrack.cli.stopping import when_asked_to_stop
 
 pytestmark = pytest.mark.usefixtures("handlers")
@@ -45,3 +48,31 @@ def test_a_hangup_that_is_ignored_stays_ignored() -> None:
     with when_asked_to_stop(lambda: asked.append(1)):
         signal.raise_signal(signal.SIGHUP)
     assert asked == []
+
+
+def test_a_signal_within_an_inner_block_is_the_inner_ones_and_lets_no_later_one_in_behind_the_outer() -> None:
+    asked: list[str] = []
+    with when_asked_to_stop(lambda: asked.append("outer")):
+        with when_asked_to_stop(lambda: asked.append("inner")):
+            signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
+    signal.raise_signal(signal.SIGTERM)
+    assert asked == ["inner"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_any_command_that_is_asked_to_stop_ends_with_130_and_a_line(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "run", lambda _: signal.raise_signal(number))
+    assert main(["models"]) == 130
+    assert capsys.readouterr().err == "rartrack: interrupted; what was done is kept\n"
+
+
+def test_commands_run_in_other_threads_too(capsys: pytest.CaptureFixture[str]) -> None:
+    found: list[int] = []
+    thread = threading.Thread(target=lambda: found.append(main(["models"])))
+    thread.start()
+    thread.join()
+    assert found == [0]
+    assert capsys.readouterr().out

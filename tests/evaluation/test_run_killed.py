@@ -52,6 +52,19 @@ def kill_while_running(data: Path, results: Path, after: float, held: bool) -> b
     return running
 
 
+def started(data: Path, folder: Path, **options: bool) -> tuple[subprocess.Popen[bytes], int]:
+    """A run into ``folder/out`` whose tracker has begun, and the process of the tracker."""
+    pids = folder / "pids"
+    environment = os.environ | {"FAKE_TRACKER_PIDS": str(pids)}
+    process = subprocess.Popen(command(data, folder / "out"), env=environment, stderr=subprocess.PIPE, **options)
+    deadline = time.monotonic() + 60
+    # A file is there before what is written to it.
+    while not (pids.exists() and pids.read_text().endswith("\n")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    [pid] = map(int, pids.read_text().split())
+    return process, pid
+
+
 def alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
@@ -83,20 +96,28 @@ def test_killed_at_ten_random_moments(tmp_path):
     assert texts(results) == expected
 
 
+@pytest.mark.parametrize(("number", "group"), [(signal.SIGTERM, False), (signal.SIGTERM, True), (signal.SIGHUP, True)])
+def test_a_run_that_is_asked_to_stop_ends_with_130_and_its_workers_with_it(tmp_path, number, group):
+    data = fake_trackers.make_sequences(tmp_path / "data", "a", frames=3000)
+    process, pid = started(data, tmp_path, start_new_session=True)
+    os.killpg(process.pid, number) if group else process.send_signal(number)
+    assert (
+        process.communicate(timeout=60)[1].decode().splitlines()[-1] == "rartrack: interrupted; what was done is kept"
+    )
+    assert process.returncode == 130
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    assert not list((tmp_path / "out").rglob("*.error"))
+
+
 def test_workers_end_with_a_killed_run(tmp_path):
     if not Path("/proc/self/stat").exists():
         pytest.skip("needs /proc")
     data = fake_trackers.make_sequences(tmp_path / "data", "a", frames=3000)
-    pids = tmp_path / "pids"
-    environment = os.environ | {"FAKE_TRACKER_PIDS": str(pids)}
-    process = subprocess.Popen(command(data, tmp_path / "out"), env=environment, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    # A file is there before what is written to it.
-    while not (pids.exists() and pids.read_text().endswith("\n")) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    process, pid = started(data, tmp_path)
     process.kill()
-    process.wait()
-    [pid] = map(int, pids.read_text().split())
+    process.communicate()
+    deadline = time.monotonic() + 60
     while alive(pid) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not alive(pid)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from rartrack import __version__
+from rartrack.cli.stopping import Interrupt, when_asked_to_stop
 from rartrack.cli.streams import drop_unread_output, open_closed_streams, print_any_name, say
 from rartrack.errors import InputError
 
@@ -49,14 +50,15 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0 done, 2 wrong use or bad input, 130 interrupted, 141 (what a
-    shell says of SIGPIPE) if whoever read stdout has left."""
+    shell says of SIGPIPE) if whoever read stdout has left. SIGTERM and SIGHUP interrupt as Ctrl-C does."""
     open_closed_streams()
     print_any_name()
     warnings.showwarning = _show_warning
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # what it would print, an InputError says
     try:
-        status = _run(sys.argv[1:] if arguments is None else list(arguments))
-        sys.stdout.flush()
+        with when_asked_to_stop(Interrupt()):
+            status = _run(sys.argv[1:] if arguments is None else list(arguments))
+            sys.stdout.flush()
         return status
     except InputError as error:
         say(f"rartrack: {error}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -42,7 +43,8 @@ def when_asked_to_stop(
     stop: Callable[[], object] = lambda: None, names: Sequence[str] = ENDING, insist: bool = False
 ) -> Iterator[list[int]]:
     """Call ``stop`` at the first of the named signals within the block, and let no later one in, neither there nor
-    afterwards, until the process ends; one that was ignored, as SIGHUP under ``nohup``, stays so.
+    afterwards, until the process ends; one that was ignored, as SIGHUP under ``nohup``, stays so. In nested
+    blocks the inner one gets them; in other threads than the main one nothing is changed.
 
     Args:
         stop: called once.
@@ -61,7 +63,8 @@ def when_asked_to_stop(
         elif insist and number == signal.SIGINT:
             raise KeyboardInterrupt
 
-    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    told = names if threading.current_thread() is threading.main_thread() else ()
+    numbers = [getattr(signal, name) for name in told if hasattr(signal, name)]
     before = {number: signal.getsignal(number) for number in numbers}
     before = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
     for number in before:
@@ -71,4 +74,5 @@ def when_asked_to_stop(
     finally:
         # Not earlier: Python complains of a signal that came in and is ignored when its turn comes.
         for number, handler in before.items():
-            signal.signal(number, signal.SIG_IGN if came else handler)
+            if came or signal.getsignal(number) is asked:  # else one came within an inner block
+                signal.signal(number, signal.SIG_IGN if came else handler)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import signal
 from pathlib import Path
 
 from rartrack.cli.numbers import amount
@@ -32,11 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Run the command; Ctrl-C, SIGTERM and SIGHUP stop it as --minutes does, a second Ctrl-C at once."""
+    """Run the command; Ctrl-C, SIGTERM and SIGHUP stop it where --minutes would, a second Ctrl-C at once."""
     from rartrack.training.loop import train
 
     config = load_yaml(TrainingConfig, options.config, parse_settings(options.changes))
     with when_asked_to_stop(names=("SIGINT", *ENDING), insist=True) as came:
         outcome = train(config, options.minutes, lambda line: print(line, flush=True), lambda: bool(came))
-    if not outcome.finished and signal.SIGINT in came:
+    if not outcome.finished and came:
         raise KeyboardInterrupt

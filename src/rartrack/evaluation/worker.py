@@ -30,7 +30,7 @@ _BEAT = 0.1
 
 def main(threads: int) -> None:
     """Answer requests from standard input until it closes; what trackers print goes to standard error."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    _leave_stopping_to_the_parent()
     faulthandler.enable()
     output = os.fdopen(os.dup(1), "wb")
     commands = os.fdopen(os.dup(0), "rb")
@@ -62,6 +62,14 @@ def main(threads: int) -> None:
         if outcome.failure is not None:
             loaded = None  # what is left of it may be broken, or have ended: the next run begins with another
         send(output, ("done", outcome))
+
+
+def _leave_stopping_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in ("SIGTERM", "SIGHUP"):  # sent to whole groups of processes, too
+        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is not signal.SIG_IGN:
+            # Not ignored: programs that trackers start would ignore it as well.
+            signal.signal(getattr(signal, name), lambda *_: None)
 
 
 class _Pulse:
