@@ -43,6 +43,23 @@ def test_every_sequence_is_looked_at_whatever_the_others_lack(video):
 
 
 @pytest.mark.parametrize(
+    ("numbers", "lines", "said"),
+    [
+        ([1, 2, 4, 5], 5, "4 images in FOLDER, where number 3 is missing"),
+        ([1, 2, 5, 7], 7, "4 images in FOLDER, where numbers 3 to 4, 6 are missing"),
+        ([1, 2, 3, 4], 5, "4 images in FOLDER"),  # of the end, or the beginning, nobody knows
+        ([10, 20, 40, 50], 5, "4 images in FOLDER"),  # they do not count frames
+        ([1, 3, 5, 7, 9, 11, 13], 13, "7 images in FOLDER, where numbers 2, 4, 6, 8, 10 and more are missing"),
+    ],
+)
+def test_an_image_that_is_missing_from_their_numbers_is_named(tree, numbers, lines, said):
+    tree.images("gap", [f"img{number:04d}.png" for number in numbers])
+    tree.boxes("gap.txt", lines)
+    (problem,) = _problems(tree)["gap"]
+    assert problem.endswith(f"longer than the {said.replace('FOLDER', str(tree.root / 'gap'))}")
+
+
+@pytest.mark.parametrize(
     ("name", "deep", "found"), [("3.png", False, True), ("1.png", False, False), ("1.png", True, True)]
 )
 def test_a_broken_image(video, name, deep, found):

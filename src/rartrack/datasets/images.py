@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from rartrack.datasets.sequence import Frames
 
 _NUMBER = re.compile(r"(\d+)(?=\D*$)")
+_SAID = 5
+"""Gaps in the images' numbers that are named at most."""
 
 
 def all_images(folder: Path, annotated: int, annotation: Path) -> Frames:
@@ -27,7 +30,7 @@ def all_images(folder: Path, annotated: int, annotation: Path) -> Frames:
         InputError: the folder holds more or fewer images than the annotation has lines.
     """
     names = image_names(folder)
-    same_length(annotated, annotation, len(names), f"images in {folder}")
+    same_length(annotated, annotation, len(names), f"images in {folder}{_lacking(names, annotated - len(names))}")
     return image_frames(folder, names)
 
 
@@ -45,7 +48,8 @@ def padded_images(folder: Path, boxes: Boxes, annotation: Path) -> tuple[Frames 
         return None, boxes
     if len(boxes) == 1 and len(names) > 1:
         return image_frames(folder, names), np.vstack([boxes, np.full((len(names) - 1, 4), np.nan)])
-    same_length(len(boxes), annotation, len(names), f"images in {folder}")
+    lacking = _lacking(names, len(boxes) - len(names))
+    same_length(len(boxes), annotation, len(names), f"images in {folder}{lacking}")
     return image_frames(folder, names), boxes
 
 
@@ -81,6 +85,19 @@ def same_length(annotated: int, annotation: Path, frames: int, what: str) -> Non
 def image_frames(folder: Path, names: list[str]) -> Frames:
     """Frames read from these images of a folder when asked for."""
     return ImageFrames([folder / name for name in names])
+
+
+def _lacking(names: list[str], count: int) -> str:
+    """What to say of images that bear numbers with gaps, where that explains that so many are missing."""
+    numbers = sorted(map(_number, names))
+    gaps = [(before + 1, after) for before, after in pairwise(numbers) if after > before + 1]
+    lacking = sum(after - first for first, after in gaps)
+    if not gaps or numbers[0] < 0 or lacking > count or len(set(numbers)) < len(numbers):
+        return ""
+    said = [str(first) if after == first + 1 else f"{first} to {after - 1}" for first, after in gaps]
+    more = " and more" if len(said) > _SAID else ""
+    word, verb = ("number", "is") if lacking == 1 else ("numbers", "are")
+    return f", where {word} {', '.join(said[:_SAID])}{more} {verb} missing"
 
 
 def _number(name: str) -> int:
