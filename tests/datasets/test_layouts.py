@@ -25,6 +25,23 @@ class TestFolder:
         assert [int(image[0, 0, 0]) for image in ours.frames] == [2, 0, 1]
         assert (ours.attributes, ours.frame_size, ours.rate) == ({"OCC"}, (8, 6), 25)
 
+    @pytest.mark.parametrize("text", ["Filmed in 2019.\n30 frames\n", "", "\ufeffÄ\n"])
+    def test_a_text_that_is_of_no_sequence_is_left_out_with_a_word(self, tree, text):
+        tree.images("ours", ["1.png"])
+        tree.text("ours.txt", "1,2,3,4\n")
+        tree.text("README.txt", text)
+        with pytest.warns(UserWarning, match=r"README.txt: left out: it holds no boxes, and neither README.mp4"):
+            assert load_dataset(tree.root).names == ("ours",)
+
+    def test_a_damaged_annotation_is_none_of_these(self, tree):
+        tree.images("ours", ["1.png"])
+        tree.text("ours.txt", "words\n")
+        tree.text("other.txt", "1,2,3,4\nwords\n")
+        dataset = load_dataset(tree.root)
+        for name in ("ours", "other"):
+            with pytest.raises(InputError, match=r"is 'words', 4 expected"):
+                dataset.entry(name).read()
+
     def test_a_video_without_boxes(self, tree):
         tree.text("a.txt", "1,2,3,4\n")
         (tree.root / "a.mp4").write_bytes(b"")

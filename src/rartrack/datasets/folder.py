@@ -8,6 +8,7 @@ optional; of what it says, ``attributes`` (a list of names), ``frames`` (their n
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 from rartrack.datasets.dataset import Entry
 from rartrack.datasets.images import all_images, same_length
 from rartrack.datasets.sequence import Frames, Sequence
-from rartrack.datasets.text import read_boxes, read_json
+from rartrack.datasets.text import holds_numbers, read_boxes, read_json
 from rartrack.errors import InputError
 from rartrack.video import VideoFrames
 from rartrack.video.images import image_names
@@ -39,13 +40,25 @@ def recognise(folder: Path) -> bool:
 
 
 def entries(folder: Path, names: Iterable[str] | None = None) -> list[Entry]:
-    """Every NAME that has a ``NAME.txt``, a video or a folder of images."""
+    """Every NAME that has a ``NAME.txt``, a video or a folder of images; of a text that is no annotation, a warning."""
     if names is None:
-        stems = {path.stem for path in folder.glob("[!.]*.txt") if path.name != "list.txt"}
+        texts = [path for path in sorted(folder.glob("[!.]*.txt")) if path.name != "list.txt"]
+        stems = {path.stem for path in texts if not _is_stray(path)}
         stems |= {path.stem for path in folder.glob("[!.]*") if path.suffix.lower() in _READ_SUFFIXES}
         stems |= {path.name for path in folder.iterdir() if path.is_dir() and image_names(path)}
         names = sorted(stems)
     return [Entry(name, partial(_read, folder, name)) for name in names]
+
+
+def _is_stray(path: Path) -> bool:
+    """Whether a text belongs to no sequence: nothing lies beside it, and none of its lines is of numbers."""
+    if (path.parent / path.stem).is_dir() or _beside(path.parent, path.stem) or holds_numbers(path):
+        return False
+    warnings.warn(
+        f"{path}: left out: it holds no boxes, and neither {path.stem}.mp4 nor {path.stem}/ lies beside it",
+        stacklevel=2,
+    )
+    return True
 
 
 def _read(folder: Path, name: str) -> Sequence:

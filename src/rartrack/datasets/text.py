@@ -81,6 +81,14 @@ def read_boxes(path: Path, origin: int = 0, expected: str = _BOX) -> Boxes:
     return boxes
 
 
+def holds_numbers(path: Path) -> bool:
+    """Whether a line of a file is of numbers alone, as every line of an annotation should be."""
+    try:
+        return any(map(_is_numbers, read_lines(path)))
+    except InputError:
+        return False
+
+
 def read_regions(path: Path) -> tuple[Boxes, Boxes | None]:
     """Read VOT's regions, each line a box or a polygon of four corners, 0-based.
 
@@ -163,7 +171,7 @@ def _rows(path: Path, lengths: tuple[int, ...], expected: str) -> list[list[floa
     rows = []
     for number, line in enumerate(read_lines(path), start=1):
         try:
-            row = [float(part) for part in line.replace(",", " ").replace(";", " ").split()]
+            row = _split(line)
         except ValueError:
             raise InputError(f"{path}: line {number} is {line[:60]!r}, {expected}") from None
         if len(row) not in lengths:
@@ -174,3 +182,14 @@ def _rows(path: Path, lengths: tuple[int, ...], expected: str) -> list[list[floa
     if not rows:
         raise InputError(f"{path}: empty; one line per frame expected, {expected}")
     return rows
+
+
+def _split(line: str) -> list[float]:
+    return [float(part) for part in line.replace(",", " ").replace(";", " ").split()]
+
+
+def _is_numbers(line: str) -> bool:
+    try:
+        return bool(_split(line))
+    except ValueError:
+        return False
