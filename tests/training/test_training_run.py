@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import multiprocessing
 import os
 from collections.abc import Callable
@@ -13,6 +14,8 @@ from typing import Any
 import pytest
 import torch
 from runs import assert_equal, assert_skipped, read_curve, silent, weights, with_damaged_frames
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from rartrack import checkpoints
 from rartrack.errors import InputError
@@ -79,6 +82,27 @@ def test_a_run_stopped_after_every_step_equals_one_that_never_stopped(
     for name in (TRAINING, VALIDATION):
         one, two = (read_curve(Path(folder) / name) for folder in (whole.folder, pieces.output))
         assert [(row["step"], row["loss"]) for row in one] == [(row["step"], row["loss"]) for row in two]
+
+
+def test_a_row_of_the_curve_is_the_same_mean_wherever_its_run_stopped(config: TrainingConfig, tmp_path: Path) -> None:
+    whole = train(replace(config, log_interval=4), say=silent)
+    pieces = replace(config, log_interval=4, output=str(tmp_path / "pieces"))
+    for _ in range(6):
+        train(pieces, minutes=0, say=silent)
+    one, two = (read_curve(Path(folder) / TRAINING) for folder in (whole.folder, pieces.output))
+    assert [(row["step"], row["loss"], row["gradient"]) for row in one] == [
+        (row["step"], row["loss"], row["gradient"]) for row in two
+    ]
+    assert [row["step"] for row in one] == [4, 6]
+
+
+def test_a_state_without_the_losses_since_the_last_row_goes_on(config: TrainingConfig) -> None:
+    folder = train(config, minutes=0, say=silent).folder
+    with safe_open(folder / FILE, "pt") as file:
+        about = json.loads(file.metadata()["state"])
+    del about["losses"]
+    save_file(weights(folder), folder / FILE, {"state": json.dumps(about)})
+    assert train(config, minutes=0, say=silent).step == 2
 
 
 def test_what_was_not_measured_is_not_written(config: TrainingConfig, changed: Changed) -> None:

@@ -112,6 +112,7 @@ class _Run:
         self.scaler = torch.amp.GradScaler(processes.device.type, enabled=self.precision == torch.float16)
         self.teacher = None if config.optimization.teacher is None else Teacher(config, processes.device)
         self.step, self.best, self.skipped = 0, {}, 0  # type: ignore[var-annotated]
+        self.pace = Pace()
         self.begun = stored is not None
         if stored is not None:
             self._restore(stored)
@@ -133,20 +134,20 @@ class _Run:
         if not self.begun:
             self._validate()
             self._save()
-        pace = Pace()
+        self.pace.start()
         for parts in self._parts():
-            pace.waited()
+            self.pace.waited()
             losses, norm = self._update(parts)
             self.step += 1
-            pace.stepped(self.config.optimization.batch)
-            self._note(losses, norm, parts, pace)
+            self.pace.stepped(self.config.optimization.batch)
+            self._note(losses, norm, parts)
             due = self.step % self.config.validation.interval == 0 or self.step == total
             stop = self.processes.sums(float(stopping()))[0] > 0
             if due:
                 self._validate()
             if due or stop:
                 self._save()
-                pace.start()
+                self.pace.start()
             if stop and self.step < total:
                 self.say(f"stopped after step {self.step} of {total}; the same command goes on from there")
                 return Outcome(self.step, False, self.folder)
@@ -258,7 +259,7 @@ class _Run:
         kept = self.folder / states.FILE
         return f"step {self.step}: the {what} is not finite, with {', '.join(names)}; the last good state is {kept}"
 
-    def _note(self, losses: Tensor, norm: float, parts: list[AnyBatch], pace: Pace) -> None:
+    def _note(self, losses: Tensor, norm: float, parts: list[AnyBatch]) -> None:
         """Rows of the log; all processes take part in the sums."""
         reasons = [reason for batch in parts for clip in batch.skipped for reason in clip]
         settings = self.config.optimization
@@ -270,10 +271,10 @@ class _Run:
             return
         for reason in reasons:
             self.log.skipped(self.step, reason)
-        pace.losses.append(loss / settings.batch)
+        self.pace.losses.append(loss / settings.batch)
         if self.step % self.config.log_interval and self.step != settings.steps:
             return
-        mean, speed, waiting = pace.take()
+        mean, speed, waiting = self.pace.take()
         values = {
             "loss": mean,
             "gradient": norm,
@@ -348,6 +349,7 @@ class _Run:
                     scaler=self.scaler.state_dict(),
                     best=self.best,
                     skipped=self.skipped,
+                    losses=self.pace.losses,
                 ),
             )
         self.processes.wait()
@@ -359,6 +361,7 @@ class _Run:
         if stored.scaler:
             self.scaler.load_state_dict(stored.scaler)
         self.step, self.best, self.skipped = stored.step, stored.best, stored.skipped
+        self.pace.losses = list(stored.losses)
         self.say(f"going on from step {self.step} of {self.config.optimization.steps}")
 
     def _report_data(self) -> None:

@@ -34,6 +34,7 @@ class RunState:
     scaler: loss scale of float16, empty otherwise.
     best: step and overlap (or negative loss) of the best validation so far, empty before the first.
     skipped: draws that met unusable data.
+    losses: of the updates since the last row of the log; empty in states that older versions wrote.
     config: the run's settings, as plain values.
     """
 
@@ -45,6 +46,7 @@ class RunState:
     scaler: dict[str, float] = field(default_factory=dict)
     best: dict[str, float] = field(default_factory=dict)
     skipped: int = 0
+    losses: list[float] = field(default_factory=list)
 
 
 def write(folder: Path, state: RunState) -> None:
@@ -63,6 +65,7 @@ def write(folder: Path, state: RunState) -> None:
         "scaler": state.scaler,
         "best": state.best,
         "skipped": state.skipped,
+        "losses": state.losses,
         "config": state.config,
     }
     # A copy each: safetensors refuses tensors that share memory.
