@@ -76,6 +76,16 @@ class NotANumber(Misbehaving):
         return (float("nan"), 1.0, 2.0, 3.0)
 
 
+class Nothing(Misbehaving):
+    def misbehave(self):
+        return [float("nan")] * 4
+
+
+class Negative(Misbehaving):
+    def misbehave(self):
+        return (1.0, 2.0, -3.0, 4.0)
+
+
 class Crashing(Misbehaving):
     def misbehave(self):
         print("last words", flush=True)

@@ -16,7 +16,7 @@ from evaluation_runs import SHARED_PROCESS, names_of, run, texts
 import rartrack.evaluation.run
 from rartrack.datasets import load_dataset
 from rartrack.errors import InputError
-from rartrack.evaluation.protocols import SRE, TRE, VOT, VOT_REALTIME, VOT_UNSUPERVISED
+from rartrack.evaluation.protocols import OPE, SRE, TRE, VOT, VOT_REALTIME, VOT_UNSUPERVISED
 from rartrack.evaluation.run import Observer, Settings, evaluate, plan
 from rartrack.evaluation.trackers import parse_tracker
 
@@ -124,6 +124,11 @@ class TestBadTrackers:
         [
             ("Raising", "frame 5: RuntimeError: no idea", "Traceback"),
             ("NotANumber", r"frame 5: the tracker returned a box that is not finite: \(nan, 1.0, 2.0, 3.0\)", ""),
+            (
+                "Negative",
+                r"frame 5: the tracker returned a box of negative width or height: \(1.0, 2.0, -3.0, 4.0\)",
+                "",
+            ),
             ("ThreeNumbers", r"frame 5: the tracker returned '\(1.0, 2.0, 3.0\)', expected x,y,w,h", ""),
             ("Crashing", r"its process ended \(signal SIGABRT\)", "last words"),
         ],
@@ -136,6 +141,14 @@ class TestBadTrackers:
         assert re.match(reason, failure.reason), failure.reason
         assert details in (tmp_path / f"out/{name.lower()}/b.error").read_text()
         assert not (tmp_path / f"out/{name.lower()}/b.txt").exists()
+
+    @pytest.mark.parametrize(
+        ("protocol", "written"), [(OPE, "nan,nan,nan,nan"), (VOT, "2"), (VOT_UNSUPERVISED, "nan,nan,nan,nan")]
+    )
+    def test_four_nan_are_no_box(self, folder, tmp_path, protocol, written):
+        summary = run(folder, tmp_path / "out", "Nothing", settings=Settings(protocol), sequences=["b"])
+        assert not summary.failed
+        assert {text.decode().splitlines()[5] for text in texts(tmp_path / "out").values()} == {written}
 
     def test_one_that_hangs_is_ended_after_the_time_limit(self, folder, tmp_path):
         begin = time.monotonic()

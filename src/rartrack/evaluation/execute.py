@@ -19,7 +19,7 @@ from rartrack.evaluation.jobs import Failure, Job, Outcome
 from rartrack.evaluation.protocols import first_box
 from rartrack.evaluation.provenance import machine
 from rartrack.evaluation.trackers import Tracker
-from rartrack.evaluation.vot_protocol import RealTime, region_row, repeat, run_supervised, run_unsupervised
+from rartrack.evaluation.vot_protocol import RealTime, region_numbers, repeat, run_supervised, run_unsupervised
 from rartrack.evaluation.vot_results import Trajectory, trajectory_text
 from rartrack.evaluation.vot_rules import Constants, find_rules
 from rartrack.video.images import Image
@@ -99,10 +99,10 @@ class Stopwatch:
         self.init_seconds.append(time.perf_counter() - begin)
 
     def update(self, frame: Image, /) -> tuple[float, ...]:
-        """The box in the next frame, or the corners of a polygon where the tracker gives one.
+        """The box in the next frame, or the corners of a polygon where the tracker gives one; four NaN are no box.
 
         Raises:
-            BadBoxError: it is neither, or not finite.
+            BadBoxError: it is none of these, not finite, or of negative width or height.
         """
         self._alive()
         self.calls += 1
@@ -115,11 +115,15 @@ class Stopwatch:
 
 def _checked(result: Any) -> tuple[float, ...]:
     try:
-        row = region_row(result)
+        row = region_numbers(result)
     except InputError as error:
         raise BadBoxError(str(error)) from None
+    if len(row) == 4 and all(map(math.isnan, row)):
+        return tuple(row)
     if not all(map(math.isfinite, row)):
-        raise BadBoxError(f"the tracker returned a box that is not finite: {str(result)[:60]}")
+        raise BadBoxError(f"the tracker returned a box that is not finite: {str(result)[:60]}; four NaN are no box")
+    if len(row) == 4 and min(row[2:]) < 0:
+        raise BadBoxError(f"the tracker returned a box of negative width or height: {str(result)[:60]}")
     return tuple(row)
 
 

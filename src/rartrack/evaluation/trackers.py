@@ -49,7 +49,8 @@ class Tracker(Protocol):
         """Start on a frame, RGB uint8 (H, W, 3), with a box (0-based); what it returns is not used."""
 
     def update(self, frame: Image, /) -> Any:
-        """The box x, y, w, h in the next frame, or an object whose ``box`` or, rather, polygonal ``region`` it is."""
+        """The box x, y, w, h in the next frame, four NaN where it sees none, or an object whose ``box`` or, rather,
+        polygonal ``region`` it is."""
 
 
 class TrackerSpec(Protocol):

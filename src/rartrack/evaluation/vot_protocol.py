@@ -154,6 +154,12 @@ def region_row(result: Any) -> Row:
     Raises:
         InputError: it is neither four numbers nor the corners of a polygon. NaN is taken as no region.
     """
+    row = region_numbers(result)
+    return row if all(map(math.isfinite, row)) else [math.nan] * 4
+
+
+def region_numbers(result: Any) -> Row:
+    """As ``region_row``, with NaN and infinite numbers as they are."""
     value = next((found for name in ("region", "box") if (found := getattr(result, name, None)) is not None), result)
     try:
         row = [float(number) for number in value]
@@ -161,7 +167,7 @@ def region_row(result: Any) -> Row:
         row = []
     if len(row) < 4 or len(row) % 2:
         raise InputError(f"the tracker returned {str(value)[:60]!r}, expected x,y,w,h or the corners of a polygon")
-    return row if all(map(math.isfinite, row)) else [math.nan] * 4
+    return row
 
 
 class _Judge:
