@@ -61,6 +61,10 @@ class Misbehaving(Drifter):
 
 
 class Raising(Misbehaving):
+    def update(self, frame):
+        print("frame", self.frames + 1)
+        return super().update(frame)
+
     def misbehave(self):
         raise RuntimeError("no\nidea")
 

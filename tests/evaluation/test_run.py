@@ -156,6 +156,13 @@ class TestBadTrackers:
         assert time.monotonic() - begin < 60
         assert sorted(names_of(summary.done)) == ["a", "c"]
         assert [failure.reason for _, failure in summary.failed] == ["no answer for 1 s; its process was ended"]
+        assert "going to sleep" in summary.failed[0][1].details
+
+    def test_what_one_printed_before_it_failed_stands_behind_its_error(self, folder, tmp_path):
+        run(folder, tmp_path / "out", "Raising")
+        text = (tmp_path / "out/raising/b.error").read_text()
+        assert text.index("Traceback") < text.index("It printed last:\n\nframe 1\nframe 2\n")
+        assert text.endswith("frame 5\n")
 
     @pytest.mark.usefixtures("own_processes")
     def test_the_same_command_tries_a_failed_sequence_again_and_its_error_goes_when_it_works(self, folder, tmp_path):

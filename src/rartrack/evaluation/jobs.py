@@ -63,7 +63,7 @@ class Failure:
 
     Attributes:
         reason: one line.
-        details: a traceback or what the worker printed last; may be empty.
+        details: a traceback, and what the worker printed last; may be empty.
     """
 
     reason: str

@@ -18,6 +18,7 @@ import sys
 import tempfile
 import threading
 import weakref
+from dataclasses import replace
 from typing import IO, Any
 
 from rartrack.errors import InputError
@@ -29,6 +30,8 @@ LOAD_LIMIT = 600.0
 """Seconds a tracker may take to load, and a worker to start."""
 _GRACE = 1.0
 """Seconds more than the limit before a process is ended: a TraX program that hangs is first ended by its own client."""
+_PRINTED = 4000
+"""Bytes of what a process printed that are kept."""
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 _of_this_thread = threading.local()
@@ -36,14 +39,21 @@ _of_this_thread = threading.local()
 
 def run_job(job: Job) -> Outcome:
     """Run a job in this thread's worker process; a tracker that fails in any way gives an outcome that says so."""
+    host = _host(job.threads, job.token)
     try:
-        outcome = _host(job.threads, job.token).ask(job, job.time_limit)
+        outcome = host.ask(job, job.time_limit)
     except _SilentError as silent:
-        return Outcome(failure=Failure(f"no answer for {silent} s; its process was ended"))
+        failure = Failure(f"no answer for {silent} s; its process was ended")
     except _DiedError as died:
-        return Outcome(failure=Failure(f"its process ended ({died.how})", died.printed))
-    assert isinstance(outcome, Outcome)
-    return outcome
+        failure = Failure(f"its process ended ({died})")
+    else:
+        assert isinstance(outcome, Outcome)
+        if outcome.failure is None:
+            return outcome
+        failure = outcome.failure
+    printed = host.printed()
+    details = [failure.details.rstrip(), printed and f"It printed last:\n\n{printed}"]
+    return Outcome(failure=replace(failure, details="\n\n".join(filter(None, details))))
 
 
 def describe(spec: TrackerSpec, threads: int, token: str) -> dict[str, Any]:
@@ -61,7 +71,7 @@ def describe(spec: TrackerSpec, threads: int, token: str) -> dict[str, Any]:
     except _SilentError:
         raise InputError(f"tracker {spec.name}: did not load within {LOAD_LIMIT:g} s") from None
     except _DiedError as died:
-        raise InputError(f"tracker {spec.name}: its process ended while loading ({died.how})") from None
+        raise InputError(f"tracker {spec.name}: its process ended while loading ({died})") from None
     if isinstance(answer, Failure):
         raise InputError(answer.reason)
     assert isinstance(answer, dict)
@@ -100,11 +110,7 @@ class _SilentError(Exception):
 
 
 class _DiedError(Exception):
-    """The process ended: how, and what it printed last."""
-
-    def __init__(self, how: str, printed: str) -> None:
-        super().__init__(how)
-        self.how, self.printed = how, printed
+    """The process ended; its text says how."""
 
 
 def _host(threads: int, token: str) -> _Host:
@@ -172,8 +178,12 @@ class _Host:
         code = self._process.returncode
         self.end()
         how = f"signal {signal.Signals(-code).name}" if code is not None and code < 0 else f"exit status {code}"
-        self._printed.seek(0)
-        return _DiedError(how, self._printed.read()[-4000:].decode(errors="replace"))
+        return _DiedError(how)
+
+    def printed(self) -> str:
+        """The end of what the process printed since it was asked last."""
+        self._printed.seek(max(0, self._printed.seek(0, os.SEEK_END) - _PRINTED))
+        return self._printed.read().decode(errors="replace")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

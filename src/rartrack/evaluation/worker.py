@@ -7,6 +7,7 @@ ends with its parent, however that ends. A tracker stays loaded from job to job.
 from __future__ import annotations
 
 import faulthandler
+import io
 import os
 import pickle
 import queue
@@ -35,6 +36,8 @@ def main(threads: int) -> None:
     output = os.fdopen(os.dup(1), "wb")
     commands = os.fdopen(os.dup(0), "rb")
     os.dup2(2, 1)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(commands, requests), daemon=True).start()
