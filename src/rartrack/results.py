@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from rartrack.boxes import Box
+from rartrack.errors import InputError
 
 
 class Status(StrEnum):
@@ -32,6 +34,30 @@ class Result:
     box: Box
     score: float
     status: Status
+
+
+Results = Result | Sequence[Result] | Mapping[str, Result]
+"""What a tracker's ``update`` gives: of one target, of several in order, or by name."""
+
+
+def by_name(results: Results) -> dict[str, Result]:
+    """A copy, by name: of one target without, of several "1", "2", ... unless they have names.
+
+    Raises:
+        InputError: these are no results.
+    """
+    if isinstance(results, Result):
+        return {"": results}
+    if isinstance(results, Mapping):
+        named = dict(results)
+    elif isinstance(results, Sequence):
+        named = {str(number): one for number, one in enumerate(results, start=1)}
+    else:
+        raise InputError(f"results: expected what a tracker's update gives, got {type(results).__name__}")
+    for one in named.values():
+        if not isinstance(one, Result):
+            raise InputError(f"results: expected what a tracker's update gives, got {type(one).__name__} in it")
+    return named
 
 
 @dataclass(frozen=True, slots=True)

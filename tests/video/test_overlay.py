@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from rartrack.boxes import Box
+from rartrack.errors import InputError
 from rartrack.results import Result, Status
 from rartrack.video.overlay import PALETTE, draw
 
@@ -155,3 +157,25 @@ def test_any_size_of_frame(size: tuple[int, int], status: Status) -> None:
 @pytest.mark.parametrize("status", list(Status))
 def test_any_box(box: tuple[float, ...], status: Status) -> None:
     assert draw(frame(), {"собака 狗": Result(Box(*box), math.nan, status)}).shape == (360, 640, 3)
+
+
+def test_what_update_gives_can_be_drawn_in_every_form() -> None:
+    frame = np.zeros((60, 80, 3), np.uint8)
+    one, two = (Result(Box(x, 20, 20, 20), 0.5, Status.TRACKED) for x in (10, 40))
+    assert np.array_equal(draw(frame, one), draw(frame, {"": one}))
+    assert np.array_equal(draw(frame, [one, two]), draw(frame, {"1": one, "2": two}))
+
+
+@pytest.mark.parametrize(
+    ("image", "results", "message"),
+    [
+        (np.zeros((60, 80, 4), np.uint8), {}, r"image: expected an RGB uint8 array .* got uint8 \(60, 80, 4\)"),
+        (np.zeros((60, 80, 3)), {}, "got float64"),
+        ([[0]], {}, "got list"),
+        (np.zeros((60, 80, 3), np.uint8), {"a": (1, 2, 3, 4)}, "update gives, got tuple in it"),
+        (np.zeros((60, 80, 3), np.uint8), None, "got NoneType"),
+    ],
+)
+def test_what_cannot_be_drawn_is_named(image: Any, results: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        draw(image, results)

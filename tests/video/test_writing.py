@@ -385,3 +385,15 @@ class TestRefused:
                 writer.write(picture(1, SIZE).astype(float))
         with open_source(tmp_path / "a.mp4") as source:
             assert len(list(source)) == 1, "what was written before is kept"
+
+
+def test_wrong_results_are_refused_before_the_frame_is_taken(tmp_path: Path) -> None:
+    frame = np.zeros((64, 64, 3), np.uint8)
+    with VideoWriter(tmp_path / "out.mp4", 25, (64, 64)) as writer:
+        writer.write(frame, results=Result(Box(10, 10, 20, 20), 1.0, Status.TRACKED))
+        with pytest.raises(InputError, match="results: expected what a tracker's update gives, got tuple in it"):
+            writer.write(frame, results={"a": (1, 2, 3, 4)})  # type: ignore[dict-item]
+        with pytest.raises(InputError, match="a frame of list"):
+            writer.write(frame.tolist())  # type: ignore[arg-type]
+    with open_source(tmp_path / "out.mp4") as source:
+        assert len(list(source)) == 1

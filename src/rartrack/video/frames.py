@@ -6,6 +6,7 @@ import operator
 import os
 import re
 import stat
+import textwrap
 import time
 import warnings
 import weakref
@@ -178,9 +179,9 @@ def open_source(source: str | Path | int, start: int = 0) -> FrameSource:
         raise InputError(f"start {start!r}: expected a whole number") from None
     if start < 0:
         raise InputError(f"start {start}: frames count from 0")
-    if source == "":
+    if isinstance(source, str) and not source:
         raise InputError(f"no source is given: {_SOURCES}")
-    if source == "-":
+    if isinstance(source, str) and source == "-":
         return FrameSource(replace(_video(_standard_input(), None, start), name="stdin"), start)
     text = _text_of(source)
     if "\0" in text:
@@ -213,7 +214,8 @@ def _text_of(source: object) -> str:
     try:
         return str(operator.index(source))  # type: ignore[arg-type]
     except TypeError:
-        raise InputError(f"source {source!r}: expected {_SOURCES}") from None
+        given = textwrap.shorten(repr(source), 80, placeholder=" ...")  # of arrays, many lines
+        raise InputError(f"source {given}: expected {_SOURCES}; frames at hand go to Tracker.init and update") from None
 
 
 def _folder(folder: Path, start: int) -> _Opened:

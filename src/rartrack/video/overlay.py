@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 
 from rartrack.boxes import Box
-from rartrack.results import Result, Status
+from rartrack.errors import InputError
+from rartrack.results import Result, Results, Status, by_name
 from rartrack.video.images import Image
 
 Colour = tuple[int, int, int]
@@ -42,7 +43,7 @@ _Plate = tuple[int, int, int, int]
 """x, y, width, height."""
 
 
-def draw(image: Image, results: Mapping[str, Result]) -> Image:
+def draw(image: Image, results: Results) -> Image:
     """Return a copy of a frame with the targets drawn on it.
 
     A tracked target has a solid box, an uncertain one a dashed box, a lost one a thin dashed grey box where it was last
@@ -50,13 +51,19 @@ def draw(image: Image, results: Mapping[str, Result]) -> Image:
 
     Args:
         image: RGB, uint8, (height, width, 3), of any size from 1x1.
-        results: name -> result; the place in the mapping gives the colour, an empty name is not written.
+        results: what a tracker's ``update`` gives; the place gives the colour, an empty name is not written.
 
     Returns:
         RGB, uint8, (height, width, 3).
+
+    Raises:
+        InputError: the image is of another kind, or these are no results.
     """
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        found = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
+        raise InputError(f"image: expected an RGB uint8 array (height, width, 3), got {found}")
     canvas = np.array(image, order="C")
-    draw_on(canvas, results)
+    draw_on(canvas, by_name(results))
     return canvas
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from rartrack.errors import InputError
 from rartrack.outputs import check_output, give_name
-from rartrack.results import Result
+from rartrack.results import Result, Results, by_name
 from rartrack.video.behind import WorkBehind
 from rartrack.video.images import Image
 from rartrack.video.overlay import draw_on
@@ -96,7 +96,7 @@ class VideoWriter:
         depth = max(1, min(_BEHIND_FRAMES, _BEHIND_BYTES // (3 * size[0] * size[1])))
         self._behind: WorkBehind[Any] = WorkBehind(self._encode, depth)
 
-    def write(self, image: Image, time: float | None = None, results: Mapping[str, Result] | None = None) -> None:
+    def write(self, image: Image, time: float | None = None, results: Results | None = None) -> None:
         """Append a frame.
 
         Args:
@@ -106,16 +106,16 @@ class VideoWriter:
             results: drawn on the frame as by ``draw``, in the writer's thread; free to be changed too.
 
         Raises:
-            InputError: another size or dtype, the video is closed, or the disk is full: then for a frame written
-                before.
+            InputError: another size or dtype, no results, the video is closed, or the disk is full: then for a frame
+                written before.
         """
         if self._over:
             raise InputError(f"{self.path}: the video is closed; write its frames before that")
         width, height = self.size
-        if image.shape != (height, width, 3) or image.dtype != np.uint8:
-            found = f"{image.dtype} {image.shape}"
+        if not isinstance(image, np.ndarray) or image.shape != (height, width, 3) or image.dtype != np.uint8:
+            found = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
             raise InputError(f"{self.path}: a frame of {found} in a video of {width}x{height} pixels in uint8")
-        kept = None if results is None else dict(results)
+        kept = None if results is None else by_name(results)
         try:
             self._behind.put((np.array(image, order="C"), self._place(time), kept))
         except (av.error.FFmpegError, OSError) as error:
