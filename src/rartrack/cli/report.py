@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="A,B",
         help="toolkit, pysot, got10k (default: the benchmark's own; visible of folders)",
     )
-    parser.add_argument("--boxes", choices=_BOXES, help="what results count from (default: as the benchmark's files)")
+    parser.add_argument("--boxes", choices=_BOXES, help="what results count from, where no .json beside them says it")
     parser.add_argument("--protocol", choices=PROTOCOLS, help="another than the data set's own")
     parser.add_argument("--trackers", metavar="A,B", help="these trackers only")
     parser.add_argument("--against", metavar="TRACKER", help="compare the others with this one (default: the best)")

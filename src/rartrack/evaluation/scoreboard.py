@@ -94,14 +94,14 @@ def score_results(
         dataset: the benchmark.
         rules: sets of rules by name; the benchmark's own if none is given.
         trackers: names of those wanted; all if None.
-        given_origin: what the files call the first pixel; what the benchmark's own files call it if None. VOT's call
-            it 0 always.
+        given_origin: what the files call the first pixel; if None, what is said beside them where we made them, else
+            what the benchmark's own files call it. VOT's call it 0 always.
         partial: score trackers that lack sequences on those they have, and leave out sequences without annotation.
         protocol: another than the data set's own.
         first: score only so many frames from the start of each sequence, or of each run where there are several.
 
     Raises:
-        InputError: a wrong folder, name or annotation, or nothing that can be scored.
+        InputError: a wrong folder, name, annotation or first pixel, or nothing that can be scored.
     """
     remarks: list[str] = []
     protocol = protocol or dataset.protocol
@@ -112,10 +112,9 @@ def score_results(
         raise InputError(f"--boxes 1-based: results of {protocol} on {dataset.name} count from 0 always; leave it out")
     folders = _folders(results, trackers)
     sequences = _sequences(dataset, partial, None if protocol in SEVERAL else first, remarks)
-    origin = dataset.origin if given_origin is None else given_origin
     scores: list[Score] = []
     for folder in folders.values():
-        read = _read(folder, dataset, sequences, protocol, origin, first)
+        read = _read(folder, dataset, sequences, protocol, given_origin, first)
         whole = len(read.missing) < len(sequences) and (partial or not read.missing)
         found = read.score(wanted) if whole else []
         remarks += read.remarks
@@ -161,7 +160,12 @@ class _Read:
 
 
 def _read(
-    folder: Path, dataset: Dataset, sequences: Mapping[str, Sequence], protocol: str, origin: int, first: int | None
+    folder: Path,
+    dataset: Dataset,
+    sequences: Mapping[str, Sequence],
+    protocol: str,
+    given_origin: int | None,
+    first: int | None,
 ) -> _Read:
     cut = first is not None
     if protocol in EXPERIMENTS:
@@ -170,13 +174,13 @@ def _read(
     known = rules_of(dataset)
     if protocol in SEVERAL:
         title = f"{dataset.name}-{protocol}"
-        several = read_several(folder, dataset, sequences, protocol, origin, first)
+        several = read_several(folder, dataset, sequences, protocol, given_origin, first)
         return _Read(
             several.missing,
             several.remarks,
             lambda name: score_several(several, dataset, sequences, known[name], title),
         )
-    read = read_trajectories(folder, dataset, sequences, origin, cut)
+    read = read_trajectories(folder, dataset, sequences, given_origin, cut)
     if protocol == "got10k":
         return _Read(
             read.missing, read.remarks, lambda name: score_got10k(read, dataset, sequences, name, dataset.name)

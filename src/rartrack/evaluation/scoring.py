@@ -17,6 +17,7 @@ from rartrack.datasets.otb import official_name
 from rartrack.datasets.sequence import Sequence
 from rartrack.errors import InputError
 from rartrack.evaluation import got10k, normalized, otb, raw
+from rartrack.evaluation.beside import first_pixel, read_beside
 from rartrack.evaluation.metrics import Values
 from rartrack.evaluation.rules import Curves, Frames, Rules, measure, valid
 from rartrack.evaluation.vot import VotScores, find_rules
@@ -138,7 +139,7 @@ def own_coordinates(boxes: Boxes, origin: int) -> Boxes:
 
 
 def read_trajectories(
-    folder: Path, dataset: Dataset, sequences: Mapping[str, Sequence], given_origin: int, cut: bool = False
+    folder: Path, dataset: Dataset, sequences: Mapping[str, Sequence], given_origin: int | None, cut: bool = False
 ) -> Trajectories:
     """Read one tracker's results for the given sequences.
 
@@ -149,8 +150,12 @@ def read_trajectories(
         folder: the tracker's.
         dataset: whose spellings and first pixel count.
         sequences: name -> sequence, those wanted.
-        given_origin: what the files call the first pixel, 0 or 1.
+        given_origin: what the files call the first pixel, 0 or 1; None: what is said beside them, else what the
+            benchmark's own files call it.
         cut: the sequences were cut at their ends, so that longer results need no remark.
+
+    Raises:
+        InputError: beside a file is said that it counts from another first pixel than is given.
     """
     read = Trajectories(folder.name)
     try:
@@ -186,13 +191,15 @@ def _repetitions_remark(tracker: str, files: Mapping[str, ListLike[Path]]) -> li
 
 
 def _read_one(
-    path: Path, dataset: Dataset, sequence: Sequence, origin: int, read: Trajectories, cut: bool
+    path: Path, dataset: Dataset, sequence: Sequence, given_origin: int | None, read: Trajectories, cut: bool
 ) -> Boxes | None:
     try:
-        boxes = own_coordinates(raw.read_boxes(path), dataset.origin - origin)
+        boxes = raw.read_boxes(path)
     except InputError as error:
         read.remarks.append(str(error))
         return None
+    origin = first_pixel(path, read_beside(path), given_origin, dataset.origin)
+    boxes = own_coordinates(boxes, dataset.origin - origin)
     name = sequence.name if dataset.layout in ("otb", "otb-annotations") else ""
     longer = len(boxes) > len(sequence)
     boxes, remark = raw.fit(boxes, _valid(sequence, dataset), name)

@@ -17,6 +17,7 @@ from rartrack.datasets.dataset import Dataset
 from rartrack.datasets.sequence import Sequence
 from rartrack.errors import InputError
 from rartrack.evaluation import raw
+from rartrack.evaluation.beside import first_pixel, read_beside
 from rartrack.evaluation.protocols import PROTOCOLS, starts
 from rartrack.evaluation.rules import Frames, Rules, measure
 from rartrack.evaluation.scoring import Score, own_coordinates, summarise, truth_of
@@ -37,7 +38,7 @@ def read_several(
     dataset: Dataset,
     sequences: Mapping[str, Sequence],
     protocol: str,
-    given_origin: int,
+    given_origin: int | None,
     first: int | None = None,
 ) -> SeveralRuns:
     """Read ``<tracker>/<protocol>/<sequence>_01.txt`` and so on, one file a run of the protocol.
@@ -46,8 +47,12 @@ def read_several(
         folder: the tracker's.
         dataset, sequences: whole, since where runs start depends on all their frames.
         protocol: ``tre`` or ``sre``.
-        given_origin: what the files call the first pixel, 0 or 1.
+        given_origin: what the files call the first pixel, 0 or 1; None: what is said beside them, else what the
+            benchmark's own files call it.
         first: frames of a run that count, at most; None: all.
+
+    Raises:
+        InputError: beside a file is said that it counts from another first pixel than is given.
     """
     read = SeveralRuns(folder.name)
     for name, sequence in sequences.items():
@@ -55,10 +60,12 @@ def read_several(
         for start in starts(PROTOCOLS[protocol], sequence):
             path = folder / protocol / f"{name}_{start.number:02d}.txt"
             try:
-                boxes = own_coordinates(raw.read_boxes(path), dataset.origin - given_origin)
+                boxes = raw.read_boxes(path)
             except InputError as error:
                 read.remarks.append(str(error))
                 break
+            origin = first_pixel(path, read_beside(path), given_origin, dataset.origin)
+            boxes = own_coordinates(boxes, dataset.origin - origin)
             expected = len(sequence) - start.frame
             if first is not None:
                 expected = min(expected, first)

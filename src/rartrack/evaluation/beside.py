@@ -1,0 +1,56 @@
+"""What stands beside a result in the side file that ``store`` wrote with it: anybody else's results have none."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from rartrack.errors import InputError
+
+_REPETITION = re.compile(r"_\d{3}$")
+_ORIGIN = re.compile(r"\b([01])-based$")
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What a side file says of a result.
+
+    Attributes:
+        name: the side file's.
+        origin: what the result calls the first pixel, 0 or 1.
+    """
+
+    name: str
+    origin: int
+
+
+def read_beside(path: Path) -> Beside | None:
+    """What is said beside a result; None where there is no side file, or it is damaged or of other files."""
+    for stem in dict.fromkeys((path.stem, _REPETITION.sub("", path.stem))):
+        side = path.with_name(f"{stem}.json")
+        try:
+            about = json.loads(side.read_text(encoding="utf-8"))
+            origin = _ORIGIN.search(about["boxes"])
+            if path.name in about["files"] and origin is not None:
+                return Beside(side.name, int(origin[1]))
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return None
+
+
+def first_pixel(path: Path, said: Beside | None, given: int | None, usual: int) -> int:
+    """What a result calls the first pixel: what is said beside it, else what is given, else the usual.
+
+    Raises:
+        InputError: what is given is not what is said.
+    """
+    if said is None:
+        return usual if given is None else given
+    if given not in (None, said.origin):
+        raise InputError(
+            f"--boxes {given}-based: {path} counts from {said.origin}, as {said.name} beside it says; "
+            "leave --boxes out, or name other --trackers"
+        )
+    return said.origin
