@@ -13,7 +13,7 @@ from evaluation_runs import run
 from rartrack.cli.main import main
 from rartrack.datasets import load_dataset
 from rartrack.errors import InputError
-from rartrack.evaluation.protocols import OPE, TRE
+from rartrack.evaluation.protocols import OPE, TRE, VOT, VOT_REALTIME
 from rartrack.evaluation.run import Settings
 from rartrack.evaluation.scoreboard import score_results
 
@@ -65,3 +65,29 @@ class TestFirstPixel:
         side.write_text(json.dumps({**json.loads(side.read_text()), "files": {"other.txt": ""}}))
         with pytest.raises(InputError, match=r"--boxes 0-based: .*b\.txt counts from 1"):
             figures(tmp_path / "out", folder, given_origin=0)
+
+
+class TestFailures:
+    @pytest.mark.parametrize("protocol", [OPE, TRE, VOT, VOT_REALTIME])
+    def test_a_tracker_that_failed_on_every_sequence_is_said_to_be_left_out(self, folder, tmp_path, protocol, capsys):
+        run(folder, tmp_path / "out", "Still", "Raising", settings=Settings(protocol), sequences=["b"])
+        assert not list((tmp_path / "out/raising").rglob("*.txt"))
+        words = ["--dataset", str(folder), "--sequences", "b", "--protocol", protocol.name]
+        assert main(["report", str(tmp_path / "out"), *words]) == 0
+        said = capsys.readouterr().err
+        assert "rartrack: raising: left out, failed on 1 of 1 (raising/" in said
+        assert ".error: " in said
+        assert "RuntimeError: no idea)\n" in said
+
+    def test_where_a_tracker_failed_on_some_the_reason_is_said(self, folder, tmp_path):
+        run(folder, tmp_path / "out", "Raising")
+        board = score_results(tmp_path / "out", load_dataset(folder), partial=True)
+        assert board.remarks == (
+            "raising: no result for 1 (b) of 3 sequences",
+            "raising: failed on 1 of 3 (raising/b.error: frame 5: RuntimeError: no idea)",
+        )
+
+    def test_where_all_failed_that_is_why_nothing_can_be_scored(self, folder, tmp_path):
+        run(folder, tmp_path / "out", "Raising", sequences=["b"])
+        with pytest.raises(InputError, match=r"raising: left out, failed on 1 of 1 \(raising/b\.error: frame 5: "):
+            score_results(tmp_path / "out", load_dataset(folder, sequences=["b"]))

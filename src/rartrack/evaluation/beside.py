@@ -1,15 +1,18 @@
-"""What stands beside a result in the side file that ``store`` wrote with it: anybody else's results have none."""
+"""What ``store`` wrote beside a result, or in its place where a run failed: anybody else's results have neither."""
 
 from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from rartrack.datasets.dataset import Dataset
 from rartrack.errors import InputError
 
 _REPETITION = re.compile(r"_\d{3}$")
+_RUN = re.compile(r"_\d{2}$")
 _ORIGIN = re.compile(r"\b([01])-based$")
 
 
@@ -38,6 +41,24 @@ def read_beside(path: Path) -> Beside | None:
         except (OSError, ValueError, KeyError, TypeError):
             continue
     return None
+
+
+def read_failures(folder: Path, inside: str, dataset: Dataset) -> dict[str, str]:
+    """Sequence -> the file that says why a run of it failed, as seen from the results folder, and why.
+
+    Args:
+        folder: the tracker's.
+        inside: where in it the protocol's runs are (see ``store``), such as ``*.error``.
+        dataset: whose spellings count.
+    """
+    failures: dict[str, str] = {}
+    for path in sorted(folder.glob(inside)):
+        entry = dataset.find(path.stem) or dataset.find(_RUN.sub("", path.stem))
+        if entry is not None and entry.name not in failures:
+            with suppress(OSError):
+                reason = next(iter(path.read_text(encoding="utf-8", errors="replace").splitlines()), "no reason given")
+                failures[entry.name] = f"{path.relative_to(folder.parent)}: {reason}"
+    return failures
 
 
 def first_pixel(path: Path, said: Beside | None, given: int | None, usual: int) -> int:

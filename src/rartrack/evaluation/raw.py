@@ -51,15 +51,15 @@ class Found:
 
 
 def tracker_folders(results: Path) -> dict[str, Path]:
-    """Name -> folder of every tracker in a results folder, in alphabetical order.
+    """Name -> folder of every tracker in a results folder, alphabetically; also of one that failed on everything.
 
     Raises:
-        InputError: no such folder, or none in it holds text files.
+        InputError: no such folder, or none in it holds text files, or says why there are none.
     """
     if not results.is_dir():
         raise InputError(f"{results}: no such folder of raw results")
     folders = [item for item in results.iterdir() if item.is_dir() and not item.name.startswith((".", "_"))]
-    found = {item.name: item for item in sorted(folders, key=lambda item: item.name.lower()) if _text_files(item)}
+    found = {item.name: item for item in sorted(folders, key=lambda item: item.name.lower()) if _is_tracker(item)}
     if not found:
         mend = "expected <tracker>/<sequence>.txt or <tracker>/<sequence>/<sequence>_001.txt in it"
         if next(results.glob("[!.]*.txt"), None):
@@ -107,8 +107,12 @@ def _of_times(path: Path, dataset: Dataset) -> bool:
     return _TIMES.search(path.stem) is not None and dataset.find(path.stem) is None
 
 
-def _text_files(folder: Path) -> list[Path]:
-    patterns = ("[!.]*.txt", "*/[!.]*.txt", "*/*/[!.]*.txt")  # macOS leaves ._NAME.txt
+def _is_tracker(folder: Path) -> bool:
+    return bool(_text_files(folder) or _text_files(folder, "error"))
+
+
+def _text_files(folder: Path, ending: str = "txt") -> list[Path]:
+    patterns = (f"{above}[!.]*.{ending}" for above in ("", "*/", "*/*/"))  # macOS leaves ._NAME.txt
     return sorted({path for pattern in patterns for path in folder.glob(pattern)})
 
 

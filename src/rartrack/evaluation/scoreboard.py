@@ -13,6 +13,7 @@ from rartrack.datasets.dataset import Dataset, Protocol
 from rartrack.datasets.sequence import Sequence
 from rartrack.errors import InputError, nearest
 from rartrack.evaluation import raw, vot
+from rartrack.evaluation.beside import read_failures
 from rartrack.evaluation.scoring import Score, read_trajectories, rules_of, rules_text, score_got10k, score_one_pass
 from rartrack.evaluation.scoring_runs import read_several, score_several
 from rartrack.evaluation.scoring_vot import EXPERIMENTS, benchmark_of, read_runs, score_vot
@@ -115,9 +116,15 @@ def score_results(
     scores: list[Score] = []
     for folder in folders.values():
         read = _read(folder, dataset, sequences, protocol, given_origin, first)
+        failed = _failed(folder, dataset, protocol, read.missing)
+        if failed and len(failed) == len(sequences):
+            remarks.append(f"{folder.name}: left out, {_failed_remark(failed, sequences)}")
+            continue
         whole = len(read.missing) < len(sequences) and (partial or not read.missing)
         found = read.score(wanted) if whole else []
         remarks += read.remarks
+        if failed:
+            remarks.append(f"{folder.name}: {_failed_remark(failed, sequences)}")
         if any(score.weights is not None and not score.weights.any() for score in found):
             remarks.append(f"{folder.name}: left out, no frame counts (first ones never do, nor unseen targets)")
         elif found:
@@ -190,6 +197,18 @@ def _read(
         read.remarks,
         lambda name: score_one_pass(read, dataset, sequences, known[name], dataset.name),
     )
+
+
+def _failed(folder: Path, dataset: Dataset, protocol: str, missing: Collection[str]) -> dict[str, str]:
+    """Of the sequences without a result, those whose runs failed, with the reason."""
+    inside = f"{protocol}/*.error" if protocol in SEVERAL else "*.error"
+    if protocol in EXPERIMENTS:
+        inside = "/".join(part for part in (EXPERIMENTS[protocol], "*", "*.error") if part)
+    return {name: why for name, why in read_failures(folder, inside, dataset).items() if name in missing}
+
+
+def _failed_remark(failed: Mapping[str, str], sequences: Collection[str]) -> str:
+    return f"failed on {len(failed)} of {len(sequences)} ({next(iter(failed.values()))})"
 
 
 def _position(score: Score, rules: tuple[str, ...], metric: str) -> tuple[int, float, str]:
