@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -91,3 +92,57 @@ class TestFailures:
         run(folder, tmp_path / "out", "Raising", sequences=["b"])
         with pytest.raises(InputError, match=r"raising: left out, failed on 1 of 1 \(raising/b\.error: frame 5: "):
             score_results(tmp_path / "out", load_dataset(folder, sequences=["b"]))
+
+
+class TestFirstFrames:
+    @pytest.mark.parametrize("protocol", [OPE, TRE, VOT])
+    @pytest.mark.parametrize("first", [5, 11])
+    def test_that_results_are_of_the_first_frames_alone_is_said_once_a_tracker(self, folder, tmp_path, protocol, first):
+        run(folder, tmp_path / "out", "Still", "Drifter", settings=Settings(protocol, first=first))
+        with pytest.raises(InputError) as error:
+            figures(tmp_path / "out", folder, protocol=protocol.name)
+        for name in ("still", "drifter"):
+            why = f"{name}: left out, no complete results for 3 of 3 sequences"
+            assert str(error.value).count(f"{why} (made with --first {first}: give --first {first})") == 1
+        assert ".txt" not in str(error.value)
+        assert figures(tmp_path / "out", folder, protocol=protocol.name, first=first)
+
+    def test_it_is_said_too_where_other_trackers_are_scored(self, folder, tmp_path):
+        run(folder, tmp_path / "out", "Still")
+        run(folder, tmp_path / "out", "Drifter", settings=Settings(first=5))
+        board = score_results(tmp_path / "out", load_dataset(folder))
+        assert board.remarks == (
+            "drifter: made with --first 5: give --first 5",
+            "drifter: left out, no complete results for 3 of 3 sequences",
+        )
+
+    def test_of_many_trackers_the_reasons_of_three_are_said(self, folder, tmp_path):
+        run(folder, tmp_path / "out", "Still", settings=Settings(first=5))
+        for number in range(4):
+            shutil.copytree(tmp_path / "out/still", tmp_path / f"out/still{number}")
+        with pytest.raises(InputError, match=r"; 2 more$") as error:
+            figures(tmp_path / "out", folder)
+        assert str(error.value).count("give --first 5") == 3
+
+
+class TestNested:
+    @pytest.mark.parametrize("protocol", [VOT_REALTIME, TRE])
+    def test_folders_of_our_own_protocols_are_no_trackers(self, folder, tmp_path, protocol):
+        run(folder, tmp_path / "out", "Still", settings=Settings(protocol))
+        with pytest.raises(InputError) as error:
+            figures(tmp_path / "out", folder)
+        assert "looks like" not in str(error.value)
+        assert "(no result for 3 (a, b, c) of 3 sequences)" in str(error.value)
+
+    def test_beside_results_the_true_reason_is_said_alone(self, folder, tmp_path):
+        run(folder, tmp_path / "out", "Still")
+        shutil.copytree(tmp_path / "out/still", tmp_path / "out/still/old")
+        (tmp_path / "out/still/a.txt").write_text("1,2,3\n")
+        with pytest.raises(InputError, match=r"1 of 3 sequences \(.*a\.txt: line 1 has 3 numbers.*scores the rest$"):
+            figures(tmp_path / "out", folder)
+
+    def test_trackers_one_folder_deeper_are_pointed_at_after_the_reason(self, folder, tmp_path):
+        run(folder, tmp_path / "all/out", "Still")
+        hint = rf"3 of 3 sequences \(.*; \S*still looks like a tracker's results; pass {tmp_path / 'all/out'}"
+        with pytest.raises(InputError, match=hint):
+            figures(tmp_path / "all", folder)

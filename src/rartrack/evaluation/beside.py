@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rartrack.datasets.dataset import Dataset
@@ -23,10 +23,43 @@ class Beside:
     Attributes:
         name: the side file's.
         origin: what the result calls the first pixel, 0 or 1.
+        first: frames of a run that were asked for; None: all.
     """
 
     name: str
     origin: int
+    first: int | None
+
+    def asked_for(self, lines: int) -> bool:
+        """Whether so many lines are all that were asked for, of a longer run maybe."""
+        return self.first == lines
+
+
+@dataclass
+class Reading:
+    """One tracker's results as they were read; what was read is in the classes made from this one.
+
+    Attributes:
+        tracker: its name.
+        missing: sequences without a complete result.
+        remarks: one line for each thing that was missing, odd or left out.
+        reasons: those of the remarks that say why a result is not complete.
+    """
+
+    tracker: str
+    missing: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+
+    def refuse(self, reason: str) -> None:
+        """Remark on why a result is not complete."""
+        self.remarks.append(reason)
+        self.reasons.append(reason)
+
+    def refuse_short(self, said: Beside | None, lines: int, otherwise: str) -> None:
+        """Remark on a result of so many lines, which are too few: that no more were asked for, or otherwise."""
+        cut = said is not None and said.asked_for(lines)
+        self.refuse(f"{self.tracker}: made with --first {lines}: give --first {lines}" if cut else otherwise)
 
 
 def read_beside(path: Path) -> Beside | None:
@@ -35,9 +68,9 @@ def read_beside(path: Path) -> Beside | None:
         side = path.with_name(f"{stem}.json")
         try:
             about = json.loads(side.read_text(encoding="utf-8"))
-            origin = _ORIGIN.search(about["boxes"])
+            origin, first = _ORIGIN.search(about["boxes"]), about["made_by"]["first"]
             if path.name in about["files"] and origin is not None:
-                return Beside(side.name, int(origin[1]))
+                return Beside(side.name, int(origin[1]), None if first is None else int(first))
         except (OSError, ValueError, KeyError, TypeError):
             continue
     return None

@@ -102,6 +102,19 @@ def find_results(folder: Path, dataset: Dataset) -> Found:
     return found
 
 
+def holds_results(folder: Path, dataset: Dataset) -> bool:
+    """Whether results of a data set lie in a folder as a tracker's do."""
+    try:
+        return bool(find_results(folder, dataset).files)
+    except InputError:  # two for one sequence
+        return True
+
+
+def is_of_a_protocol(name: str, dataset: Dataset) -> bool:
+    """Whether a folder in a tracker's, by its name, holds its runs by one protocol, or all that it has."""
+    return plain(name) in (*_OTHER_PROTOCOLS, *_wrappers(dataset))
+
+
 def _of_times(path: Path, dataset: Dataset) -> bool:
     """Whether a file is called as one of times is, and no sequence is called so."""
     return _TIMES.search(path.stem) is not None and dataset.find(path.stem) is None

@@ -13,7 +13,7 @@ from rartrack.datasets.dataset import Dataset, Protocol
 from rartrack.datasets.sequence import Sequence
 from rartrack.errors import InputError, nearest
 from rartrack.evaluation import raw, vot
-from rartrack.evaluation.beside import read_failures
+from rartrack.evaluation.beside import Reading, read_failures
 from rartrack.evaluation.scoring import Score, read_trajectories, rules_of, rules_text, score_got10k, score_one_pass
 from rartrack.evaluation.scoring_runs import read_several, score_several
 from rartrack.evaluation.scoring_vot import EXPERIMENTS, benchmark_of, read_runs, score_vot
@@ -24,6 +24,10 @@ SEVERAL = ("tre", "sre")
 PROTOCOLS = ("ope", *SEVERAL, *EXPERIMENTS, "got10k", "lasot")
 """Ways in which results can be scored: one pass, from several frames, from disturbed boxes, supervised with resets, the
 same in real time, without resets, and one pass with GOT-10k's and LaSOT's figures."""
+
+
+_SAID = 3
+"""Trackers of which it is said why they cannot be scored, where none can."""
 
 
 @dataclass(frozen=True)
@@ -114,27 +118,33 @@ def score_results(
     folders = _folders(results, trackers)
     sequences = _sequences(dataset, partial, None if protocol in SEVERAL else first, remarks)
     scores: list[Score] = []
+    reasons: list[str] = []
     for folder in folders.values():
-        read = _read(folder, dataset, sequences, protocol, given_origin, first)
+        read, score_one = _read(folder, dataset, sequences, protocol, given_origin, first)
         failed = _failed(folder, dataset, protocol, read.missing)
         if failed and len(failed) == len(sequences):
-            remarks.append(f"{folder.name}: left out, {_failed_remark(failed, sequences)}")
+            reasons.append(f"{folder.name}: left out, {_failed_remark(failed, sequences)}")
+            remarks.append(reasons[-1])
             continue
         whole = len(read.missing) < len(sequences) and (partial or not read.missing)
-        found = read.score(wanted) if whole else []
+        found = [score_one(name) for name in wanted] if whole else []
         remarks += read.remarks
         if failed:
-            remarks.append(f"{folder.name}: {_failed_remark(failed, sequences)}")
+            read.reasons.append(f"{folder.name}: {_failed_remark(failed, sequences)}")
+            remarks.append(read.reasons[-1])
         if any(score.weights is not None and not score.weights.any() for score in found):
-            remarks.append(f"{folder.name}: left out, no frame counts (first ones never do, nor unseen targets)")
+            reasons.append(f"{folder.name}: left out, no frame counts (first ones never do, nor unseen targets)")
+            remarks.append(reasons[-1])
         elif found:
             scores += found
         else:
             rest = "; --partial scores the rest" if len(read.missing) < len(sequences) else ""
-            count = f"{len(read.missing)} of {len(sequences)} sequences"
-            remarks.append(f"{folder.name}: left out, no complete results for {count}{rest}")
+            left_out = f"left out, no complete results for {len(read.missing)} of {len(sequences)} sequences"
+            remarks.append(f"{folder.name}: {left_out}{rest}")
+            reasons.append(f"{folder.name}: {left_out}{_why(read)}{rest}")
     if not scores:
-        why = _nested_trackers(folders.values(), dataset) or "; ".join(remarks[-3:])
+        more = [f"{len(reasons) - _SAID} more"] if len(reasons) > _SAID else []
+        why = "; ".join([*reasons[:_SAID], *more, *_nested_trackers(folders.values(), dataset)])
         raise InputError(f"{results}: no tracker can be scored on {dataset.name}: {why}")
     metrics = tuple(scores[0].figures)
     scores.sort(key=lambda score: _position(score, wanted, metrics[0]))
@@ -154,16 +164,10 @@ def score_results(
     )
 
 
-@dataclass(frozen=True)
-class _Read:
-    """One tracker's results, read: what is missing, what was odd, and how to score the rest."""
-
-    missing: list[str]
-    remarks: list[str]
-    score_one: Callable[[str], Score]
-
-    def score(self, rules: Iterable[str]) -> list[Score]:
-        return [self.score_one(name) for name in rules]
+def _why(read: Reading) -> str:
+    """Why results are not complete, in brackets: the last reason, or else what files there are."""
+    said = (read.reasons or read.remarks)[-1:]
+    return "".join(f" ({line.removeprefix(f'{read.tracker}: ')})" for line in said)
 
 
 def _read(
@@ -173,30 +177,21 @@ def _read(
     protocol: str,
     given_origin: int | None,
     first: int | None,
-) -> _Read:
+) -> tuple[Reading, Callable[[str], Score]]:
+    """One tracker's results, and how to score those that are complete by one set of rules."""
     cut = first is not None
     if protocol in EXPERIMENTS:
         benchmark, runs = benchmark_of(dataset), read_runs(folder, dataset, sequences, protocol, cut)
-        return _Read(runs.missing, runs.remarks, lambda name: score_vot(runs, benchmark, sequences, name, protocol))
+        return runs, lambda name: score_vot(runs, benchmark, sequences, name, protocol)
     known = rules_of(dataset)
     if protocol in SEVERAL:
         title = f"{dataset.name}-{protocol}"
         several = read_several(folder, dataset, sequences, protocol, given_origin, first)
-        return _Read(
-            several.missing,
-            several.remarks,
-            lambda name: score_several(several, dataset, sequences, known[name], title),
-        )
+        return several, lambda name: score_several(several, dataset, sequences, known[name], title)
     read = read_trajectories(folder, dataset, sequences, given_origin, cut)
     if protocol == "got10k":
-        return _Read(
-            read.missing, read.remarks, lambda name: score_got10k(read, dataset, sequences, name, dataset.name)
-        )
-    return _Read(
-        read.missing,
-        read.remarks,
-        lambda name: score_one_pass(read, dataset, sequences, known[name], dataset.name),
-    )
+        return read, lambda name: score_got10k(read, dataset, sequences, name, dataset.name)
+    return read, lambda name: score_one_pass(read, dataset, sequences, known[name], dataset.name)
 
 
 def _failed(folder: Path, dataset: Dataset, protocol: str, missing: Collection[str]) -> dict[str, str]:
@@ -234,14 +229,15 @@ def _folders(results: Path, trackers: Collection[str] | None) -> dict[str, Path]
     return {name: folder for name, folder in folders.items() if trackers is None or name in trackers}
 
 
-def _nested_trackers(folders: Iterable[Path], dataset: Dataset) -> str:
-    """What to say where the trackers lie one folder deeper; empty where they do not."""
+def _nested_trackers(folders: Iterable[Path], dataset: Dataset) -> list[str]:
+    """A line where the trackers lie one folder deeper."""
     for folder in folders:
-        children = sorted(child for child in folder.iterdir() if child.is_dir())
-        for inside in children:
-            if dataset.find(inside.name) is None and raw.find_results(inside, dataset).files:
-                return f"{inside} looks like a tracker's results; pass {folder}, the folder of trackers"
-    return ""
+        if not raw.holds_results(folder, dataset):
+            for inside in sorted(child for child in folder.iterdir() if child.is_dir()):
+                own = dataset.find(inside.name) is not None or raw.is_of_a_protocol(inside.name, dataset)
+                if not own and raw.holds_results(inside, dataset):
+                    return [f"{inside} looks like a tracker's results; pass {folder}, the folder of trackers"]
+    return []
 
 
 def _sequences(dataset: Dataset, partial: bool, first: int | None, remarks: list[str]) -> dict[str, Sequence]:

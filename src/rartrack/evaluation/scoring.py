@@ -17,7 +17,7 @@ from rartrack.datasets.otb import official_name
 from rartrack.datasets.sequence import Sequence
 from rartrack.errors import InputError
 from rartrack.evaluation import got10k, normalized, otb, raw
-from rartrack.evaluation.beside import first_pixel, read_beside
+from rartrack.evaluation.beside import Reading, first_pixel, read_beside
 from rartrack.evaluation.metrics import Values
 from rartrack.evaluation.rules import Curves, Frames, Rules, measure, valid
 from rartrack.evaluation.vot import VotScores, find_rules
@@ -70,19 +70,17 @@ class Score:
 
 
 @dataclass
-class Trajectories:
+class Trajectories(Reading):
     """One tracker's boxes by sequence, and what was wrong with the rest.
 
     Attributes:
         repetitions: sequence -> (T, 4) in the benchmark's own coordinates of each repetition; of one alone where the
             protocol knows none.
+        seconds: as in ``Score``.
     """
 
-    tracker: str
     repetitions: dict[str, list[Boxes]] = field(default_factory=dict)
     seconds: float | None = None
-    missing: list[str] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
 
     @property
     def boxes(self) -> dict[str, Boxes]:
@@ -161,7 +159,7 @@ def read_trajectories(
     try:
         found = raw.find_results(folder, dataset)
     except InputError as error:
-        read.remarks.append(str(error))
+        read.refuse(str(error))
         read.missing.extend(sequences)
         return read
     read.remarks += [*missing_remark(read.tracker, found, sequences), *strangers_remark(read.tracker, found, dataset)]
@@ -196,17 +194,21 @@ def _read_one(
     try:
         boxes = raw.read_boxes(path)
     except InputError as error:
-        read.remarks.append(str(error))
+        read.refuse(str(error))
         return None
-    origin = first_pixel(path, read_beside(path), given_origin, dataset.origin)
+    said = read_beside(path)
+    origin = first_pixel(path, said, given_origin, dataset.origin)
     boxes = own_coordinates(boxes, dataset.origin - origin)
     name = sequence.name if dataset.layout in ("otb", "otb-annotations") else ""
-    longer = len(boxes) > len(sequence)
-    boxes, remark = raw.fit(boxes, _valid(sequence, dataset), name)
+    lines, longer = len(boxes), len(boxes) > len(sequence)
+    remark = None
+    if said is None or not said.asked_for(lines) or longer:
+        boxes, remark = raw.fit(boxes, _valid(sequence, dataset), name)
     if remark and not (longer and cut):
         read.remarks.append(f"{read.tracker}/{path.name}: {remark}")
     if len(boxes) < len(sequence):
-        read.remarks.append(f"{read.tracker}/{path.name}: {len(boxes)} lines, shorter than its {len(sequence)} frames")
+        short = f"{read.tracker}/{path.name}: {lines} lines, shorter than its {len(sequence)} frames"
+        read.refuse_short(said, lines, short)
         return None
     return boxes
 

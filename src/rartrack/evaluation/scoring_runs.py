@@ -17,20 +17,17 @@ from rartrack.datasets.dataset import Dataset
 from rartrack.datasets.sequence import Sequence
 from rartrack.errors import InputError
 from rartrack.evaluation import raw
-from rartrack.evaluation.beside import first_pixel, read_beside
+from rartrack.evaluation.beside import Reading, first_pixel, read_beside
 from rartrack.evaluation.protocols import PROTOCOLS, starts
 from rartrack.evaluation.rules import Frames, Rules, measure
 from rartrack.evaluation.scoring import Score, own_coordinates, summarise, truth_of
 
 
 @dataclass
-class SeveralRuns:
+class SeveralRuns(Reading):
     """One tracker's runs by sequence, each with the frame it starts in."""
 
-    tracker: str
     runs: dict[str, list[tuple[int, Boxes]]] = field(default_factory=dict)
-    missing: list[str] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
 
 
 def read_several(
@@ -62,16 +59,18 @@ def read_several(
             try:
                 boxes = raw.read_boxes(path)
             except InputError as error:
-                read.remarks.append(str(error))
+                read.refuse(str(error))
                 break
-            origin = first_pixel(path, read_beside(path), given_origin, dataset.origin)
+            said = read_beside(path)
+            origin = first_pixel(path, said, given_origin, dataset.origin)
             boxes = own_coordinates(boxes, dataset.origin - origin)
             expected = len(sequence) - start.frame
             if first is not None:
                 expected = min(expected, first)
                 boxes = boxes[:expected]
             if len(boxes) != expected:
-                read.remarks.append(f"{path}: {len(boxes)} lines, {expected} expected from frame {start.frame} on")
+                short = f"{path}: {len(boxes)} lines, {expected} expected from frame {start.frame} on"
+                read.refuse_short(said, len(boxes), short)
                 break
             runs.append((start.frame, boxes))
         else:

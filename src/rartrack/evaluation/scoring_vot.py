@@ -12,6 +12,7 @@ from rartrack.datasets.dataset import Dataset
 from rartrack.datasets.sequence import Sequence
 from rartrack.errors import InputError
 from rartrack.evaluation import raw, vot
+from rartrack.evaluation.beside import Reading, read_beside
 from rartrack.evaluation.scoring import Score, missing_remark, strangers_remark
 from rartrack.evaluation.vot_results import read_trajectory
 
@@ -20,13 +21,10 @@ EXPERIMENTS = {"vot": "", "vot-realtime": "realtime", "vot-unsupervised": "unsup
 
 
 @dataclass
-class Runs:
+class Runs(Reading):
     """One tracker's repetitions by sequence, and what was wrong with the rest."""
 
-    tracker: str
     repetitions: dict[str, list[vot.Trajectory]] = field(default_factory=dict)
-    missing: list[str] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
 
 
 def benchmark_of(dataset: Dataset) -> vot.Benchmark:
@@ -60,22 +58,30 @@ def read_runs(
     try:
         found = raw.find_results(folder / EXPERIMENTS[protocol], dataset)
     except InputError as error:
-        read.remarks.append(str(error))
+        read.refuse(str(error))
         read.missing.extend(sequences)
         return read
     read.remarks += [*missing_remark(read.tracker, found, sequences), *strangers_remark(read.tracker, found, dataset)]
     for name, sequence in sequences.items():
+        files = raw.repetitions(found.files.get(name, ()))
         try:
-            runs = [read_trajectory(path) for path in raw.repetitions(found.files.get(name, ()))]
+            runs = [read_trajectory(path) for path in files]
         except InputError as error:
-            read.remarks.append(str(error))
+            read.refuse(str(error))
             runs = []
         lengths = sorted({len(run) for run in runs} - {len(sequence)})
-        if lengths and not (cut and lengths[0] > len(sequence)):
-            read.remarks.append(f"{read.tracker}/{name}: {lengths[0]} lines for {len(sequence)} frames")
-        if not runs or (lengths and lengths[0] < len(sequence) - raw.LACKING):
+        remark = f"{read.tracker}/{name}: {lengths[0]} lines for {len(sequence)} frames" if lengths else ""
+        if not runs:
+            read.missing.append(name)
+            continue
+        said = read_beside(files[0])
+        lacking = 0 if said is not None and lengths and said.asked_for(lengths[0]) else raw.LACKING
+        if lengths and lengths[0] < len(sequence) - lacking:
+            read.refuse_short(said, lengths[0], remark)
             read.missing.append(name)
         else:
+            if lengths and not (cut and lengths[0] > len(sequence)):
+                read.remarks.append(remark)
             read.repetitions[name] = runs
     return read
 
