@@ -71,6 +71,40 @@ def test_a_report_holds_tables_plots_and_one_page_that_needs_nothing_else(
     assert "0.9524" in page
 
 
+def _names(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*.*")}
+
+
+def test_a_second_report_removes_the_tables_and_plots_of_the_first(
+    annotations: Path, results: Path, tmp_path: Path
+) -> None:
+    for name in ("alpha", "beta", "gamma"):
+        np.savetxt(results / "perfect" / f"{name}_time.txt", np.full(20, 0.01))
+    dataset, output = load_dataset(annotations), tmp_path / "report"
+    first = score_results(results, dataset)
+    write_report([first], output)
+    own = {"tables/mine.csv", "plots/mine.png", "notes.txt"}
+    for name in own:
+        (output / name).write_text("precious")
+    edited = "tables/small-comparison.tex"
+    (output / edited).write_text("edited")
+    assert {"plots/small-speed.svg", "tables/small-comparison.csv"} <= _names(output)
+    second = write_report([score_results(results, dataset, trackers=["halved"])], output)
+    written = {path.relative_to(output).as_posix() for path in second}
+    assert _names(output) == written | own | {edited, "files.sha256"}
+    assert "plots/small-speed.svg" not in written
+
+
+def test_chosen_tables_and_figures_are_added_to_what_is_there(annotations: Path, results: Path, tmp_path: Path) -> None:
+    arguments = ["report", str(results), "--dataset", str(annotations), "--output", str(tmp_path / "out")]
+    assert main([*arguments, "--table", "small-overall"]) == 0
+    assert main([*arguments, "--table", "small-comparison"]) == 0
+    assert {"tables/small-overall.md", "tables/small-comparison.md"} <= _names(tmp_path / "out")
+    write_report([score_results(results, load_dataset(annotations), trackers=["halved"])], tmp_path / "out")
+    assert "tables/small-overall.md" in _names(tmp_path / "out")
+    assert "tables/small-comparison.md" not in _names(tmp_path / "out")
+
+
 def test_the_same_results_give_the_same_plot(annotations: Path, results: Path, tmp_path: Path) -> None:
     boards = [score_results(results, load_dataset(annotations))]
     draw = catalogue.choose_figure("small-ranking", boards)
@@ -251,7 +285,7 @@ def test_wrong_use_is_one_line_and_exit_status_2(
     assert error.count("\n") == 1
 
 
-@pytest.mark.parametrize("name", ["index.html", "scores.csv", "attributes.csv"])
+@pytest.mark.parametrize("name", ["index.html", "scores.csv", "attributes.csv", "files.sha256"])
 def test_what_is_no_reports_is_not_replaced(
     annotations: Path, results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:

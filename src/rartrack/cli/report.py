@@ -14,11 +14,10 @@ from rartrack.cli.streams import say
 from rartrack.datasets import load_dataset
 from rartrack.errors import InputError
 from rartrack.evaluation.scoreboard import PROTOCOLS, Scoreboard, score_results
-from rartrack.outputs import make_folder, output_folder
+from rartrack.outputs import output_folder
 from rartrack.report import catalogue, summaries
-from rartrack.report.drawing import save
 from rartrack.report.table import FORMATS, print_table
-from rartrack.report.write import refuse_others, write_report, write_scores, write_table
+from rartrack.report.write import refuse_others, write_parts, write_report
 
 _BOXES = {"0-based": 0, "1-based": 1}
 _FORMATS = {"markdown": "md", "latex": "tex", "csv": "csv"}
@@ -77,11 +76,7 @@ def run(options: argparse.Namespace) -> None:
     if options.output is None:
         return
     if chosen or drawn:
-        written = write_scores(boards, options.output)
-        for table in chosen:
-            written += write_table(table, options.output)
-        for name, draw in drawn.items():
-            written += save(draw(), make_folder(options.output / "plots"), name)
+        written = write_parts(boards, options.output, chosen, drawn)
     else:
         command = shlex.join(["rartrack", *options.arguments])
         written = write_report(boards, options.output, against=options.against, command=command, worst=options.worst)

@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rartrack.errors import InputError
 from rartrack.evaluation.scoreboard import Scoreboard, by_attribute
-from rartrack.outputs import make_folder
+from rartrack.outputs import make_folder, replace_file
 from rartrack.report import catalogue, page
 from rartrack.report.drawing import save
 from rartrack.report.table import FORMATS, Table
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 PAGE = "index.html"
+LIST = "files.sha256"
+"""What a report wrote into its folder: a line a file, its hash and its name, as ``sha256sum --check`` reads them."""
 
 _SIGNS = {
     PAGE: "<title>Report: ",
+    LIST: "  scores.csv\n",
     **dict.fromkeys(("scores.csv", "sequences.csv", "attributes.csv"), "benchmark,tracker,rules,"),
 }
 """File -> what stands at the beginning of a report's."""
 
 _BEGINNING = 1000
+_LISTED = re.compile(r"([0-9a-f]{64})  ((?:tables|plots)/[^/\\]+)")
 
 Row = tuple[str | float | int, ...]
 
@@ -34,7 +44,8 @@ def write_report(
     command: str = "",
     worst: int = 12,
 ) -> list[Path]:
-    """Write everything the boards give into a folder; files of an earlier report of the same names are replaced.
+    """Write all that the boards give into a folder. Files of an earlier report are replaced, or removed where this one
+    has no such table or plot; files that were changed since, and others' files, stay.
 
     Args:
         boards: one per benchmark.
@@ -44,13 +55,14 @@ def write_report(
         worst: for how many sequences the page shows frames, where frames are at hand.
 
     Returns:
-        paths of the files, the page last.
+        paths of the files, the page last; the list of them, ``LIST``, is not among them.
 
     Raises:
         InputError: the folder cannot be written, or holds others' files of these names; or matplotlib or jinja2 is not
             installed.
     """
     refuse_others(output, page=True)
+    earlier = _listed(output)
     written = write_scores(boards, output)
     found = catalogue.tables(boards, against)
     for table in found.values():
@@ -61,7 +73,58 @@ def write_report(
         plots[name] = files[0]
         written += files
     written.append(page.write_page(boards, found, plots, output, command=command, worst=worst))
+    names = {path.relative_to(output).as_posix() for path in written}
+    for name, digest in earlier.items():
+        if name not in names and _digest(output / name) == digest:
+            (output / name).unlink()
+    _write_list(output, written, {})
     return written
+
+
+def write_parts(
+    boards: Sequence[Scoreboard], output: Path, tables: Iterable[Table], figures: Mapping[str, Callable[[], Figure]]
+) -> list[Path]:
+    """Write the scores and some tables and plots beside those that are there.
+
+    Args:
+        boards: one per benchmark.
+        output: the folder, made if need be.
+        tables: those wanted.
+        figures: name -> how it is drawn, those wanted.
+
+    Returns:
+        paths of the files; the list of them, ``LIST``, is not among them.
+
+    Raises:
+        InputError: as ``write_report``.
+    """
+    written = write_scores(boards, output)
+    for table in tables:
+        written += write_table(table, output)
+    for name, draw in figures.items():
+        written += save(draw(), make_folder(output / "plots"), name)
+    _write_list(output, written, _listed(output))
+    return written
+
+
+def _listed(output: Path) -> dict[str, str]:
+    """Name -> hash of the tables and plots that earlier reports wrote into a folder."""
+    try:
+        lines = (output / LIST).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return {}
+    return {found[2]: found[1] for line in lines if (found := _LISTED.fullmatch(line))}
+
+
+def _write_list(output: Path, written: Iterable[Path], earlier: Mapping[str, str]) -> None:
+    hashes = {path.relative_to(output).as_posix(): _digest(path) for path in written}
+    lines = [f"{digest}  {name}\n" for name, digest in {**hashes, **earlier, **hashes}.items()]
+    replace_file(output / LIST, "".join(lines).encode())
+
+
+def _digest(path: Path) -> str | None:
+    """A file's SHA-256; None where there is no such file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
 
 def refuse_others(output: Path, page: bool) -> None:
