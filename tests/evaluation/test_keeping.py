@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 import fake_trackers
 import pytest
 from evaluation_runs import names_of, run, texts
@@ -133,3 +136,22 @@ class TestKeeping:
         (tmp_path / "out/drifter/a.txt.unfinished").write_text("1,2")
         run(folder, tmp_path / "out", sequences=["a"])
         assert not list((tmp_path / "out").rglob("*.unfinished"))
+
+    @pytest.mark.parametrize("full_at", ["b.txt", "b.json", "speed.csv"])
+    def test_a_full_disk_is_said_with_the_file_and_keeps_what_was_done(self, folder, tmp_path, monkeypatch, full_at):
+        sync = os.fsync
+
+        def full(descriptor):
+            if any(path.name.startswith(full_at) for path in tmp_path.rglob("*.unfinished")):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            sync(descriptor)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", full)
+            with pytest.raises(InputError) as error:
+                run(folder, tmp_path / "out")
+        path = tmp_path / "out/drifter" / full_at
+        assert str(error.value) == f"{path}: cannot be written: No space left on device; what was done is kept"
+        assert not path.exists()
+        assert not list(tmp_path.rglob("*.unfinished"))
+        assert "a" in names_of(run(folder, tmp_path / "out").kept)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import errno
 import html
+import os
 import re
 import shlex
 import shutil
@@ -305,6 +307,31 @@ def test_a_report_that_fails_leaves_no_folder(annotations: Path, results: Path, 
     for wrong in (["--trackers", "nobody"], ["--against", "nobody"], ["--table", "table9"]):
         assert main([*command, *wrong]) == 2
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("full_at", ["scores.csv", "small-overall.md", "small-curves.svg", "index.html"])
+def test_a_full_disk_is_said_with_the_file_and_keeps_the_earlier_one(
+    annotations: Path, results: Path, tmp_path: Path, monkeypatch, capsys: pytest.CaptureFixture[str], full_at: str
+) -> None:
+    command = ["report", str(results), "--dataset", str(annotations), "--output", str(tmp_path / "out")]
+    assert main([*command, *TABLE_ONLY]) == 0
+    before = (tmp_path / "out" / "scores.csv").read_bytes()
+    sync = os.fsync
+
+    def full(descriptor: int) -> None:
+        if any(path.name.startswith(full_at) for path in (tmp_path / "out").rglob("*.partial")):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    capsys.readouterr()
+    assert main(command) == 2
+    error = capsys.readouterr().err
+    assert f"{full_at}: cannot write: No space left on device" in error
+    assert error.count("\n") == 1
+    assert (tmp_path / "out" / "scores.csv").read_bytes() == before
+    assert not list((tmp_path / "out").rglob("*.partial"))
+    assert all(path.stat().st_size for path in (tmp_path / "out").rglob("*.*"))
 
 
 def test_nothing_to_score_is_one_line_and_exit_status_2(

@@ -8,6 +8,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -218,10 +219,17 @@ def _run(
             else:
                 summary.failed.append((job, outcome.failure))
             observer.finished(job, outcome)
-    finally:
-        for name in dict.fromkeys(job.tracker.name for job in jobs):
-            store.write_speed(results / name)
+    except BaseException:
+        with suppress(InputError):  # on a full disk, that of the result is the one to say
+            _write_speeds(results, jobs)
+        raise
+    _write_speeds(results, jobs)
     return summary
+
+
+def _write_speeds(results: Path, jobs: Iterable[Job]) -> None:
+    for name in dict.fromkeys(job.tracker.name for job in jobs):
+        store.write_speed(results / name)
 
 
 def _describe(executor: Executor, jobs: list[Job]) -> dict[TrackerSpec, dict[str, Any]]:

@@ -21,7 +21,7 @@ import io
 import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -143,25 +143,29 @@ def write(results: Path, job: Job, outcome: Outcome, made_by: dict[str, Any]) ->
     Raises:
         InputError: the disk refuses.
     """
+    if outcome.failure is not None:
+        _put(_stem(results, job, ".error"), f"{outcome.failure.reason}\n\n{outcome.failure.details}")
+        return
+    paths = _files(results, job, len(outcome.texts))
     try:
-        if outcome.failure is not None:
-            _put(_stem(results, job, ".error"), f"{outcome.failure.reason}\n\n{outcome.failure.details}")
-            return
         _stem(results, job, ".error").unlink(missing_ok=True)
         _remove_repetitions(results, job)  # of a run that was killed, there may have been more
-        paths = _files(results, job, len(outcome.texts))
-        hashes = {path.name: _digest(text) for path, text in zip(paths, outcome.texts, strict=True)}
-        _put(_stem(results, job, ".json"), json.dumps(_about(job, outcome, made_by, hashes), indent=1) + "\n")
-        seconds = (outcome.init_seconds, *outcome.frame_seconds)
-        _put(_stem(results, job, "_time.txt"), "".join(f"{second:.6f}\n" for second in seconds))
-        for path, text in reversed(list(zip(paths, outcome.texts, strict=True))):
-            _put(path, text)
     except OSError as error:
-        raise InputError(f"{error.filename}: cannot be written: {error.strerror}; what was done is kept") from None
+        raise _refused(paths[0], error) from None
+    hashes = {path.name: _digest(text) for path, text in zip(paths, outcome.texts, strict=True)}
+    _put(_stem(results, job, ".json"), json.dumps(_about(job, outcome, made_by, hashes), indent=1) + "\n")
+    seconds = (outcome.init_seconds, *outcome.frame_seconds)
+    _put(_stem(results, job, "_time.txt"), "".join(f"{second:.6f}\n" for second in seconds))
+    for path, text in reversed(list(zip(paths, outcome.texts, strict=True))):
+        _put(path, text)
 
 
 def write_speed(folder: Path) -> None:
-    """Write a tracker's ``speed.csv``, a line a finished run, from all its side files."""
+    """Write a tracker's ``speed.csv``, a line a finished run, from all its side files.
+
+    Raises:
+        InputError: the disk refuses.
+    """
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["protocol", "sequence", "run", "frames", "init_ms", "mean_ms", "median_ms", "p95_ms", "fps"])
@@ -233,10 +237,19 @@ def _escape(text: str) -> str:
 
 
 def _put(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + _PARTIAL)
-    with partial.open("wb") as stream:
-        stream.write(text.encode())
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as stream:
+            stream.write(text.encode())
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise _refused(path, error) from None
+
+
+def _refused(path: Path, error: OSError) -> InputError:
+    return InputError(f"{path}: cannot be written: {error.strerror}; what was done is kept")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import wraps
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 from rartrack.evaluation.scoreboard import Scoreboard
 from rartrack.evaluation.scoring import Score
 from rartrack.extras import need
+from rartrack.outputs import replace_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -97,14 +99,21 @@ def legend(
 
 
 def save(figure: Figure, folder: Path, name: str) -> list[Path]:
-    """Write NAME.svg and NAME.png; returns their paths."""
+    """Write NAME.svg and NAME.png; returns their paths.
+
+    Raises:
+        InputError: the disk refuses.
+    """
     import matplotlib
 
     paths = [folder / f"{name}.svg", folder / f"{name}.png"]
+    drawn = BytesIO(), BytesIO()
     with matplotlib.rc_context({**STYLE, "svg.hashsalt": name}):  # the same figure, the same bytes
-        figure.savefig(paths[0], metadata={"Date": None})
+        figure.savefig(drawn[0], format="svg", metadata={"Date": None})
         figure.set_layout_engine("none")  # it is laid out now, and that takes as long as drawing
-        figure.savefig(paths[1], dpi=150)
+        figure.savefig(drawn[1], format="png", dpi=150)
+    for path, content in zip(paths, drawn, strict=True):
+        replace_file(path, content.getvalue())
     return paths
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from rartrack import __version__
 from rartrack.evaluation.scoreboard import Scoreboard
 from rartrack.extras import need
+from rartrack.outputs import replace_file
 from rartrack.report import worst_frames
 from rartrack.report.catalogue import PAPER_TABLES
 from rartrack.report.drawing import colours
@@ -57,7 +58,7 @@ def write_page(
         worst: for how many sequences frames are shown.
 
     Raises:
-        InputError: jinja2 is not installed.
+        InputError: jinja2 is not installed, or the disk refuses.
     """
     jinja2 = need("jinja2", "report")
     environment = jinja2.Environment(
@@ -73,7 +74,7 @@ def write_page(
         version=__version__,
     )
     path = output / "index.html"
-    path.write_text(text, encoding="utf-8")
+    replace_file(path, text.encode())
     return path
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -153,7 +154,7 @@ def write_table(table: Table, output: Path) -> list[Path]:
     paths = []
     for ending, text in FORMATS.items():
         path = folder / f"{table.name}.{ending}"
-        path.write_text(text(table), encoding="utf-8")
+        replace_file(path, text(table).encode())
         paths.append(path)
     return paths
 
@@ -202,8 +203,9 @@ def _by_attribute(boards: Sequence[Scoreboard]) -> Iterable[Row]:
 
 
 def _write(path: Path, head: Sequence[str], rows: Iterable[Row]) -> Path:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(head)
-        writer.writerows(rows)
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(head)
+    writer.writerows(rows)
+    replace_file(path, text.getvalue().encode())
     return path
