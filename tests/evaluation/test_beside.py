@@ -146,3 +146,31 @@ class TestNested:
         hint = rf"3 of 3 sequences \(.*; \S*still looks like a tracker's results; pass {tmp_path / 'all/out'}"
         with pytest.raises(InputError, match=hint):
             figures(tmp_path / "all", folder)
+
+
+class TestChanged:
+    @pytest.mark.parametrize(
+        ("protocol", "name"), [(OPE, "a.txt"), (TRE, "tre/a_01.txt"), (VOT, "a/a_001.txt"), (VOT, "a/a_003.txt")]
+    )
+    def test_results_that_were_changed_since_are_said_to_be(self, folder, tmp_path, protocol, name):
+        run(folder, tmp_path / "out", "Still", settings=Settings(protocol))
+        dataset = load_dataset(folder)
+        before = score_results(tmp_path / "out", dataset, protocol=protocol.name).remarks
+        path = tmp_path / "out/still" / name
+        path.write_text(path.read_text().replace("4,5,", "4,6,"))
+        after = score_results(tmp_path / "out", dataset, protocol=protocol.name).remarks
+        assert [remark for remark in after if remark not in before] == [f"{path}: changed since it was written"]
+
+    def test_of_many_the_first_is_named(self, folder, tmp_path):
+        run(folder, tmp_path / "out", "Still")
+        for path in (tmp_path / "out/still").glob("?.txt"):
+            path.write_text(path.read_text() + "\n")
+        (remark,) = score_results(tmp_path / "out", load_dataset(folder)).remarks
+        assert remark.endswith("a.txt: changed since it was written, as were 2 more of its results")
+
+    def test_where_nothing_can_be_scored_for_it_that_is_said(self, folder, tmp_path):
+        run(folder, tmp_path / "out", "Still")
+        path = tmp_path / "out/still/a.txt"
+        path.write_text("4,5,8.5,6\n")
+        with pytest.raises(InputError, match=r"1 lines, shorter than its 12 frames; .*a\.txt: changed since it was"):
+            figures(tmp_path / "out", folder)

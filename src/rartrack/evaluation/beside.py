@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from contextlib import suppress
@@ -24,11 +25,13 @@ class Beside:
         name: the side file's.
         origin: what the result calls the first pixel, 0 or 1.
         first: frames of a run that were asked for; None: all.
+        changed: the result is no longer what was written.
     """
 
     name: str
     origin: int
     first: int | None
+    changed: bool
 
     def asked_for(self, lines: int) -> bool:
         """Whether so many lines are all that were asked for, of a longer run maybe."""
@@ -44,12 +47,26 @@ class Reading:
         missing: sequences without a complete result.
         remarks: one line for each thing that was missing, odd or left out.
         reasons: those of the remarks that say why a result is not complete.
+        changed: results of ours that are no longer what was written; they are scored as they are.
     """
 
     tracker: str
     missing: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
+    changed: list[Path] = field(default_factory=list)
+
+    def beside(self, path: Path) -> Beside | None:
+        """``read_beside``, and note whether the result was changed."""
+        said = read_beside(path)
+        if said is not None and said.changed:
+            self.changed.append(path)
+        return said
+
+    def changed_remark(self) -> list[str]:
+        """A line on the results that were changed, if there are any."""
+        more = f", as were {len(self.changed) - 1} more of its results" if len(self.changed) > 1 else ""
+        return [f"{path}: changed since it was written{more}" for path in self.changed[:1]]
 
     def refuse(self, reason: str) -> None:
         """Remark on why a result is not complete."""
@@ -70,10 +87,16 @@ def read_beside(path: Path) -> Beside | None:
             about = json.loads(side.read_text(encoding="utf-8"))
             origin, first = _ORIGIN.search(about["boxes"]), about["made_by"]["first"]
             if path.name in about["files"] and origin is not None:
-                return Beside(side.name, int(origin[1]), None if first is None else int(first))
+                changed = is_changed(path, about["files"][path.name])
+                return Beside(side.name, int(origin[1]), None if first is None else int(first), changed)
         except (OSError, ValueError, KeyError, TypeError):
             continue
     return None
+
+
+def is_changed(path: Path, digest: str) -> bool:
+    """Whether a file is not there, or not of the SHA-256 it was written with."""
+    return not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != digest
 
 
 def read_failures(folder: Path, inside: str, dataset: Dataset) -> dict[str, str]:

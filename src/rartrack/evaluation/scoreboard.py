@@ -128,7 +128,7 @@ def score_results(
             continue
         whole = len(read.missing) < len(sequences) and (partial or not read.missing)
         found = [score_one(name) for name in wanted] if whole else []
-        remarks += read.remarks
+        remarks += [*read.remarks, *read.changed_remark()]
         if failed:
             read.reasons.append(f"{folder.name}: {_failed_remark(failed, sequences)}")
             remarks.append(read.reasons[-1])
@@ -165,9 +165,10 @@ def score_results(
 
 
 def _why(read: Reading) -> str:
-    """Why results are not complete, in brackets: the last reason, or else what files there are."""
-    said = (read.reasons or read.remarks)[-1:]
-    return "".join(f" ({line.removeprefix(f'{read.tracker}: ')})" for line in said)
+    """Why results are not complete, in brackets: the last reason or what files there are, and what was changed."""
+    said = [*(read.reasons or read.remarks)[-1:], *read.changed_remark()]
+    lines = "; ".join(line.removeprefix(f"{read.tracker}: ") for line in said)
+    return f" ({lines})" if lines else ""
 
 
 def _read(

@@ -17,7 +17,7 @@ from rartrack.datasets.otb import official_name
 from rartrack.datasets.sequence import Sequence
 from rartrack.errors import InputError
 from rartrack.evaluation import got10k, normalized, otb, raw
-from rartrack.evaluation.beside import Reading, first_pixel, read_beside
+from rartrack.evaluation.beside import Reading, first_pixel
 from rartrack.evaluation.metrics import Values
 from rartrack.evaluation.rules import Curves, Frames, Rules, measure, valid
 from rartrack.evaluation.vot import VotScores, find_rules
@@ -196,7 +196,7 @@ def _read_one(
     except InputError as error:
         read.refuse(str(error))
         return None
-    said = read_beside(path)
+    said = read.beside(path)
     origin = first_pixel(path, said, given_origin, dataset.origin)
     boxes = own_coordinates(boxes, dataset.origin - origin)
     name = sequence.name if dataset.layout in ("otb", "otb-annotations") else ""

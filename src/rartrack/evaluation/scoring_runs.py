@@ -17,7 +17,7 @@ from rartrack.datasets.dataset import Dataset
 from rartrack.datasets.sequence import Sequence
 from rartrack.errors import InputError
 from rartrack.evaluation import raw
-from rartrack.evaluation.beside import Reading, first_pixel, read_beside
+from rartrack.evaluation.beside import Reading, first_pixel
 from rartrack.evaluation.protocols import PROTOCOLS, starts
 from rartrack.evaluation.rules import Frames, Rules, measure
 from rartrack.evaluation.scoring import Score, own_coordinates, summarise, truth_of
@@ -61,7 +61,7 @@ def read_several(
             except InputError as error:
                 read.refuse(str(error))
                 break
-            said = read_beside(path)
+            said = read.beside(path)
             origin = first_pixel(path, said, given_origin, dataset.origin)
             boxes = own_coordinates(boxes, dataset.origin - origin)
             expected = len(sequence) - start.frame

@@ -12,7 +12,7 @@ from rartrack.datasets.dataset import Dataset
 from rartrack.datasets.sequence import Sequence
 from rartrack.errors import InputError
 from rartrack.evaluation import raw, vot
-from rartrack.evaluation.beside import Reading, read_beside
+from rartrack.evaluation.beside import Reading
 from rartrack.evaluation.scoring import Score, missing_remark, strangers_remark
 from rartrack.evaluation.vot_results import read_trajectory
 
@@ -74,7 +74,7 @@ def read_runs(
         if not runs:
             read.missing.append(name)
             continue
-        said = read_beside(files[0])
+        said, *_ = map(read.beside, files)
         lacking = 0 if said is not None and lengths and said.asked_for(lengths[0]) else raw.LACKING
         if lengths and lengths[0] < len(sequence) - lacking:
             read.refuse_short(said, lengths[0], remark)

@@ -29,6 +29,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from rartrack.errors import InputError
+from rartrack.evaluation.beside import is_changed
 from rartrack.evaluation.jobs import Job, Outcome
 from rartrack.evaluation.provenance import difference
 
@@ -91,7 +92,7 @@ def is_finished(results: Path, job: Job, made_by: dict[str, Any], machine: dict[
         raise InputError(f"{marker}: made differently: {changed}; {mend}")
     for name, expected in hashes.items():
         path = marker.parent / name
-        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != expected:
+        if is_changed(path, expected):
             raise InputError(f"{path}: changed since it was written; {mend}")
     return True
 
