@@ -8,14 +8,13 @@ is 4.5. Sampling functions that count pixel *centres* subtract 0.5 themselves. A
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rartrack.errors import InputError
+from rartrack.errors import InputError, brief
 
 Boxes = NDArray[np.float64]
 
@@ -44,7 +43,7 @@ def as_box(value: Any, frame_size: tuple[int, int] | None = None) -> Box:
         InputError: not four finite numbers, no area, wholly outside the frame, far larger, or fractions of the frame.
     """
     parts: Sequence[Any] = value.split(",") if isinstance(value, str) else value
-    given = textwrap.shorten(repr(value), 80, placeholder=" ...")  # of an array, several lines
+    given = brief(value)
     try:
         numbers = [float(part) for part in parts]
     except (TypeError, ValueError, OverflowError):

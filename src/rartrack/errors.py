@@ -7,6 +7,9 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+_LONGEST = 80
+"""Characters of a value in a message."""
+
 
 class InputError(ValueError):
     """Bad input: a file, a box, a name or a setting. Its text is one line fit to be shown to a user."""
@@ -19,6 +22,12 @@ def one_line() -> Iterator[None]:
         yield
     except InputError as error:
         sys.exit(str(error))
+
+
+def brief(value: object) -> str:
+    """A value as messages show it: one line, which of an array or a long list ends early."""
+    text = " ".join(line.strip() for line in repr(value).splitlines())
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 4]} ..."
 
 
 def nearest(name: str, known: Iterable[str], likeness: float = 0.6, before: str = "") -> str:

@@ -102,9 +102,9 @@ def test_states_stack_and_select(small_tracker: Make, scene) -> None:
     elsewhere = state.select([0]).to("meta")
     stacked = TrackerState.stack([elsewhere, state.select([1])])
     assert {part.device.type for part in (stacked.filter, stacked.statistics.gram)} == {"meta"}
-    for wrong in ([], [2], [-1], [0, 0], [True, False], ["a"], [0.0], [np.float64(1)], 2):
-        with pytest.raises(InputError, match="give different positions from 0 to 1"):
-            state.select(wrong)
+    for wrong in ([], [2], [-1], [0, 0], [True, 1], [False, False], [0.0], [np.float64(1)], 2, None, [[0]], ["a", 0]):
+        with pytest.raises(InputError, match="give different positions from 0 to 1, or names of targets, at least one"):
+            state.select(wrong)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="comes twice"):
         TrackerState.stack([state, state])
     larger = replace(state, names=("c", "d"), frame_size=(300, 200))
@@ -116,6 +116,51 @@ def test_states_stack_and_select(small_tracker: Make, scene) -> None:
     for wrong in (None, 1, []):
         with pytest.raises(InputError, match="expected TrackerStates, got"):
             TrackerState.stack([wrong])  # type: ignore[list-item]
+    assert TrackerState.stack(state.select(place) for place in (0, 1)) == state
+    for wrong in (state, None):
+        with pytest.raises(InputError, match=r"expected a list of TrackerStates, got (TrackerState|NoneType)$"):
+            TrackerState.stack(wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("targets", "expected"),
+    [
+        ("cup", ["cup"]),
+        (["plate", "cup"], ["plate", "cup"]),
+        (np.array(["cup", "plate"]), ["cup", "plate"]),
+        (np.int64(1), ["spoon"]),
+        ([np.int64(2), 0], ["plate", "cup"]),
+        (np.array([2, 1]), ["plate", "spoon"]),
+        (np.array([True, False, True]), ["cup", "plate"]),
+        (torch.tensor([False, False, True]), ["plate"]),
+        ([False, True, np.True_], ["spoon", "plate"]),
+        ((place for place in (1, 2)), ["spoon", "plate"]),
+    ],
+)
+def test_targets_are_selected_by_name_position_or_mask(small_tracker: Make, scene, targets, expected: list) -> None:
+    tracker = small_tracker(scales=1)
+    tracker.init(scene.frame(0), {"cup": BOX, "spoon": OTHER, "plate": BOX})
+    assert list(tracker.state.select(targets).names) == expected
+
+
+@pytest.mark.parametrize(
+    ("form", "targets", "message"),
+    [
+        ("mapping", "cap", r"no target 'cap'; did you mean 'cup'\?; there are \['cup', 'spoon'\]$"),
+        ("list", ["1"], "target '1': targets were not given by name; give positions from 0 to 1$"),
+        ("mapping", np.ones(3, bool), r"targets array\(\[ True,.*\]\): 3 booleans, expected 2, one for each$"),
+        (
+            "list",
+            np.zeros((50, 50)),
+            r"targets array\(.{60,80} \.\.\.: give different positions from 0 to 1, at least one$",
+        ),
+    ],
+)
+def test_what_selects_no_target_is_said_in_a_line(small_tracker: Make, scene, form, targets, message: str) -> None:
+    tracker = small_tracker(scales=1)
+    tracker.init(scene.frame(0), {"cup": BOX, "spoon": OTHER} if form == "mapping" else [BOX, OTHER])
+    with pytest.raises(InputError, match=f"^{message}"):
+        tracker.state.select(targets)
 
 
 @pytest.mark.parametrize("settings", [{}, {"update_interval": 2, "context_turns": 2}, {"delayed_update": True}])
@@ -139,7 +184,25 @@ def test_targets_are_added_and_removed_while_tracking(small_tracker: Make, scene
     assert list(tracker.update(scene.frame(7))) == ["b"]
 
 
-@pytest.mark.parametrize("frame", [-1, 1.0, True, "3"])
+def test_a_state_counts_from_any_whole_number(small_tracker: Make, scene) -> None:
+    tracker = small_tracker()
+    tracker.init(scene.frame(0), scene.box(0))
+    for frame in (4, np.int64(4), np.uint8(4)):
+        assert tracker.state.at(frame) == tracker.state.at(4)
+        assert type(tracker.state.at(frame).frame) is int
+
+
+@pytest.mark.parametrize("change", [{"names": ("a", "b")}, {"status": ()}, {"hint": np.zeros((3, 2))}])
+def test_a_state_whose_parts_are_of_different_numbers_of_targets_is_refused(
+    small_tracker: Make, scene, change: dict
+) -> None:
+    tracker = small_tracker()
+    tracker.init(scene.frame(0), scene.box(0))
+    with pytest.raises(InputError, match=r"a tracker state of \d names, but (centre|status|hint) of \d; change them"):
+        replace(tracker.state, **change)
+
+
+@pytest.mark.parametrize("frame", [-1, 1.0, True, "3", None, np.zeros((9, 9))])
 def test_a_frame_that_is_no_count_is_refused(small_tracker: Make, scene, frame) -> None:
     tracker = small_tracker()
     tracker.init(scene.frame(0), scene.box(0))

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from rartrack.boxes import Boxes
-from rartrack.errors import InputError
+from rartrack.errors import InputError, brief, nearest
 from rartrack.filter.context import Statistics
 from rartrack.network.memory import Memory
 from rartrack.results import Status
@@ -26,6 +26,9 @@ from rartrack.tracking.crops import Crops
 
 Form = Literal["one", "list", "mapping"]
 """How the boxes of targets are given, and how their results come back."""
+
+Selection = int | str | Iterable[int] | Iterable[str]
+"""Some of the targets: positions, names, or a boolean for every target."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,19 @@ class TrackerState:
     waiting: Waiting | None = None
     thumbnail: Thumbnail | None = None
 
+    def __post_init__(self) -> None:
+        """Check that all parts are of as many targets.
+
+        Raises:
+            InputError: they are not.
+        """
+        parts = {name: getattr(self, name) for name in _OF_EACH_TARGET}
+        parts |= {f"memory of level {level}": hidden for level, (hidden, _) in self.memory.levels.items()}
+        parts["waiting"] = None if self.waiting is None else self.waiting.targets
+        for name, part in parts.items():
+            if part is not None and len(part) != len(self):
+                raise InputError(f"a tracker state of {len(self)} names, but {name} of {len(part)}; change them alike")
+
     def __len__(self) -> int:
         return len(self.names)
 
@@ -116,16 +132,17 @@ class TrackerState:
             torch.equal(tensor, theirs[name]) for name, tensor in ours.items()
         )
 
-    def select(self, targets: Sequence[int]) -> TrackerState:
-        """The state of some of the targets, by position, in the given order; their results keep their form.
+    def select(self, targets: Selection) -> TrackerState:
+        """The state of some of the targets, in the given order; their results keep their form.
+
+        Args:
+            targets: positions from 0; or names, where the boxes were given by name; or a boolean for every target. A
+                single position or name may stand alone.
 
         Raises:
-            InputError: there is none, one is no position from 0, or one comes twice.
+            InputError: there is none, one is no position or name, or one comes twice.
         """
-        given = list(targets) if isinstance(targets, Iterable) else [targets]
-        index = [_place(target) for target in given]
-        if not index or len(set(index)) != len(index) or not set(index) <= set(range(len(self))):
-            raise InputError(f"targets {given}: give different positions from 0 to {len(self) - 1}, at least one")
+        index = self._positions(targets)
         return TrackerState(
             form=self.form,
             frame_size=self.frame_size,
@@ -153,9 +170,10 @@ class TrackerState:
         Raises:
             InputError: it is no whole number from 0 on.
         """
-        if isinstance(frame, bool) or not isinstance(frame, int) or frame < 0:
-            raise InputError(f"frame {frame!r}: expected a whole number, 0 or more")
-        return replace(self, frame=frame)
+        count = _place(frame)
+        if count < 0:
+            raise InputError(f"frame {brief(frame)}: expected a whole number, 0 or more")
+        return replace(self, frame=count)
 
     def to(self, device: torch.device | str, precision: torch.dtype | None = None) -> TrackerState:
         """The state for a network on a device that remembers in a precision, if one is given; DSST's part stays on the
@@ -170,7 +188,7 @@ class TrackerState:
         )
 
     @staticmethod
-    def stack(states: Sequence[TrackerState]) -> TrackerState:
+    def stack(states: Iterable[TrackerState]) -> TrackerState:
         """All targets of several states of one model as one, on the first one's device.
 
         Results come back as a list, in order, if no state's targets were given by name; else as a mapping of names.
@@ -179,6 +197,9 @@ class TrackerState:
             InputError: there is none, they are of models that remember different things, at different frames or of
                 frames of different sizes, or a name comes twice.
         """
+        if not isinstance(states, Iterable):
+            raise InputError(f"states to stack: expected a list of TrackerStates, got {type(states).__name__}")
+        states = list(states)
         if not states:
             raise InputError("no states to stack; at least one is needed")
         if wrong := [type(state).__name__ for state in states if not isinstance(state, TrackerState)]:
@@ -251,6 +272,33 @@ class TrackerState:
         except (AttributeError, KeyError, TypeError, ValueError, RuntimeError):
             raise InputError(f"{path}: not a tracker state; give a file that TrackerState.save wrote") from None
 
+    def _positions(self, targets: Selection) -> list[int]:
+        """Positions of the targets that ``select`` is told."""
+        plain = _plain(targets)
+        several = isinstance(plain, Iterable) and not isinstance(plain, str)
+        given = [_plain(one) for one in plain] if several else [plain]
+        if given and all(isinstance(one, bool) for one in given):
+            if len(given) != len(self):
+                raise InputError(f"targets {brief(targets)}: {len(given)} booleans, expected {len(self)}, one for each")
+            given = [place for place, chosen in enumerate(given) if chosen]
+        index = [self._named(one) if isinstance(one, str) else _place(one) for one in given]
+        if not index or len(set(index)) != len(index) or not set(index) <= set(range(len(self))):
+            names = ", or names of targets" if self.form == "mapping" else ""
+            raise InputError(
+                f"targets {brief(targets)}: give different positions from 0 to {len(self) - 1}{names}, at least one"
+            )
+        return index
+
+    def _named(self, name: str) -> int:
+        """Position of the target of a name."""
+        if self.form != "mapping":
+            raise InputError(
+                f"target {brief(name)}: targets were not given by name; give positions from 0 to {len(self) - 1}"
+            )
+        if name not in self.names:
+            raise InputError(f"no target {brief(name)}{nearest(name, self.names)}; there are {brief(list(self.names))}")
+        return self.names.index(name)
+
     def _about(self) -> dict[str, object]:
         """What the file says in words."""
         about: dict[str, object] = {
@@ -300,16 +348,22 @@ class TrackerState:
         }
 
 
+def _plain(value: Any) -> Any:
+    """What an array or tensor, or a number of one, holds, as lists and numbers of Python; else the value itself."""
+    return value.tolist() if isinstance(value, (np.ndarray, np.generic, Tensor)) else value
+
+
 def _place(target: Any) -> int:
-    """A position as a whole number; -1 for what is none."""
+    """A position or count as a whole number; -1 for what is none."""
     try:
-        return -1 if isinstance(target, bool) else operator.index(target)
+        return -1 if isinstance(target, (bool, np.bool_)) else operator.index(target)
     except TypeError:
         return -1
 
 
 _STATISTICS = ("gram", "cross", "energy")
 _NOT_OF_THE_MODEL = ("waiting", "thumbnail")
+_OF_EACH_TARGET = ("centre", "size", "first_size", "status", "unseen", "hint", "statistics", "filter", "first", "scale")
 
 
 def _restored(about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> TrackerState:
