@@ -18,6 +18,7 @@ from safetensors.torch import save_file
 from rartrack.boxes import iou
 from rartrack.errors import InputError
 from rartrack.network.memory import Memory
+from rartrack.tracking.load import pick_device
 from rartrack.tracking.state import TrackerState
 from rartrack.tracking.tracker import Tracker
 
@@ -247,6 +248,35 @@ def test_another_models_state_is_refused(
 def test_what_is_no_state_is_refused(small_tracker: Make) -> None:
     with pytest.raises(InputError, match="expected a TrackerState, got NoneType"):
         small_tracker().state = None
+
+
+@pytest.mark.parametrize("device", ["auto", None, "cpu", torch.device("cpu")])
+def test_a_state_is_read_to_a_device_named_as_for_a_tracker(small_tracker: Make, scene, tmp_path: Path, device) -> None:
+    tracker = small_tracker(scales=1)
+    tracker.init(scene.frame(0), scene.box(0))
+    tracker.state.save(tmp_path / "state")
+    state = TrackerState.load(tmp_path / "state", device)
+    assert state.to("cpu") == tracker.state
+    assert state.filter.device.type == pick_device(device).type
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "mps", "gpu", 3, np.zeros((9, 9))])
+def test_a_device_that_is_not_there_is_said_before_the_file_is_read(tmp_path: Path, device) -> None:
+    with pytest.raises(InputError, match=r"^device .*: (expected auto, cpu, cuda or|not on this machine)"):
+        TrackerState.load(tmp_path / "nowhere", device)
+
+
+def test_a_place_that_holds_no_state_is_said(small_tracker: Make, scene, tmp_path: Path) -> None:
+    tracker = small_tracker(scales=1)
+    tracker.init(scene.frame(0), scene.box(0))
+    for act in (tracker.state.save, TrackerState.load):
+        with pytest.raises(InputError, match="is a folder; give the name of a file"):
+            act(tmp_path)
+    with pytest.raises(InputError, match="nowhere does not exist; make the folder first"):
+        tracker.state.save(tmp_path / "nowhere" / "state")
+    for name in ("nowhere", 300 * "a"):
+        with pytest.raises(InputError, match=r"no such file; give one that TrackerState.save wrote"):
+            TrackerState.load(tmp_path / name)
 
 
 def test_a_damaged_state_is_refused(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from rartrack.backends.cache import exported
 from rartrack.backends.prepared import prepared_network
 from rartrack.backends.runtimes import backend_precision, open_exported
 from rartrack.config import ModelConfig, change_model, preset_settings
-from rartrack.errors import InputError
+from rartrack.errors import InputError, brief
 from rartrack.network.packed import packed
 from rartrack.tracking.tracker import Tracker
 from rartrack.video import FrameSource, open_source
@@ -142,7 +142,7 @@ def is_exported(model: str | Path) -> bool:
     return Path(model).suffix.lower() == onnx_file.SUFFIX
 
 
-def pick_device(name: str | None, backend: str = "torch") -> torch.device:
+def pick_device(name: torch.device | str | None, backend: str = "torch") -> torch.device:
     """The device ``name`` stands for; ``"auto"``, or None, is CUDA where there is one and the backend can use it, else
     the CPU.
 
@@ -150,14 +150,14 @@ def pick_device(name: str | None, backend: str = "torch") -> torch.device:
         InputError: no such device on this machine, or not for this backend; no such backend.
     """
     usable = check_backend(backend) == "torch" and torch.cuda.is_available()
-    if name in (None, "auto"):
+    if name is None or (isinstance(name, str) and name == "auto"):
         return torch.device("cuda" if usable else "cpu")
     try:
-        device = torch.device(name)
-    except (RuntimeError, TypeError):
+        device = torch.device(name) if isinstance(name, (str, int, torch.device)) else None
+    except RuntimeError:
         device = None
     if device is None or device.type not in ("cpu", "cuda") or (device.type == "cpu" and device.index):
-        raise InputError(f"device {name!r}: expected auto, cpu, cuda or cuda:NUMBER")
+        raise InputError(f"device {brief(name)}: expected auto, cpu, cuda or cuda:NUMBER")
     there = torch.cuda.device_count() if torch.cuda.is_available() else 0  # a driver that is too old counts its own
     if device.type == "cuda" and (device.index or 0) >= there:
         raise InputError(f"device {name!r}: not on this machine, where {there} CUDA devices can be used")

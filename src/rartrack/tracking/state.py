@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import operator
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from rartrack.boxes import Boxes
 from rartrack.errors import InputError, brief, nearest
 from rartrack.filter.context import Statistics
 from rartrack.network.memory import Memory
+from rartrack.outputs import check_output
 from rartrack.results import Status
 from rartrack.tracking.camera import Thumbnail
 from rartrack.tracking.crops import Crops
@@ -243,25 +245,37 @@ class TrackerState:
         )
 
     def save(self, path: str | Path) -> None:
-        """Write the state to a safetensors file; ``TrackerState.load`` gives an equal one.
+        """Write the state to a safetensors file, also over an older one; ``TrackerState.load`` gives an equal one.
 
         Raises:
             InputError: the file cannot be written.
         """
+        check_output(path, overwrite=True, pipes=True)
         try:
             save_file(self._tensors(), str(path), metadata={"state": json.dumps(self._about())})
         except (OSError, SafetensorError) as error:
             raise InputError(f"{path}: cannot write the tracker's state: {error}") from None
 
     @staticmethod
-    def load(path: str | Path, device: torch.device | str = "cpu") -> TrackerState:
+    def load(path: str | Path, device: torch.device | str | None = "cpu") -> TrackerState:
         """Read a state that ``save`` wrote.
+
+        Args:
+            path: the file.
+            device: where its tensors go, as in ``rartrack.load``; a tracker that it is given to takes them to its own.
 
         Raises:
             InputError: the file is missing, damaged, or no tracker state; or the device is not there.
         """
+        from rartrack.tracking.load import pick_device  # which imports this module
+
+        place = pick_device(device)
+        if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises for a name that is too long
+            raise InputError(f"{path}: is a folder; give the name of a file")
+        if not os.path.exists(path):  # noqa: PTH110
+            raise InputError(f"{path}: no such file; give one that TrackerState.save wrote")
         try:
-            with safe_open(str(path), framework="pt", device=str(device)) as stored:
+            with safe_open(str(path), framework="pt", device=str(place)) as stored:
                 about = (stored.metadata() or {}).get("state", "")
                 # Copies: the tensors would keep the file open, and Windows lets no open file be replaced.
                 tensors = {name: stored.get_tensor(name).clone() for name in stored.keys()}  # noqa: SIM118
