@@ -8,8 +8,10 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from rartrack.boxes import Box
@@ -103,6 +105,31 @@ def test_csv_and_json_read_back_whole(tmp_path: Path, name: str) -> None:
         assert found.result.score == pytest.approx(expected.result.score, abs=1e-4)
 
 
+@pytest.mark.parametrize("name", ["a.csv", "table.dat"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        ",frame,time,target,x,y,w,h,score,status\n0,0,0.0,dog,1.0,2.0,3.0,4.0,,tracked\n1,1.0,,dog,,,,,,lost\n",
+        "target,status,score,h,w,y,x,time,frame\ndog,tracked,,4,3,2,1,0,0\ndog,lost,,,,,,,1\n",
+        '"frame","time","target","x","y","w","h","score","status","note"\n'
+        '0,0,"dog",1,2,3,4,,"tracked","a, b"\n1,,"dog",,,,,,"lost",\n',
+    ],
+    ids=["pandas with its index", "another order", "another column"],
+)
+def test_tables_of_other_programs_are_read_by_the_names_of_their_columns(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    (first, second) = read_trajectories(tmp_path / name)["dog"]
+    assert (first.frame, first.time, first.result.box, first.result.status) == (0, 0, (1, 2, 3, 4), Status.TRACKED)
+    assert (second.frame, second.result.status) == (1, Status.LOST)
+    assert all(map(math.isnan, (first.result.score, second.time, *second.result.box, second.result.score)))
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.json", "a.txt"])
+def test_frame_numbers_may_be_those_of_arrays(tmp_path: Path, name: str) -> None:
+    numbers = [replace(one, frame=np.arange(3)[one.frame]) for one in DOG]
+    assert written(tmp_path / name, numbers) == written(tmp_path / f"plain-{name}", DOG)
+
+
 @pytest.mark.parametrize("name", ["a.csv", "a.json"])
 @pytest.mark.parametrize("target", ["a\rdog", "a\r\ndog\n", "dog\r", 'a "dog"'])
 def test_a_name_comes_back_as_it_is(tmp_path: Path, name: str, target: str) -> None:
@@ -170,14 +197,16 @@ ROW = '{"frame": 0, "time": 0, "target": "1", "x": 1, "y": 2, "w": 3, "h": 4, "s
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("a.csv", "frame,x\n", "line 1 is 'frame,x', expected the header frame,time,"),
+        ("a.csv", "frame,x\n", "line 1 is 'frame,x', expected a header with frame,time,"),
+        ("a.csv", "frame,HEAD", "line 1 is 'frame,frame,.*, expected a header with .*, each once"),
+        ("a.csv", "HEAD,0,dog,1,2,3,4,1,tracked\n", "line 2: frame is '', expected a number"),
         ("a.csv", "HEAD0,0,dog,1,2,3\n", "line 2 has 6 values, 9 expected"),
         ("a.csv", "HEAD0,0,dog,1,2,3,4,1,tracked\n1,0,dog,1,b,3,4,1,tracked\n", "line 3: y is 'b', expected a number"),
         ("a.csv", "HEAD0.5,0,dog,1,2,3,4,1,tracked\n", "line 2: frame is '0.5', expected a whole number"),
         ("a.csv", "HEAD-1,0,dog,1,2,3,4,1,tracked\n", "line 2: frame is '-1'"),
         ("a.csv", "HEAD0,0,dog,1,2,3,4,1,traked\n", r"line 2: status is 'traked'; did you mean 'tracked'\?"),
         ("a.csv", "HEAD" + "0,0,dog,1,2,3,4,1,tracked\n" * 2, "line 3 gives frame 0 of target 'dog' a second time"),
-        ("a.csv", "", "line 1 is '', expected the header"),
+        ("a.csv", "", "line 1 is '', expected a header"),
         ("a.csv", "HEAD0,0," + 200_000 * "x" + "\n", "line 2: field larger than field limit"),
         ("a.json", "[{]", "line 1: not JSON"),
         ("a.json", 100_000 * "[", "not a list of objects"),

@@ -10,6 +10,7 @@ vot      ``x,y,w,h``, one line a frame, one target              0-based pixels; 
 mot      ``frame,id,x,y,w,h,score,-1,-1,-1``                    1-based frames, targets and pixels
 =======  =====================================================  ==================================================
 
+Columns of csv are read by name: in any order, with others beside them, and where a number is empty it is NaN.
 Numbers are rounded to a ten-thousandth, times to a millionth. Each record reaches the file when it is written, so a
 run that is interrupted, or whose disk fills up, keeps what it had in a file that can be read. OTB and VOT text have no
 frame numbers: a trajectory that begins after frame 0 is read back from 0 on; a warning says so when it is written.

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import operator
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -17,6 +18,9 @@ from rartrack.results import Record, Result, Status
 FormatName = Literal["csv", "json", "otb", "vot", "mot"]
 FORMATS: tuple[FormatName, ...] = get_args(FormatName)
 COLUMNS = ("frame", "time", "target", "x", "y", "w", "h", "score", "status")
+
+_NUMBERS = ("time", "x", "y", "w", "h", "score")
+"""Columns that may be empty, or null in JSON: NaN."""
 
 _ONLY_TARGET = "1"
 
@@ -48,7 +52,7 @@ def recognise(text: str) -> FormatName:
     if text.lstrip().startswith("["):
         return "json"
     first = next(iter(text.lstrip().splitlines()), "")
-    if first.startswith(COLUMNS[0]):
+    if first.startswith(COLUMNS[0]) or set(COLUMNS) <= set(first.replace('"', "").split(",")):
         return "csv"
     numbers = len(_split(first))
     return "vot" if numbers == 1 else "mot" if numbers > 4 else "otb"
@@ -68,7 +72,7 @@ def _write_json(record: Record, place: int, first: bool) -> str:  # noqa: ARG001
     seconds = None if math.isnan(record.time) else round(float(record.time), 6)
     fields = [record.frame, seconds, record.target, *numbers, record.result.status.value]
     row = dict(zip(COLUMNS, fields, strict=True))
-    return ("\n" if first else ",\n") + json.dumps(row, ensure_ascii=False, allow_nan=False)
+    return ("\n" if first else ",\n") + json.dumps(row, ensure_ascii=False, allow_nan=False, default=operator.index)
 
 
 def _write_otb(record: Record, place: int, first: bool) -> str:  # noqa: ARG001
@@ -85,17 +89,20 @@ def _write_mot(record: Record, place: int, first: bool) -> str:  # noqa: ARG001
 
 
 def _read_csv(name: str, text: str) -> Located:
+    """Columns go by the names in the header: in any order, with others beside them, as other programs write them."""
     rows = _csv_rows(name, text)
-    header = ",".join(next(rows, (1, []))[1])
-    if header != ",".join(COLUMNS):
-        raise InputError(f"{name}: line 1 is {header[:60]!r}, expected the header {','.join(COLUMNS)}")
+    header = next(rows, (1, []))[1]
+    if any(header.count(column) != 1 for column in COLUMNS):
+        line = ",".join(header)[:60]
+        raise InputError(f"{name}: line 1 is {line!r}, expected a header with {','.join(COLUMNS)}, each once")
     for number, values in rows:
         where = f"{name}: line {number}"
         if not values:
             continue
-        if len(values) != len(COLUMNS):
-            raise InputError(f"{where} has {len(values)} values, {len(COLUMNS)} expected ({','.join(COLUMNS)})")
-        yield where, _record(where, dict(zip(COLUMNS, values, strict=True)))
+        if len(values) != len(header):
+            raise InputError(f"{where} has {len(values)} values, {len(header)} expected, as in the header")
+        row = dict(zip(header, values, strict=True))
+        yield where, _record(where, row | {key: "nan" for key in _NUMBERS if not row[key]})
 
 
 def _csv_rows(name: str, text: str) -> Iterator[tuple[int, list[str]]]:
@@ -194,7 +201,7 @@ def _bare(where: str, frame: int, values: list[float], origin: int) -> Record:
 def _record(where: str, row: Mapping[str, Any]) -> Record:
     """Build a record from the values of a csv line or JSON object, text or numbers."""
     numbers = {}
-    for key in ("frame", "time", "x", "y", "w", "h", "score"):
+    for key in ("frame", *_NUMBERS):
         try:
             numbers[key] = float(row[key])
         except (TypeError, ValueError, OverflowError):
