@@ -88,6 +88,10 @@ def test_places_from_the_end_and_beyond(make_video: MakeVideo) -> None:
     for place in (5, -6):
         with pytest.raises(IndexError):
             frames[place]
+    assert number_of(frames[np.int64(3)]) == 3  # type: ignore[call-overload]
+    for several in (slice(1, 3), [1, 2], 1.0, np.arange(99)):
+        with pytest.raises(InputError, match=r"frame .{1,80}: frames are taken one at a time, each by a whole number$"):
+            frames[several]  # type: ignore[index]
 
 
 def test_frames_equal_those_of_reading_in_order(shared: Path) -> None:

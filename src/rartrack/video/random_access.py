@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Iterator
 from itertools import chain, islice
@@ -10,7 +11,7 @@ from typing import Any
 
 import av
 
-from rartrack.errors import InputError
+from rartrack.errors import InputError, brief
 from rartrack.video.decode import Decoder, open_video, packets_of, upright
 from rartrack.video.images import Image
 
@@ -26,7 +27,8 @@ class VideoFrames:
         path: the file; it is opened when the first frame or the length is asked for.
 
     Raises:
-        InputError: (when used) the file is missing, no video, holds no frames, or a frame cannot be decoded.
+        InputError: (when used) the file is missing, no video, holds no frames, or a frame cannot be decoded; or a slice
+            is asked for.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -44,6 +46,12 @@ class VideoFrames:
         return (self[index] for index in range(len(self)))
 
     def __getitem__(self, index: int) -> Image:
+        try:
+            index = operator.index(index)
+        except TypeError:
+            raise InputError(
+                f"{self.path}: frame {brief(index)}: frames are taken one at a time, each by a whole number"
+            ) from None
         count = len(self)
         if not -count <= index < count:
             raise IndexError(f"{self.path}: frame {index} of {count}")
