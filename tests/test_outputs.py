@@ -30,7 +30,7 @@ def test_an_existing_file_passes_when_asked_for(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("there.mp4", "exists already; pass --overwrite, or another name"),
+        ("there.mp4", "exists already; give another name, or --overwrite (from Python overwrite=True)"),
         ("nowhere/a.mp4", "nowhere does not exist; make the folder first"),
         ("there.mp4/a.mp4", "there.mp4 is not a folder"),
         ("folder.mp4", "is a folder; give the name of a file"),

@@ -255,7 +255,7 @@ def written_path(folder: Path) -> Path:
         ("a.json", ["dog"], "csv", "a.json: the ending says json, the format asked for is csv; change one of them"),
         ("a.CSV", ["dog"], "mot", "the ending says csv, the format asked for is mot"),
         ("nowhere/a.csv", ["dog"], None, "nowhere does not exist"),
-        ("there.csv", ["dog"], None, "exists already; pass --overwrite"),
+        ("there.csv", ["dog"], None, "exists already; give another name, or --overwrite"),
     ],
 )
 def test_a_file_that_cannot_be_written_is_refused_untouched(

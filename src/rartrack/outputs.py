@@ -49,7 +49,7 @@ def check_output(
     if path.exists() and any(_same_file(path, one) for one in inputs):
         raise InputError(f"{path}: is the source itself, or a part of it; give the output another name")
     if path.exists() and not overwrite:
-        raise InputError(f"{path}: exists already; pass --overwrite, or another name")
+        raise InputError(f"{path}: exists already; give another name, or --overwrite (from Python overwrite=True)")
     if not os.access(folder, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
         raise InputError(f"{path}: no permission to write there")
     return path

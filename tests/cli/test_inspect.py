@@ -47,7 +47,7 @@ def test_frames_past_the_end_are_named_and_a_page_is_replaced_only_if_asked_to(
     assert main([*command, "--frames", "1,2,9"]) == 0
     assert "--frames 9: not shown" in capsys.readouterr().err
     assert main([*command, "--frames", "1"]) == 2
-    assert "pass --overwrite" in capsys.readouterr().err
+    assert "exists already; give another name, or --overwrite" in capsys.readouterr().err
     assert main([*command, "--frames", "1", "--overwrite"]) == 0
     assert {path.name.partition("-")[0] for path in output.glob("*.png")} == {"000002"}
     command[-3] = str(tmp_path / "frames" / ".." / "frames")

@@ -257,8 +257,11 @@ def test_folders_of_grey_and_rgba_images(run: Run, tmp_path: Path, kind: str) ->
         (["VIDEO", "--box", BOX, "--box", "500,10,20,20"], "target '2': box 500,10,20,20: outside"),
         (["VIDEO"], "no screen to draw one on; pass --box"),
         (["VIDEO", "--box", BOX, "--video", "nowhere/out.mp4"], "make the folder first"),
-        (["VIDEO", "--box", BOX, "--video", "there.mp4"], "exists already; pass --overwrite"),
-        ([f"http://{'a' * 999}", "--box", BOX, "--video", "there.mp4"], "exists already; pass --overwrite"),
+        (["VIDEO", "--box", BOX, "--video", "there.mp4"], "exists already; give another name, or --overwrite"),
+        (
+            [f"http://{'a' * 999}", "--box", BOX, "--video", "there.mp4"],
+            "exists already; give another name, or --overwrite",
+        ),
         (["VIDEO", "--box", BOX, "--results", "out.xlsx"], "unknown ending"),
         (["VIDEO", "--box", BOX, "--results", "out.json", "--format", "csv"], "the ending says json"),
         (["VIDEO", "--box", BOX, "--video", "out.mp4", "--format", "json"], "add --results FILE"),

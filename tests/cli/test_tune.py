@@ -200,7 +200,7 @@ def test_the_model_with_the_best_settings_can_be_saved(tune, model, tmp_path, ca
 
     capsys.readouterr()
     assert tune("--sequences", "mine", "--first", "3", "--save", str(file)) == 2
-    assert "exists already; pass --overwrite" in capsys.readouterr().err
+    assert "exists already; give another name, or --overwrite" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("in_this_process")
