@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -55,6 +56,19 @@ def test_what_cannot_be_tracked_is_said_at_once_and_frames_come_as_they_are_aske
         tracker.init(next(frames).image, [MUG, (225, 152, 110, 160)])
         found = tracker.update(next(frames).image)
     assert [result.box for result in found] == [second["mug"].box, second["kettle"].box]
+
+
+@pytest.mark.parametrize("name", ["model", "device", "settings", "backend", "preset"])
+def test_an_array_for_an_argument_is_named_in_a_line(name: str) -> None:
+    with pytest.raises(rartrack.InputError, match=rf"^{name}.* array\(\[\[.{{1,80}} \.\.\..{{0,60}}$"):
+        rartrack.load(**{name: np.zeros((20, 20))})
+
+
+def test_an_array_for_a_setting_is_named_in_a_line() -> None:
+    with pytest.raises(rartrack.InputError, match=r"^settings: tracking.padding: .*, got array\(\[\[.{1,80} \.\.\.$"):
+        rartrack.load(settings={"tracking.padding": np.zeros((20, 20))})
+    with pytest.raises(rartrack.InputError, match=r"unknown key 'update_interval'; did you mean 'tracking.update_int"):
+        rartrack.load(settings={"update_interval": 5})
 
 
 def test_wrong_kinds_of_arguments_are_named() -> None:

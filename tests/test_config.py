@@ -57,6 +57,7 @@ def test_plain_values_hold_only_what_yaml_and_json_hold() -> None:
     ("values", "message"),
     [
         ({"network": {"backbon": "vggm"}}, r"unknown key 'network.backbon'; did you mean 'network.backbone'\?"),
+        ({"update_interval": 5}, r"unknown key 'update_interval'; did you mean 'tracking.update_interval'\?$"),
         ({"fliter": {}}, r"unknown key 'fliter'; did you mean 'filter'\?"),
         ({"tracking": {"xyz": 1}}, "unknown key 'tracking.xyz'$"),
         ({"network": {"backbone": "alexnet"}}, "network.backbone: .*'resnet50'.*got 'alexnet'"),

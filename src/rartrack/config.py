@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from rartrack.errors import InputError, nearest
+from rartrack.errors import InputError, brief, nearest
 
 _STRICT = {"extra": "forbid", "strict": False}
 T = TypeVar("T")
@@ -230,10 +230,13 @@ def preset_settings(preset: str | None, changes: Mapping[str, Any] | None = None
     Raises:
         InputError: no such preset, or changes that are no mapping of names.
     """
-    if preset is not None and str(preset) not in PRESETS:
-        raise InputError(f"preset {preset!r}: expected {', '.join(PRESETS)}{nearest(str(preset), PRESETS)}")
+    if preset is not None and not (isinstance(preset, str) and preset in PRESETS):
+        hint = nearest(preset, PRESETS) if isinstance(preset, str) else ""
+        raise InputError(f"preset {brief(preset)}: expected {', '.join(PRESETS)}{hint}")
     if changes is not None and not (isinstance(changes, Mapping) and all(isinstance(key, str) for key in changes)):
-        raise InputError(f"settings: expected a mapping such as {{'tracking.update_interval': 5}}, got {changes!r}")
+        raise InputError(
+            f"settings: expected a mapping such as {{'tracking.update_interval': 5}}, got {brief(changes)}"
+        )
     return {**PRESETS.get(preset or "", {}), **(changes or {})}
 
 
@@ -262,9 +265,10 @@ def from_dict(cls: type[T], values: dict[str, Any], where: str = "config") -> T:
         path = [str(part) for part in first["loc"]]
         if first["type"] == "unexpected_keyword_argument":
             above = "".join(f"{part}." for part in path[:-1])
-            hint = nearest(path[-1], _keys(cls, path[:-1]), before=above)
-            raise InputError(f"{where}: unknown key {above + path[-1]!r}{hint}") from None
-        raise InputError(f"{where}: {'.'.join(path) or 'top level'}: {first['msg']}, got {first['input']!r}") from None
+            hint = nearest(path[-1], _keys(cls, path[:-1]), before=above) or _elsewhere(cls, path[-1])
+            raise InputError(f"{where}: unknown key {brief(above + path[-1])}{hint}") from None
+        place, value = ".".join(path) or "top level", brief(first["input"])
+        raise InputError(f"{where}: {place}: {first['msg']}, got {value}") from None
 
 
 def override(config: T, changes: Mapping[str, Any], where: str = "config") -> T:
@@ -354,6 +358,12 @@ def _keys(cls: type[Any], path: list[str]) -> list[str]:
     if get_origin(place) is dict:
         return []
     return [entry.name for entry in fields(place)]
+
+
+def _elsewhere(cls: type[Any], key: str) -> str:
+    """Offer the sections that have the key, as ``nearest`` offers a name."""
+    found = [f"{entry.name}.{key}" for entry in fields(cls) if key in _keys(cls, [entry.name])]
+    return f"; did you mean {' or '.join(map(repr, found))}?" if found else ""
 
 
 def _plain(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rartrack.errors import InputError, nearest
+from rartrack.errors import InputError, brief, nearest
 from rartrack.extras import need
 
 BACKENDS = {"torch": ("torch", None), "onnx": ("onnxruntime", "export"), "openvino": ("openvino", "openvino")}
@@ -15,8 +15,9 @@ def check_backend(name: str) -> str:
     Raises:
         InputError: no backend has it.
     """
-    if str(name) not in BACKENDS:
-        raise InputError(f"backend {name!r}: expected {', '.join(BACKENDS)}{nearest(str(name), BACKENDS)}")
+    if not (isinstance(name, str) and name in BACKENDS):
+        hint = nearest(name, BACKENDS) if isinstance(name, str) else ""
+        raise InputError(f"backend {brief(name)}: expected {', '.join(BACKENDS)}{hint}")
     return name
 
 

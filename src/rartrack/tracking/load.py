@@ -47,7 +47,7 @@ def load(
             does not have.
     """
     if not isinstance(model, (str, Path)):
-        raise InputError(f"model {model!r}: expected a name or a path")
+        raise InputError(f"model {brief(model)}: expected a name or a path")
     place = pick_device(device, backend)
     changes = preset_settings(preset, settings)
     if backend != "torch":
