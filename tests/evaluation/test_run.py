@@ -129,7 +129,7 @@ class TestBadTrackers:
                 r"frame 5: the tracker returned a box of negative width or height: \(1.0, 2.0, -3.0, 4.0\)",
                 "",
             ),
-            ("ThreeNumbers", r"frame 5: the tracker returned '\(1.0, 2.0, 3.0\)', expected x,y,w,h", ""),
+            ("ThreeNumbers", r"frame 5: the tracker returned \(1.0, 2.0, 3.0\), expected x,y,w,h", ""),
             ("Crashing", r"its process ended \(signal SIGABRT\)", "last words"),
         ],
     )

@@ -121,3 +121,21 @@ def test_workers_end_with_a_killed_run(tmp_path):
     while alive(pid) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not alive(pid)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
+def test_a_process_that_a_tracker_forks_in_a_worker_can_be_ended() -> None:
+    code = (
+        "import os, signal, time\n"
+        "from rartrack.evaluation.worker import _leave_stopping_to_the_parent\n"
+        "_leave_stopping_to_the_parent()\n"
+        "os.kill(os.getpid(), signal.SIGTERM)\n"
+        "readable, writable = os.pipe()\n"
+        "child = os.fork()\n"
+        "if not child: os.write(writable, b'.'); time.sleep(60); os._exit(0)\n"
+        "os.read(readable, 1)\n"
+        "os.kill(child, signal.SIGTERM)\n"
+        "print(os.waitpid(child, 0)[1] == signal.SIGTERM)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
+    assert found.stdout == "True\n"

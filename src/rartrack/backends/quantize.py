@@ -37,7 +37,7 @@ GROUP = 4
 and the extremes over all, which a few bright cells set, leave the others fewer steps."""
 WEIGHT_BITS = (7, 8)
 """Bits that weights may have. Processors without instructions for such integers (VNNI, AMX) add pairs of products in
-sixteen bits, which overflow with eight: the features are then anything."""
+sixteen bits, which overflow with eight."""
 _STEPS, _KINDS = ("scale", "zero_point"), (np.float32, np.uint8)
 """What a map's integers stand for, in onnxruntime's words."""
 CHECKED = 16

@@ -46,7 +46,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--calibration-crops",
         type=positive,
-        default=_CROPS,
         metavar="N",
         help=f"crops cut from the videos to calibrate on (default: {_CROPS})",
     )
@@ -56,13 +55,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=(7, 8),
         help="for int8: 8 errs less, on processors with VNNI or AMX alone; on others it overflows (default: 7)",
     )
-    add("--seed", type=count, default=0, metavar="N", help="of the crops drawn (default: 0)")
+    add("--seed", type=count, metavar="N", help="of the crops drawn (default: 0)")
     add("--overwrite", action="store_true", help="replace a file that exists")
 
 
 def run(options: argparse.Namespace) -> int:
     """Export, run the export beside torch, quantise it if asked to, write it."""
     check_output(options.output, options.overwrite, (".onnx",))
+    if options.calibrate is None and (options.calibration_crops is not None or options.seed is not None):
+        raise InputError("--calibration-crops, --seed: are for --calibrate DIR")
     if options.weight_bits is not None and options.precision != "int8":
         raise InputError(f"--weight-bits {options.weight_bits}: is for --precision int8")
     if options.calibrate is not None and options.precision != "int8":
@@ -107,12 +108,12 @@ def _calibration(config: ModelConfig, options: argparse.Namespace) -> tuple[NDAr
     refuse_tests(dataset, "calibration", "give training videos")
     training = without_copies(dataset).entries
     sequences = [entry.read() for entry in training if not matches(entry.name, HELD_OUT)]
-    count = options.calibration_crops
-    crops, drawn = calibration_crops(sequences, config, count + CHECKED, options.seed)
+    count, seed = options.calibration_crops or _CROPS, options.seed or 0
+    crops, drawn = calibration_crops(sequences, config, count + CHECKED, seed)
     return crops, {
         "data": dataset.name,
         "crops": count,
-        "seed": options.seed,
+        "seed": seed,
         "sequences": Counter(sorted(drawn[:count])),
     }
 

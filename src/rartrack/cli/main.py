@@ -15,7 +15,7 @@ from typing import NoReturn
 from rartrack import __version__
 from rartrack.cli.stopping import Interrupt, when_asked_to_stop
 from rartrack.cli.streams import drop_unread_output, open_closed_streams, print_any_name, say
-from rartrack.errors import InputError
+from rartrack.errors import InputError, brief
 
 DONE, WRONG, INTERRUPTED, UNREAD = 0, 2, 130, 141
 
@@ -36,7 +36,9 @@ COMMANDS = {
 imported only when its command is given, so that ``--help`` opens without torch."""
 
 
-_NO_MEMORY = re.compile(r"(can't|cannot|failed to) (allocate|map)|not enough memory|out of memory", re.IGNORECASE)
+_NO_MEMORY = re.compile(
+    r"(can't|cannot|failed to) (allocate(?! memory in static)|map)|not enough memory|out of memory", re.IGNORECASE
+)
 """What torch and the loader of libraries say then."""
 
 _CHANGE = re.compile(r"[A-Za-z_][\w.]*=")
@@ -72,7 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (MemoryError, ImportError, RuntimeError) as error:
         if not isinstance(error, MemoryError) and not _NO_MEMORY.search(str(error)):
             raise
-        say("rartrack: not enough memory; end other programs, or give smaller frames or fewer targets")
+        why = f" ({brief(error)})" if str(error) else ""
+        say(f"rartrack: not enough memory{why}; end other programs, or give less at once: frames, targets, batches")
         return WRONG
     except OSError as error:  # a disk that fills up or goes away, wherever that is noticed
         where = f"{error.filename}: " if error.filename else ""

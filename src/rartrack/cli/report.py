@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rules",
         metavar="A,B",
-        help="toolkit, pysot, got10k (default: the benchmark's own; visible of folders)",
+        help="toolkit, pysot, got10k, vot-toolkit or visible, as the data set has them (default: its own)",
     )
     parser.add_argument("--boxes", choices=_BOXES, help="what results count from, where no .json beside them says it")
     parser.add_argument("--protocol", choices=PROTOCOLS, help="another than the data set's own")

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rartrack.datasets.dataset import Dataset
-from rartrack.errors import InputError
 
 _REPETITION = re.compile(r"_\d{3}$")
 _RUN = re.compile(r"_\d{2}$")
@@ -117,17 +116,8 @@ def read_failures(folder: Path, inside: str, dataset: Dataset) -> dict[str, str]
     return failures
 
 
-def first_pixel(path: Path, said: Beside | None, given: int | None, usual: int) -> int:
-    """What a result calls the first pixel: what is said beside it, else what is given, else the usual.
-
-    Raises:
-        InputError: what is given is not what is said.
-    """
-    if said is None:
-        return usual if given is None else given
-    if given not in (None, said.origin):
-        raise InputError(
-            f"--boxes {given}-based: {path} counts from {said.origin}, as {said.name} beside it says; "
-            "leave --boxes out, or name other --trackers"
-        )
-    return said.origin
+def first_pixel(said: Beside | None, given: int | None, usual: int) -> int:
+    """What a result calls the first pixel: what is said beside it, else what is given, else the usual."""
+    if said is not None:
+        return said.origin
+    return usual if given is None else given

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from rartrack.boxes import Box, Boxes
-from rartrack.errors import InputError
+from rartrack.errors import InputError, brief
 from rartrack.evaluation.jobs import Failure, Job, Outcome
 from rartrack.evaluation.protocols import first_box
 from rartrack.evaluation.provenance import machine
@@ -121,9 +121,9 @@ def _checked(result: Any) -> tuple[float, ...]:
     if len(row) == 4 and all(map(math.isnan, row)):
         return tuple(row)
     if not all(map(math.isfinite, row)):
-        raise BadBoxError(f"the tracker returned a box that is not finite: {str(result)[:60]}; four NaN are no box")
+        raise BadBoxError(f"the tracker returned a box that is not finite: {brief(result)}; four NaN are no box")
     if len(row) == 4 and min(row[2:]) < 0:
-        raise BadBoxError(f"the tracker returned a box of negative width or height: {str(result)[:60]}")
+        raise BadBoxError(f"the tracker returned a box of negative width or height: {brief(result)}")
     return tuple(row)
 
 

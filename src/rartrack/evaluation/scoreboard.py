@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -197,10 +198,12 @@ def _read(
 
 def _failed(folder: Path, dataset: Dataset, protocol: str, missing: Collection[str]) -> dict[str, str]:
     """Of the sequences without a result, those whose runs failed, with the reason."""
-    inside = f"{protocol}/*.error" if protocol in SEVERAL else "*.error"
+    places = [f"{protocol}/*.error" if protocol in SEVERAL else "*.error"]
     if protocol in EXPERIMENTS:
-        inside = "/".join(part for part in (EXPERIMENTS[protocol], "*", "*.error") if part)
-    return {name: why for name, why in read_failures(folder, inside, dataset).items() if name in missing}
+        each = ((EXPERIMENTS[protocol], glob.escape(name), "*.error") for name in missing)
+        places = ["/".join(filter(None, parts)) for parts in each]
+    failures = {name: why for place in places for name, why in read_failures(folder, place, dataset).items()}
+    return {name: why for name, why in failures.items() if name in missing}
 
 
 def _failed_remark(failed: Mapping[str, str], sequences: Collection[str]) -> str:

@@ -197,7 +197,7 @@ def _read_one(
         read.refuse(str(error))
         return None
     said = read.beside(path)
-    origin = first_pixel(path, said, given_origin, dataset.origin)
+    origin = first_pixel(said, given_origin, dataset.origin)
     boxes = own_coordinates(boxes, dataset.origin - origin)
     name = sequence.name if dataset.layout in ("otb", "otb-annotations") else ""
     lines, longer = len(boxes), len(boxes) > len(sequence)

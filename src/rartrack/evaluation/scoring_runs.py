@@ -62,7 +62,7 @@ def read_several(
                 read.refuse(str(error))
                 break
             said = read.beside(path)
-            origin = first_pixel(path, said, given_origin, dataset.origin)
+            origin = first_pixel(said, given_origin, dataset.origin)
             boxes = own_coordinates(boxes, dataset.origin - origin)
             expected = len(sequence) - start.frame
             if first is not None:

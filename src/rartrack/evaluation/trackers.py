@@ -33,7 +33,7 @@ from typing import Any, Protocol
 from rartrack.boxes import Box
 from rartrack.code_digest import code_digest
 from rartrack.config import preset_settings
-from rartrack.errors import InputError
+from rartrack.errors import InputError, brief
 from rartrack.evaluation.opencv import parse_opencv
 from rartrack.evaluation.python_sources import imported_files
 from rartrack.video.images import Image
@@ -153,7 +153,11 @@ class CallableTracker:
         version = getattr(module, "__version__", None)
         described = {"tracker": f"{Path(self.module).name}:{self.attribute}", "version": version, "code": code}
         own = getattr(found, "version", None)
-        return {**described, "own_version": own} if isinstance(own, (str, int, float)) else described
+        if own is None:
+            return described
+        if not isinstance(own, (str, int, float)):
+            raise InputError(f"{self.name}: its version is {brief(own)}, expected text or a number")
+        return {**described, "own_version": own}
 
     def build(self, threads: int) -> Tracker:  # noqa: ARG002 it has no word in either
         """Call the callable."""

@@ -16,7 +16,7 @@ import numpy as np
 
 from rartrack.boxes import Box
 from rartrack.datasets.sequence import Frames, Sequence
-from rartrack.errors import InputError
+from rartrack.errors import InputError, brief
 from rartrack.evaluation.trackers import Tracker
 from rartrack.evaluation.vot import annotated, annotation
 from rartrack.evaluation.vot_overlap import Cut, overlap, rasterise
@@ -166,7 +166,7 @@ def region_numbers(result: Any) -> Row:
     except (TypeError, ValueError):
         row = []
     if len(row) < 4 or len(row) % 2:
-        raise InputError(f"the tracker returned {str(value)[:60]!r}, expected x,y,w,h or the corners of a polygon")
+        raise InputError(f"the tracker returned {brief(value)}, expected x,y,w,h or the corners of a polygon")
     return row
 
 

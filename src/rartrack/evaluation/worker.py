@@ -68,11 +68,18 @@ def main(threads: int) -> None:
 
 
 def _leave_stopping_to_the_parent() -> None:
+    worker = os.getpid()
+
+    def pass_over(number: int, _: object) -> None:
+        if os.getpid() != worker:  # a process that a tracker started by fork
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for name in ("SIGTERM", "SIGHUP"):  # sent to whole groups of processes, too
         if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is not signal.SIG_IGN:
             # Not ignored: programs that trackers start would ignore it as well.
-            signal.signal(getattr(signal, name), lambda *_: None)
+            signal.signal(getattr(signal, name), pass_over)
 
 
 class _Pulse:

@@ -6,7 +6,6 @@ import operator
 import os
 import re
 import stat
-import textwrap
 import time
 import warnings
 import weakref
@@ -19,7 +18,7 @@ from typing import Any, Self
 
 import cv2
 
-from rartrack.errors import InputError
+from rartrack.errors import InputError, brief
 from rartrack.video.ahead import ReadAhead, in_thread
 from rartrack.video.decode import (
     DEFAULT_RATE,
@@ -214,8 +213,9 @@ def _text_of(source: object) -> str:
     try:
         return str(operator.index(source))  # type: ignore[arg-type]
     except TypeError:
-        given = textwrap.shorten(repr(source), 80, placeholder=" ...")  # of arrays, many lines
-        raise InputError(f"source {given}: expected {_SOURCES}; frames at hand go to Tracker.init and update") from None
+        raise InputError(
+            f"source {brief(source)}: expected {_SOURCES}; frames at hand go to Tracker.init and update"
+        ) from None
 
 
 def _folder(folder: Path, start: int) -> _Opened:
@@ -289,12 +289,18 @@ def _camera(number: int, start: int) -> _Opened:
     return _Opened(images(), name, name, rate, None, release=capture.release, live=True)
 
 
+def _is_pipe(source: str) -> bool:
+    if source == shown(PIPED_INPUT):
+        return not stat.S_ISREG(os.fstat(0).st_mode)
+    return "://" not in source and Path(source).is_fifo()
+
+
 def _check_start(source: str | Path, start: int, count: int) -> None:
     if count == 0:
         mend = ""
         if str(source).startswith("http"):
             mend = "; download it first: its server does not seek in it"
-        elif str(source) == shown(PIPED_INPUT) or ("://" not in str(source) and Path(source).is_fifo()):
+        elif _is_pipe(str(source)):
             mend = "; save it as a file first: it cannot be sought in"
         elif is_animated_webp(source):
             mend = ": FFmpeg does not read animated WebP; convert it to GIF or MP4 first"
