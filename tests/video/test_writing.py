@@ -374,7 +374,7 @@ class TestRefused:
     def test_a_frame_of_another_size(self, tmp_path: Path) -> None:
         with (
             VideoWriter(tmp_path / "a.mp4", 25, SIZE) as writer,
-            pytest.raises(InputError, match=r"\(10, 10, 3\) in a video of 96x64"),
+            pytest.raises(InputError, match="a frame of 10x10 in a video of 96x64"),
         ):
             writer.write(np.zeros((10, 10, 3), np.uint8))
 
@@ -393,7 +393,7 @@ def test_wrong_results_are_refused_before_the_frame_is_taken(tmp_path: Path) -> 
         writer.write(frame, results=Result(Box(10, 10, 20, 20), 1.0, Status.TRACKED))
         with pytest.raises(InputError, match="results: expected what a tracker's update gives, got tuple in it"):
             writer.write(frame, results={"a": (1, 2, 3, 4)})  # type: ignore[dict-item]
-        with pytest.raises(InputError, match="a frame of list"):
+        with pytest.raises(InputError, match="got list"):
             writer.write(frame.tolist())  # type: ignore[arg-type]
     with open_source(tmp_path / "out.mp4") as source:
         assert len(list(source)) == 1

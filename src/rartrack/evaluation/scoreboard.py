@@ -26,7 +26,6 @@ PROTOCOLS = ("ope", *SEVERAL, *EXPERIMENTS, "got10k", "lasot")
 """Ways in which results can be scored: one pass, from several frames, from disturbed boxes, supervised with resets, the
 same in real time, without resets, and one pass with GOT-10k's and LaSOT's figures."""
 
-
 _SAID = 3
 """Trackers of which it is said why they cannot be scored, where none can."""
 
@@ -107,7 +106,7 @@ def score_results(
         first: score only so many frames from the start of each sequence, or of each run where there are several.
 
     Raises:
-        InputError: a wrong folder, name, annotation or first pixel, or nothing that can be scored.
+        InputError: a wrong folder, name or annotation, or nothing that can be scored.
     """
     remarks: list[str] = []
     protocol = protocol or dataset.protocol

@@ -36,7 +36,7 @@ from rartrack.tracking.scale import SETTINGS, scale_samples
 from rartrack.tracking.state import Form, TrackerState
 from rartrack.tracking.status import enough, next_status, score_of, search_places
 from rartrack.tracking.template import learn_waiting, learned, wait
-from rartrack.video.images import Image
+from rartrack.video.images import Image, check_image
 
 Boxes = Any
 """One box, a sequence or array of boxes, or a mapping of names to boxes; a box is four numbers x, y, w, h."""
@@ -341,29 +341,10 @@ class Tracker:
 
 
 def _frame_size(frame: Any) -> tuple[int, int]:
-    if not isinstance(frame, np.ndarray) or frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
-        found = f"{frame.dtype} {frame.shape}" if isinstance(frame, np.ndarray) else type(frame).__name__
-        raise InputError(f"frame: expected an RGB uint8 array (height, width, 3), got {found}{_mended(frame)}")
-    if 0 in frame.shape:
+    height, width = check_image(frame, "frame").shape[:2]
+    if not height or not width:
         raise InputError(f"frame: empty image {frame.shape}")
-    return frame.shape[1], frame.shape[0]
-
-
-def _mended(frame: Any) -> str:
-    """How a frame of another kind becomes one that is taken, where that is plain."""
-    if not isinstance(frame, np.ndarray):
-        return "; give its .image" if isinstance(getattr(frame, "image", None), np.ndarray) else ""
-    if frame.dtype.kind == "f":
-        return "; (255 * frame).astype('uint8') does for values from 0 to 1"
-    if frame.dtype == np.uint16:
-        return "; (frame >> 8).astype('uint8') does for 16 bits"
-    if frame.ndim == 2:
-        return "; numpy.stack([frame] * 3, -1) makes grey RGB"
-    if frame.ndim == 3 and frame.shape[2] == 4:
-        return "; frame[..., :3] leaves transparency out"
-    if frame.ndim == 3 and frame.shape[0] == 3:
-        return "; frame.transpose(1, 2, 0) puts the colours last"
-    return ""
+    return width, height
 
 
 def _written(size: tuple[int, int]) -> str:

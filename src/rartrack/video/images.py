@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,6 +21,35 @@ _SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", "
 
 _PNG, _PNG_END = b"\x89PNG", b"IEND"
 _DIGITS = re.compile(r"(\d+)")
+
+
+def check_image(image: Any, what: str) -> Image:
+    """Give an RGB uint8 (height, width, 3) array back.
+
+    Raises:
+        InputError: it is something else; how it becomes one is said, where that is plain.
+    """
+    if isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3:
+        return image
+    found = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
+    raise InputError(f"{what}: expected an RGB uint8 array (height, width, 3), got {found}{_mended(image)}")
+
+
+def _mended(frame: Any) -> str:
+    """How a frame of another kind becomes one that is taken, where that is plain."""
+    if not isinstance(frame, np.ndarray):
+        return "; give its .image" if isinstance(getattr(frame, "image", None), np.ndarray) else ""
+    if frame.dtype.kind == "f":
+        return "; (255 * frame).astype('uint8') does for values from 0 to 1"
+    if frame.dtype == np.uint16:
+        return "; (frame >> 8).astype('uint8') does for 16 bits"
+    if frame.ndim == 2:
+        return "; numpy.stack([frame] * 3, -1) makes grey RGB"
+    if frame.ndim == 3 and frame.shape[2] == 4:
+        return "; frame[..., :3] leaves transparency out"
+    if frame.ndim == 3 and frame.shape[0] == 3:
+        return "; frame.transpose(1, 2, 0) puts the colours last"
+    return ""
 
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:

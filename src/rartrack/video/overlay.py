@@ -10,9 +10,8 @@ import cv2
 import numpy as np
 
 from rartrack.boxes import Box
-from rartrack.errors import InputError
 from rartrack.results import Result, Results, Status, by_name
-from rartrack.video.images import Image
+from rartrack.video.images import Image, check_image
 
 Colour = tuple[int, int, int]
 
@@ -59,10 +58,7 @@ def draw(image: Image, results: Results) -> Image:
     Raises:
         InputError: the image is of another kind, or these are no results.
     """
-    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        found = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
-        raise InputError(f"image: expected an RGB uint8 array (height, width, 3), got {found}")
-    canvas = np.array(image, order="C")
+    canvas = np.array(check_image(image, "image"), order="C")
     draw_on(canvas, by_name(results))
     return canvas
 

@@ -18,7 +18,7 @@ from rartrack.errors import InputError
 from rartrack.outputs import check_output, give_name
 from rartrack.results import Result, Results, by_name
 from rartrack.video.behind import WorkBehind
-from rartrack.video.images import Image
+from rartrack.video.images import Image, check_image
 from rartrack.video.overlay import draw_on
 from rartrack.video.parts import AS_IT_COMES, FRAGMENTS, cut_to_whole_fragments, is_playable, join_fragments
 
@@ -112,9 +112,9 @@ class VideoWriter:
         if self._over:
             raise InputError(f"{self.path}: the video is closed; write its frames before that")
         width, height = self.size
-        if not isinstance(image, np.ndarray) or image.shape != (height, width, 3) or image.dtype != np.uint8:
-            found = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
-            raise InputError(f"{self.path}: a frame of {found} in a video of {width}x{height} pixels in uint8")
+        if check_image(image, str(self.path)).shape[:2] != (height, width):
+            found = f"{image.shape[1]}x{image.shape[0]}"
+            raise InputError(f"{self.path}: a frame of {found} in a video of {width}x{height} pixels")
         kept = None if results is None else by_name(results)
         try:
             self._behind.put((np.array(image, order="C"), self._place(time), kept))
