@@ -133,16 +133,34 @@ def fingerprint(model: str | Path) -> str:
 
 
 def calibration(model: str | Path) -> dict[str, Any] | None:
-    """What a built-in model's file in eight-bit integers is made by, see ``rartrack.backends.quantize``.
+    """What is known of a model's maps in eight-bit integers, see ``rartrack.backends.quantize``.
 
     Returns:
-        None for other models, and where it was measured on other weights.
+        None where nothing is, or of other weights.
+
+    Raises:
+        InputError: as ``locate``, or a damaged file.
     """
-    path = resources.files("rartrack") / "models" / f"{model}.int8.json"
-    if str(model) not in BUILT_IN or not path.is_file():
+    path = calibration_path(model)
+    if not path.is_file():
         return None
-    about: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    return about if about.pop("model") == BUILT_IN[str(model)] else None
+    try:
+        about: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        of = about.pop("model")
+        about["scales"] = {place: [float(scale), int(zero)] for place, (scale, zero) in about["scales"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: not a whole calibration ({error!r}); make it again, or remove it") from None
+    return about if of == fingerprint(model) else None
+
+
+def calibration_path(model: str | Path) -> Path:
+    """Where ``calibration`` looks: beside the model, ``NAME.int8.json``.
+
+    Raises:
+        InputError: as ``locate``.
+    """
+    path = locate(model)[0]
+    return path.with_name(path.name.removesuffix(".xz").removesuffix(".safetensors") + ".int8.json")
 
 
 def _metadata(content: bytes) -> dict[str, str]:

@@ -197,9 +197,11 @@ class TrackingConfig:
     search_windows: Whole = 10
     """Windows searched around in each frame, besides the last place, for a lost target (chosen on training
     videos). Where more than four are lost, they share what four would have, one each at least."""
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    precision: Literal["auto", "int8", "float32", "bfloat16", "float16"] = "auto"
     """Of the network; the filter has single or double precision always. ``auto``: bfloat16 where the device computes in
-    it, float16 on older GPUs, else float32; the backend onnx has float32 alone, openvino that and bfloat16."""
+    it, float16 on older GPUs, ``int8`` on other processors with AVX2 if it is known what the model's integers stand
+    for, else float32. ``int8``: the backbone in eight-bit integers, on processors, the rest in floats as by ``auto``.
+    The backend onnx has float32 and int8, openvino bfloat16 too; ``auto`` is floats there."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 

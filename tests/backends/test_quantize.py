@@ -58,9 +58,10 @@ def quantized_weights(content: bytes) -> set[str]:
     return {node.input[0].removesuffix("_quantized") for node in nodes if node.op_type == "DequantizeLinear"}
 
 
-def test_the_backbones_convolutions_are_quantised_and_nothing_else(whole: bytes, eight_bits: bytes) -> None:
+def test_quantised_are_the_backbones_convolutions_but_the_first(whole: bytes, eight_bits: bytes) -> None:
     convolutions = [n.input[1] for n in onnx.load_model_from_string(whole).graph.node if n.op_type == "Conv"]
     expected = {name for name in convolutions if "backbone" in name and "offset" not in name}
+    expected.remove("network.backbone.conv1.weight")
     found = {name for name in quantized_weights(eight_bits) if name.endswith(".weight")}
     assert found == expected
     assert {name for name in convolutions if "offset" in name or "attention" in name or "refinement" in name}
@@ -95,7 +96,6 @@ def test_the_file_says_what_it_was_calibrated_on(whole: bytes, eight_bits: bytes
     assert stored.quantized is not None
     assert stored.quantized["data"] == "made"
     assert 0 < stored.quantized["error"] < 0.15
-    assert stored.quantized["weight_bits"] == 7
     path.write_bytes(whole)
     assert read(path).quantized is None
     onnx.checker.check_model(onnx.load_model_from_string(eight_bits))
@@ -107,25 +107,9 @@ def test_what_was_measured_once_makes_the_same_file_again(whole: bytes, eight_bi
     about = read(path).quantized
     assert about is not None
     assert quantize_again(whole, about) == eight_bits
-    wider = quantize_again(whole, about, weight_bits=8)
-    assert largest_weight(wider) == 127
-    path.write_bytes(wider)
-    assert read(path).quantized == about | {"weight_bits": 8, "error": None}
     other = exported(trained(deformable=(), levels=(3,)))
     with pytest.raises(InputError, match="maps are not those that were calibrated; give --calibrate"):
         quantize_again(other, about)
-
-
-def largest_weight(content: bytes) -> int:
-    """Of the integers of all convolutions."""
-    graph = onnx.load_model_from_string(content).graph
-    weights = [onnx.numpy_helper.to_array(one) for one in graph.initializer if one.name.endswith(".weight_quantized")]
-    return max(int(np.abs(weight.astype(int)).max()) for weight in weights)
-
-
-@pytest.mark.parametrize(("bits", "largest"), [(7, 64), (8, 127)])
-def test_weights_have_the_bits_that_are_asked_for(whole: bytes, bits: int, largest: int) -> None:
-    assert largest_weight(quantize(whole, crops(CHECKED + 4), {}, bits)[0]) == largest
 
 
 def test_an_absurd_network_is_refused(whole: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,7 +185,8 @@ def test_the_command_calibrates_on_training_videos(
     [
         (["--precision", "int8"], "--precision int8 needs --calibrate DIR"),
         (["--calibrate", "videos"], "--calibrate videos: is for --precision int8"),
-        (["--weight-bits", "7"], "--weight-bits 7: is for --precision int8"),
+        (["--format", "scales"], "--format scales: is for --precision int8, and needs --calibrate DIR"),
+        (["--format", "scales", "--calibrate", "videos"], "out.onnx: unknown ending '.onnx'; known are .json"),
         (["--calibration-crops", "0"], "--calibration-crops: '0' is not a whole number from 1 on"),
     ],
 )

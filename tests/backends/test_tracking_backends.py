@@ -156,9 +156,9 @@ def test_auto_is_in_openvino_what_it_is_in_torch() -> None:
 @pytest.mark.parametrize(
     ("backend", "wanted", "choices"),
     [
-        ("onnx", "bfloat16", "auto, float32;"),
-        ("onnx", "float16", "auto, float32;"),
-        ("openvino", "float16", "auto, float32, bfloat16;"),
+        ("onnx", "bfloat16", "auto, int8, float32;"),
+        ("onnx", "float16", "auto, int8, float32;"),
+        ("openvino", "float16", "auto, int8, float32, bfloat16;"),
     ],
 )
 @pytest.mark.usefixtures("cache")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
 from rartrack import checkpoints
 from rartrack.backends.onnx_file import FORMAT, export
+from rartrack.backends.quantize import quantize_again
 from rartrack.checkpoints import Checkpoint
 from rartrack.code_digest import code_digest
 from rartrack.errors import InputError
@@ -27,7 +30,9 @@ def default_folder() -> Path:
     return user_cache("onnx")
 
 
-def exported(checkpoint: Checkpoint, model: str | Path, prepared: Callable[[], RAR]) -> bytes:
+def exported(
+    checkpoint: Checkpoint, model: str | Path, prepared: Callable[[], RAR], about: Mapping[str, Any] | None = None
+) -> bytes:
     """The content of a model's ONNX file, exported unless it is kept already.
 
     A file's name says what it was made from (the model's file, the code that exports it, the format) and what it
@@ -37,13 +42,17 @@ def exported(checkpoint: Checkpoint, model: str | Path, prepared: Callable[[], R
         checkpoint: of the model.
         model: a built-in name or a path.
         prepared: gives the network prepared for inference; called only if it has to be exported.
+        about: what the network in eight-bit integers is made by; None: floats.
 
     Raises:
-        InputError: as ``export``, or the cache cannot be written.
+        InputError: as ``export`` and ``quantize_again``, or the cache cannot be written.
     """
     fingerprint = checkpoints.fingerprint(model)
     code = code_digest("checkpoints.py", "network", "backends")
-    key = hashlib.sha256(f"{FORMAT} {code} {fingerprint}".encode()).hexdigest()[:_DIGITS]
+    made_by = f"{FORMAT} {code} {fingerprint}"
+    if about is not None:
+        made_by += f" {json.dumps(about, sort_keys=True)}"
+    key = hashlib.sha256(made_by.encode()).hexdigest()[:_DIGITS]
     folder = default_folder()
     kept = _kept(folder, key)
     if kept is not None:
@@ -54,6 +63,8 @@ def exported(checkpoint: Checkpoint, model: str | Path, prepared: Callable[[], R
             kept = _kept(folder, key)
             if kept is None:
                 kept, _ = export(prepared(), checkpoint, fingerprint)
+                if about is not None:
+                    kept = quantize_again(kept, about)
                 replace_file(folder / f"{key}-{_digest(kept)}.onnx", kept)
                 _remove_all_but_newest(folder)
     except OSError as error:

@@ -1,9 +1,11 @@
 """An exported network in eight-bit integers: calibrated on crops, and compared with the one it was made from.
 
-Quantised are the backbone's convolutions (with the ReLU or pooling behind them): weights by channel to signed integers,
-maps to unsigned ones. The rest stays in single precision: the sums between blocks, whose range grows from block to
-block; the offsets of deformable convolutions, where an error moves the samples; attention, its memory, which errors
-would pile up in, and the refinement, which are a hundredth of the work.
+Quantised are the backbone's convolutions but the first (with the ReLU or pooling behind them): weights by channel to
+signed integers, maps to unsigned ones. The rest stays in single precision: the sums between blocks, whose range grows
+from block to block; the offsets of deformable convolutions, where an error moves the samples; attention, its memory,
+which errors would pile up in, and the refinement, which are a hundredth of the work. The first convolution does, too:
+processors without instructions for such integers (VNNI, AMX) add pairs of products in sixteen bits, which overflow
+where both are large, the rule in crops, whose zero is in the middle of their integers, and rare behind a ReLU.
 
 What a map's integers stand for, its scale and zero point, is measured on crops and kept in the file. It is all that is
 needed to quantise the same network again: built-in models come with theirs.
@@ -35,25 +37,19 @@ hundredths; where quantisation goes wrong as a whole it is 0.5 and more."""
 GROUP = 4
 """Crops whose extremes count together. A map's range is the mean over groups of these: one crop is too few to show it,
 and the extremes over all, which a few bright cells set, leave the others fewer steps."""
-WEIGHT_BITS = (7, 8)
-"""Bits that weights may have. Processors without instructions for such integers (VNNI, AMX) add pairs of products in
-sixteen bits, which overflow with eight."""
 _STEPS, _KINDS = ("scale", "zero_point"), (np.float32, np.uint8)
 """What a map's integers stand for, in onnxruntime's words."""
 CHECKED = 16
 """Crops that the error is measured on, besides those that calibrate."""
 
 
-def quantize(
-    content: bytes, crops: NDArray[np.uint8], about: Mapping[str, Any], weight_bits: int = WEIGHT_BITS[0]
-) -> tuple[bytes, float]:
+def quantize(content: bytes, crops: NDArray[np.uint8], about: Mapping[str, Any]) -> tuple[bytes, float]:
     """Quantise an exported network, and run it beside the one it was made from.
 
     Args:
         content: of the ONNX file in single precision, see ``rartrack.backends.onnx_file``.
         crops: (N, 3, S, S) RGB uint8 as the tracker cuts them. The last 16 only measure the error; N is above that.
-        about: what the crops are, JSON-like; kept in the file's metadata together with the bits and the error.
-        weight_bits: one of ``WEIGHT_BITS``.
+        about: what the crops are, JSON-like; kept in the file's metadata together with the error and the scales.
 
     Returns:
         the quantised file's content, and the error of its features on this processor: root of the summed squares of the
@@ -66,24 +62,23 @@ def quantize(
         need(package, "export")
     if len(crops) <= CHECKED:
         raise InputError(f"{len(crops)} calibration crops: at least {CHECKED + 1} are needed")
-    model, scales = _quantized(content, _Reader(content, crops[:-CHECKED]), weight_bits)
+    model, scales = _quantized(content, _Reader(content, crops[:-CHECKED]))
     error = feature_error(content, model.SerializeToString(), torch.from_numpy(crops[-CHECKED:]))
     if not error < LIMIT:
         raise InputError(
             f"the quantised network's features are off by {error:.0%}, {LIMIT:.0%} is the limit; "
             "calibrate on videos like those it shall track, or stay with --precision float32"
         )
-    _note(model, {**about, "weight_bits": weight_bits, "error": round(error, 4), "scales": scales})
+    _note(model, {**about, "error": round(error, 4), "scales": scales})
     return model.SerializeToString(), error
 
 
-def quantize_again(content: bytes, about: Mapping[str, Any], weight_bits: int = WEIGHT_BITS[0]) -> bytes:
+def quantize_again(content: bytes, about: Mapping[str, Any]) -> bytes:
     """Quantise an exported network by what was measured on it before, without crops.
 
     Args:
         content: as of ``quantize``.
         about: what a file of ``quantize`` says of it (``rartrack.backends.onnx_file.OnnxFile.quantized``).
-        weight_bits: one of ``WEIGHT_BITS``.
 
     Raises:
         InputError: a package of the extra ``export`` is missing, or it was measured on another network.
@@ -95,11 +90,10 @@ def quantize_again(content: bytes, about: Mapping[str, Any], weight_bits: int = 
     scales: dict[str, list[Any]] = about["scales"]
     (crops,) = (entry for entry in onnx.load_model_from_string(content).graph.input if entry.name == "crops")
     blank = np.zeros([1, *(side.dim_value for side in crops.type.tensor_type.shape.dim[1:])], np.uint8)
-    model, found = _quantized(content, _Reader(content, blank), weight_bits, scales)
+    model, found = _quantized(content, _Reader(content, blank), scales)
     if found != scales:
         raise InputError("this network's maps are not those that were calibrated; give --calibrate DIR")
-    error = about["error"] if weight_bits == about["weight_bits"] else None  # of the others it was not measured
-    _note(model, {**about, "weight_bits": weight_bits, "error": error})
+    _note(model, about)
     return cast(bytes, model.SerializeToString())
 
 
@@ -117,7 +111,7 @@ def feature_error(reference: bytes, content: bytes, crops: Tensor) -> float:
 
 
 def _quantized(
-    content: bytes, reader: _Reader, weight_bits: int, scales: Mapping[str, list[Any]] | None = None
+    content: bytes, reader: _Reader, scales: Mapping[str, list[Any]] | None = None
 ) -> tuple[Any, dict[str, list[Any]]]:
     """Quantise.
 
@@ -151,7 +145,6 @@ def _quantized(
             op_types_to_quantize=["Conv", "Relu", "MaxPool"],
             nodes_to_exclude=_kept_in_floats(network),
             per_channel=True,
-            reduce_range=weight_bits == 7,
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,
             calibrate_method=quantization.CalibrationMethod.MinMax,
@@ -194,7 +187,8 @@ def _places(graph: Any) -> dict[str, str]:
 def _kept_in_floats(model: Any) -> list[str]:
     """Convolutions that are not quantised; a ReLU or pooling follows the one before it."""
     convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
-    return [node.name for node in convolutions if not _is_backbones(node.input[1])]
+    first = next(node for node in convolutions if _is_backbones(node.input[1]))
+    return [node.name for node in convolutions if node is first or not _is_backbones(node.input[1])]
 
 
 def _is_backbones(weight: str) -> bool:

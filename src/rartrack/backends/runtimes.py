@@ -187,7 +187,7 @@ def backend_precision(name: str, backend: str, device: torch.device) -> torch.dt
 
     Args:
         name: one of ``rartrack.network.inference.PRECISIONS``. ``auto`` is float32 in onnxruntime; in OpenVINO, as in
-            torch, bfloat16 where the processor computes in it.
+            torch, bfloat16 where the processor computes in it. ``int8`` has the same floats beside its integers.
         backend: see ``rartrack.backends``.
         device: that it runs on.
 
@@ -198,7 +198,7 @@ def backend_precision(name: str, backend: str, device: torch.device) -> torch.dt
     able = _PRECISIONS.get(check_backend(backend))
     if able is None or wanted in able:
         return wanted
-    if name == "auto":
+    if name in ("auto", "int8"):
         return torch.float32
-    known = ", ".join(["auto", *(str(each).removeprefix("torch.") for each in able)])
+    known = ", ".join(["auto, int8", *(str(each).removeprefix("torch.") for each in able)])
     raise InputError(f"tracking.precision {name!r}: the backend {backend} computes in {known}; take one, or torch")

@@ -1,8 +1,10 @@
-"""``rartrack export``: write a model's network as an ONNX file, for programs without torch or Python."""
+"""``rartrack export``: write a model's network as an ONNX file, for programs without torch or Python, or what its
+eight-bit integers stand for, for torch."""
 
 from __future__ import annotations
 
 import argparse
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,8 @@ from rartrack.outputs import check_output, replace_file
 _EXAMPLES = """
 example:
   rartrack export rar-fast --format onnx --output rar-fast.onnx
-  rartrack export rar-fast --precision int8 --calibrate VIDEOS --output rar-fast-int8.onnx
+  rartrack export rar-fast --precision int8 --output rar-fast-int8.onnx
+  rartrack export mine.safetensors --format scales --calibrate VIDEOS
   rartrack track video.mp4 --box 120,80,60,40 --model rar-fast.onnx --backend onnx
 """
 _CROPS = 96
@@ -29,14 +32,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog, parser.formatter_class = _EXAMPLES, argparse.RawDescriptionHelpFormatter
     add = parser.add_argument
     add("model", metavar="MODEL", help="a built-in model's name or a checkpoint's path")
-    add("--format", choices=("onnx",), default="onnx", help="of the file (default: onnx)")
-    add("--output", required=True, type=Path, metavar="FILE.onnx", help="the file to write")
+    add(
+        "--format",
+        choices=("onnx", "scales"),
+        default="onnx",
+        help="onnx: the network; scales: what its maps' integers stand for, with which torch, too, computes in int8 "
+        "(default: onnx)",
+    )
+    add(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="the file to write, FILE.onnx; scales are looked for beside the model, NAME.int8.json (their default)",
+    )
     add("--crops", choices=("uint8", "float32"), default="uint8", help="type of the crops it takes (default: uint8)")
     add(
         "--precision",
         choices=("float32", "int8"),
-        default="float32",
-        help="of the backbone; int8 needs --calibrate, but for built-in models (default: float32)",
+        help="of the backbone; int8 needs --calibrate, or scales beside the model (default: float32; of scales int8)",
     )
     add(
         "--calibrate",
@@ -49,29 +62,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"crops cut from the videos to calibrate on (default: {_CROPS})",
     )
-    add(
-        "--weight-bits",
-        type=int,
-        choices=(7, 8),
-        help="for int8: 8 errs less, on processors with VNNI or AMX alone; on others it overflows (default: 7)",
-    )
     add("--seed", type=count, metavar="N", help="of the crops drawn (default: 0)")
     add("--overwrite", action="store_true", help="replace a file that exists")
 
 
 def run(options: argparse.Namespace) -> int:
     """Export, run the export beside torch, quantise it if asked to, write it."""
-    check_output(options.output, options.overwrite, (".onnx",))
+    scales = options.format == "scales"
+    if scales and (options.precision == "float32" or options.calibrate is None):
+        raise InputError("--format scales: is for --precision int8, and needs --calibrate DIR")
+    integers = scales or options.precision == "int8"
+    if options.output is None and not scales:
+        raise InputError("--output FILE.onnx: is needed")
+    if options.output is not None:
+        check_output(options.output, options.overwrite, (".json" if scales else ".onnx",))
     if options.calibrate is None and (options.calibration_crops is not None or options.seed is not None):
         raise InputError("--calibration-crops, --seed: are for --calibrate DIR")
-    if options.weight_bits is not None and options.precision != "int8":
-        raise InputError(f"--weight-bits {options.weight_bits}: is for --precision int8")
-    if options.calibrate is not None and options.precision != "int8":
+    if options.calibrate is not None and not integers:
         raise InputError(f"--calibrate {options.calibrate}: is for --precision int8")
 
     from rartrack import checkpoints
-    from rartrack.backends.onnx_file import export, read
+    from rartrack.backends.onnx_file import export, quantized_by, read
     from rartrack.backends.prepared import prepared_network
+    from rartrack.network.packed import packed
     from rartrack.tracking.load import is_exported
 
     if is_exported(options.model):
@@ -80,20 +93,28 @@ def run(options: argparse.Namespace) -> int:
         source = names[0] if names else "the checkpoint it was made from"
         raise InputError(f"{options.model}: exported already; to export it in another way, give {source}")
     checkpoint = checkpoints.load(options.model)
-    known = checkpoints.calibration(options.model)
-    if options.precision == "int8" and options.calibrate is None and known is None:
+    output = options.output
+    if output is None:
+        output = check_output(checkpoints.calibration_path(options.model), options.overwrite)
+    known = checkpoints.calibration(options.model) if integers and options.calibrate is None else None
+    if integers and options.calibrate is None and known is None:
         raise InputError(
             f"{options.model}: --precision int8 needs --calibrate DIR, training videos that show what the integers "
-            f"must hold; only of {', '.join(checkpoints.BUILT_IN)} that is known"
+            f"must hold: it is known of {', '.join(checkpoints.BUILT_IN)}, of others where --format scales noted it"
         )
     calibration = None if options.calibrate is None else _calibration(checkpoint.config, options)
     network = prepared_network(checkpoint, options.model)
-    content, difference = export(network, checkpoint, checkpoints.fingerprint(options.model), options.crops)
+    fingerprint = checkpoints.fingerprint(options.model)
+    content, difference = export(network, checkpoint, fingerprint, options.crops)
     print(f"largest difference between torch and onnxruntime, relative to the largest value: {difference:.1e}")
-    if options.precision == "int8":
-        content = _quantized(content, calibration, known, options.weight_bits or 7)
-    replace_file(options.output, content)
-    print(options.output)
+    if integers:
+        content = _quantized(content, calibration, known)
+    if scales:
+        about = quantized_by(content)
+        packed(network, about["scales"])  # says so where torch cannot
+        content = (json.dumps({"model": fingerprint, **about}, indent=1) + "\n").encode()
+    replace_file(output, content)
+    print(output)
     return 0
 
 
@@ -122,20 +143,17 @@ def _quantized(
     content: bytes,
     calibration: tuple[NDArray[np.uint8], dict[str, Any]] | None,
     known: dict[str, Any] | None,
-    weight_bits: int,
 ) -> bytes:
     """The network in eight-bit integers, by crops or by what is known of it; prints what that costs."""
     from rartrack.backends.quantize import CHECKED, quantize, quantize_again
 
-    error: float | None
     if calibration is not None:
         crops, about = calibration
-        content, error = quantize(content, crops, about, weight_bits)
+        content, error = quantize(content, crops, about)
     else:
         assert known is not None
-        about, error = known, known["error"] if weight_bits == known["weight_bits"] else None
-        content = quantize_again(content, known, weight_bits)
+        about, error = known, known["error"]
+        content = quantize_again(content, known)
     print(f"calibrated on {about['crops']} crops of {len(about['sequences'])} sequences of {about['data']}")
-    if error is not None:
-        print(f"error of the features, int8 against float32, on {CHECKED} further crops: {error:.1%}")
+    print(f"error of the features, int8 against float32, on {CHECKED} further crops: {error:.1%}")
     return content

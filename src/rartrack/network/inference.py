@@ -16,19 +16,20 @@ from rartrack.network.deformable import DeformableConv2d
 from rartrack.network.rar import RAR
 from rartrack.network.refinement import Refinement, ResidualBlock
 
-PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+PRECISIONS = ("auto", "int8", "float32", "bfloat16", "float16")
 """Of the network's weights and maps; the filter has single or double precision always."""
 
 
 def pick_precision(name: str, device: torch.device) -> torch.dtype:
-    """The network's precision; ``auto``: bfloat16 where the device computes in it, float16 on older GPUs, else float32.
+    """Of the network's floats. ``auto``: bfloat16 where the device computes in it, float16 on older GPUs, else float32;
+    ``int8`` has the same beside its integers.
 
     Raises:
         InputError: no such precision.
     """
     if name not in PRECISIONS:
         raise InputError(f"precision {name!r}: expected {', '.join(PRECISIONS)}{nearest(name, PRECISIONS)}")
-    if name != "auto":
+    if name not in ("auto", "int8"):
         return cast(torch.dtype, getattr(torch, name))
     if device.type == "cuda":
         with torch.cuda.device(device):  # the question is about the current one

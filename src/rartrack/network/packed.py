@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from rartrack.network.attention import ChannelAttention
 from rartrack.network.deformable import DeformableConv2d
+from rartrack.network.integers import IntegerResNet, Scales
 from rartrack.network.rar import RAR
 from rartrack.network.refinement import ResidualBlock
 from rartrack.network.resnet import BasicBlock, Bottleneck, without_border
@@ -23,20 +24,27 @@ from rartrack.network.resnet import BasicBlock, Bottleneck, without_border
 _PRECISIONS = (torch.float32, torch.bfloat16)
 
 
-def packed(network: RAR) -> RAR:
+def packed(network: RAR, scales: Scales | None = None) -> RAR:
     """A copy for this kind of processor alone, not to be moved or exported. Features agree up to rounding.
 
     Args:
         network: prepared for inference; given back as it is on other devices, or where torch cannot do it.
+        scales: of its maps; the backbone computes in eight-bit integers then.
+
+    Raises:
+        InputError: as ``IntegerResNet``.
     """
     available: Any = torch.backends.mkldnn.is_available
     if network.device.type != "cpu" or network.dtype not in _PRECISIONS or not available():
         return network
     size = network.config.input_size
+    crop = torch.zeros(1, 3, size, size, dtype=torch.uint8)
     try:
         result = copy.deepcopy(network)
-        crop = torch.zeros(1, 3, size, size, dtype=torch.uint8)
         with torch.inference_mode():
+            if scales is not None:
+                given = network.normalised(crop).to(network.dtype)
+                result.add_module("backbone", IntegerResNet(network.backbone, given, scales))
             _replace_children(result, _Lay(result, crop))
             _two_looks(result, crop)
     except (AttributeError, RuntimeError, TypeError):

@@ -15,6 +15,7 @@ from rartrack.backends.prepared import prepared_network
 from rartrack.backends.runtimes import backend_precision, open_exported
 from rartrack.config import ModelConfig, change_model, preset_settings
 from rartrack.errors import InputError, brief
+from rartrack.network import integers
 from rartrack.network.packed import packed
 from rartrack.tracking.tracker import Tracker
 from rartrack.video import FrameSource, open_source
@@ -57,14 +58,18 @@ def load(
             raise InputError(f"{model}: an exported network; run it by the backend onnx or openvino, not torch")
         stored = onnx_file.read(model)
         config = _changed(stored.config, changes)
+        if config.tracking.precision == "int8" and stored.quantized is None:
+            raise InputError(f"{model}: tracking.precision int8: an exported network in floats; export it in integers")
         precision = backend_precision(config.tracking.precision, backend, place)
         return Tracker(open_exported(stored.content, backend, model, precision), config)
     checkpoint = checkpoints.load(model)
     config = _changed(checkpoint.config, changes)
     precision = backend_precision(config.tracking.precision, backend, place)
+    about = integers_of(model, config, backend, place)
     if backend == "torch":
-        return Tracker(packed(prepared_network(checkpoint, model, precision).to(place)), config)
-    content = exported(checkpoint, model, lambda: prepared_network(checkpoint, model))
+        scales = None if about is None else about["scales"]
+        return Tracker(packed(prepared_network(checkpoint, model, precision).to(place), scales), config)
+    content = exported(checkpoint, model, lambda: prepared_network(checkpoint, model), about)
     return Tracker(open_exported(content, backend, model, precision), config)
 
 
@@ -127,6 +132,36 @@ def settings_of(model: str | Path) -> ModelConfig:
     return onnx_file.read(model).config if is_exported(model) else checkpoints.load(model).config
 
 
+def integers_of(model: str | Path, config: ModelConfig, backend: str, device: torch.device) -> dict[str, Any] | None:
+    """What a checkpoint's network in eight-bit integers is made by, where it tracks in them.
+
+    Returns:
+        ``rartrack.checkpoints.calibration``, or None: floats.
+
+    Raises:
+        InputError: they were asked for (``tracking.precision``) and cannot be had; as ``rartrack.checkpoints.load``.
+    """
+    wanted = config.tracking.precision
+    if wanted == "auto":
+        chosen = backend == "torch" and device.type == "cpu" and integers.serve()
+        return checkpoints.calibration(model) if chosen else None
+    if wanted != "int8":
+        return None
+    if device.type != "cpu":
+        raise InputError(f"tracking.precision int8: is for processors, not for {device}; take auto, or device cpu")
+    if backend == "torch" and not integers.available():
+        raise InputError(
+            f"tracking.precision int8: torch {torch.__version__} cannot on this processor; take auto, or backend onnx"
+        )
+    about = checkpoints.calibration(model)
+    if about is None:
+        raise InputError(
+            f"{model}: tracking.precision int8: what its maps' integers stand for is not known; measure it by "
+            f"`rartrack export {model} --format scales --calibrate VIDEOS`"
+        )
+    return about
+
+
 def precision_of(model: str | Path, config: ModelConfig, backend: str, device: torch.device) -> str:
     """In what a model's network computes, such as ``"float32"``, or ``"int8, bfloat16"`` of a quantised file.
 
@@ -134,7 +169,11 @@ def precision_of(model: str | Path, config: ModelConfig, backend: str, device: t
         InputError: as ``load``.
     """
     floats = str(backend_precision(config.tracking.precision, backend, device)).removeprefix("torch.")
-    return f"int8, {floats}" if is_exported(model) and onnx_file.read(model).quantized else floats
+    if is_exported(model):
+        whole = onnx_file.read(model).quantized is None
+    else:
+        whole = integers_of(model, config, backend, device) is None
+    return floats if whole else f"int8, {floats}"
 
 
 def is_exported(model: str | Path) -> bool:
