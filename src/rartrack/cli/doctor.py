@@ -141,7 +141,7 @@ def _model(name: str, backend: str = "torch") -> str:
     import numpy as np
 
     from rartrack.boxes import iou
-    from rartrack.tracking.load import load
+    from rartrack.tracking.load import load, pick_device, precision_of
 
     random, (x, y, w, h) = np.random.default_rng(0), _TARGET
     frame = cv2.resize(random.integers(60, 200, (9, 16, 3), dtype=np.uint8), (640, 360), interpolation=cv2.INTER_CUBIC)
@@ -159,4 +159,5 @@ def _model(name: str, backend: str = "torch") -> str:
     seconds = (time.perf_counter() - begin) / count
     if iou(result.box, _TARGET) < 0.5:
         raise InputError("does not find a target that has not moved; install rartrack again")
-    return f"works, {seconds * 1e3:.0f} ms a frame"
+    precision = precision_of(name, tracker.config, backend, pick_device("auto", backend))
+    return f"works, {seconds * 1e3:.0f} ms a frame ({precision})"
