@@ -203,6 +203,13 @@ def test_a_state_whose_parts_are_of_different_numbers_of_targets_is_refused(
         replace(tracker.state, **change)
 
 
+def test_a_state_of_two_targets_of_one_name_is_refused(small_tracker: Make, scene) -> None:
+    tracker = small_tracker()
+    tracker.init(scene.frame(0), {"a": BOX, "b": OTHER})
+    with pytest.raises(InputError, match=r"targets \['a', 'a'\]: a name comes twice; names must differ"):
+        replace(tracker.state, names=("a", "a"))
+
+
 @pytest.mark.parametrize("frame", [-1, 1.0, True, "3", None, np.zeros((9, 9))])
 def test_a_frame_that_is_no_count_is_refused(small_tracker: Make, scene, frame) -> None:
     tracker = small_tracker()

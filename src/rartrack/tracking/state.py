@@ -110,10 +110,10 @@ class TrackerState:
     thumbnail: Thumbnail | None = None
 
     def __post_init__(self) -> None:
-        """Check that all parts are of as many targets.
+        """Check that all parts are of as many targets, and that no two targets have one name.
 
         Raises:
-            InputError: they are not.
+            InputError: they are not, or two have.
         """
         parts = {name: getattr(self, name) for name in _OF_EACH_TARGET}
         parts |= {f"memory of level {level}": hidden for level, (hidden, _) in self.memory.levels.items()}
@@ -121,6 +121,10 @@ class TrackerState:
         for name, part in parts.items():
             if part is not None and len(part) != len(self):
                 raise InputError(f"a tracker state of {len(self)} names, but {name} of {len(part)}; change them alike")
+        if len(set(self.names)) != len(self):
+            raise InputError(
+                f"targets {brief(list(self.names))}: a name comes twice; names must differ to be tracked together"
+            )
 
     def __len__(self) -> int:
         return len(self.names)
@@ -214,8 +218,6 @@ class TrackerState:
         if len(states) > 1:
             form = "mapping" if any(state.form == "mapping" for state in states) else "list"
             names = names if form == "mapping" else tuple(str(number) for number in range(1, len(names) + 1))
-        if len(set(names)) != len(names):
-            raise InputError(f"targets {sorted(names)}: a name comes twice; names must differ to be tracked together")
         if len(frames := {state.frame for state in states}) != 1:
             raise InputError(
                 f"states of different frames cannot be stacked: {sorted(frames)}; where they know the same picture, "
