@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -75,6 +77,27 @@ def test_pictures_of_an_earlier_page_go_and_other_files_stay(tmp_path: Path) -> 
         write_inspection([maps(frame)], tmp_path, "x")  # type: ignore[list-item]
     names = {path.name.partition("-")[0] for path in tmp_path.glob("*.png")}
     assert names == {"000008", "mine.png"}
+
+
+@pytest.mark.parametrize("full_at", ["000008-level3-memory.png", "index.html"])
+def test_a_full_disk_keeps_the_earlier_page_and_its_pictures(tmp_path: Path, monkeypatch, full_at: str) -> None:
+    write_inspection([maps(3)], tmp_path, "x")  # type: ignore[list-item]
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    open_file = Path.open
+
+    def full(path: Path, mode: str = "r", *args, **options):
+        if path.name.startswith(full_at) and "w" in mode:
+            open_file(path, mode, *args, **options).close()
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return open_file(path, mode, *args, **options)
+
+    monkeypatch.setattr(Path, "open", full)
+    with pytest.raises(InputError, match=f"{full_at}: cannot write: No space left on device"):
+        write_inspection([maps(8)], tmp_path, "x")  # type: ignore[list-item]
+    after = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert {name: after.get(name) for name in before} == before
+    assert full_at not in after or full_at in before
+    assert not list(tmp_path.glob("*.partial"))
 
 
 def test_a_folder_that_cannot_be_made_is_an_input_error(tmp_path: Path) -> None:

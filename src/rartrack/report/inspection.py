@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rartrack.errors import InputError
+from rartrack.outputs import replace_file
 from rartrack.video.images import Image
 from rartrack.video.overlay import draw
 
@@ -41,7 +42,8 @@ middle. Channel attention: one bar a channel, sorted by weight, from 0 to 1.{lac
 
 
 def write_inspection(frames: Sequence[FrameMaps], output: Path, title: str) -> Path:
-    """Write every map as a picture and all of them on one page, ``index.html``; an earlier page and its pictures go.
+    """Write every map as a picture and then all of them on one page, ``index.html``, each file in one step; an earlier
+    page and its pictures go, once the new ones are there.
 
     Args:
         frames: maps of the frames to show.
@@ -51,22 +53,27 @@ def write_inspection(frames: Sequence[FrameMaps], output: Path, title: str) -> P
     Raises:
         InputError: the folder cannot be written.
     """
+    page = output / PAGE
+    earlier = _shown(page)
     sections = []
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-        page = output / PAGE
-        if page.is_file():
-            for name in _PICTURE.findall(page.read_text(encoding="utf-8", errors="replace")):
-                (output / name).unlink(missing_ok=True)
-        for maps in frames:
-            rows = "\n".join(_row(output, maps, name, pictures) for name, pictures in _rows(maps).items())
-            score = f"score {maps.result.score:.2f}, {maps.result.status}"
-            sections.append(f"<h2>Frame {maps.frame}: {score}</h2>\n{rows}")
-        text = _PAGE.format(title=escape(title), lacking=_lacking(frames), frames="\n".join(sections))
-        page.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{output}: cannot write: {error.strerror}") from None
+    for maps in frames:
+        rows = "\n".join(_row(output, maps, name, pictures) for name, pictures in _rows(maps).items())
+        score = f"score {maps.result.score:.2f}, {maps.result.status}"
+        sections.append(f"<h2>Frame {maps.frame}: {score}</h2>\n{rows}")
+    text = _PAGE.format(title=escape(title), lacking=_lacking(frames), frames="\n".join(sections))
+    replace_file(page, text.encode())
+    for name in earlier - _shown(page):
+        with suppress(OSError):
+            (output / name).unlink()
     return page
+
+
+def _shown(page: Path) -> set[str]:
+    """Names of the pictures that a page shows; none where there is no page."""
+    try:
+        return set(_PICTURE.findall(page.read_text(encoding="utf-8", errors="replace")))
+    except OSError:
+        return set()
 
 
 Pictures = dict[str, tuple[Image, str]]
@@ -160,7 +167,7 @@ def _row(output: Path, maps: FrameMaps, name: str, pictures: Pictures) -> str:
     for file, (picture, caption) in pictures.items():
         path = output / f"{maps.frame:06d}-{file}.png"
         encoded = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1]
-        path.write_bytes(encoded.tobytes())
+        replace_file(path, encoded.tobytes())
         figures.append(f'<figure><img src="{path.name}"><figcaption>{escape(caption)}</figcaption></figure>')
     return f'<h3>{escape(name)}</h3>\n<div class="row">{"".join(figures)}</div>'
 
