@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 
 from rartrack.cli.main import main
 from rartrack.datasets import load_dataset
+from rartrack.errors import InputError
 from rartrack.evaluation.scoreboard import score_results
 from rartrack.outputs import make_folder
 from rartrack.report import catalogue, worst_frames
@@ -73,6 +74,23 @@ def test_a_report_holds_tables_plots_and_one_page_that_needs_nothing_else(
     assert "0.9524" in page
 
 
+def _time(results: Path, seconds: float) -> None:
+    for name in ("alpha", "beta", "gamma"):
+        np.savetxt(results / "perfect" / f"{name}_time.txt", np.full(20, seconds))
+
+
+def _fill(monkeypatch: pytest.MonkeyPatch, output: Path, full_at: str) -> None:
+    """Let the disk be full when a file is written."""
+    sync = os.fsync
+
+    def full(descriptor: int) -> None:
+        if any(path.name.startswith(full_at) for path in output.rglob("*.partial")):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+
+
 def _names(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*.*")}
 
@@ -80,8 +98,7 @@ def _names(folder: Path) -> set[str]:
 def test_a_second_report_removes_the_tables_and_plots_of_the_first(
     annotations: Path, results: Path, tmp_path: Path
 ) -> None:
-    for name in ("alpha", "beta", "gamma"):
-        np.savetxt(results / "perfect" / f"{name}_time.txt", np.full(20, 0.01))
+    _time(results, 0.01)
     dataset, output = load_dataset(annotations), tmp_path / "report"
     first = score_results(results, dataset)
     write_report([first], output)
@@ -95,6 +112,24 @@ def test_a_second_report_removes_the_tables_and_plots_of_the_first(
     written = {path.relative_to(output).as_posix() for path in second}
     assert _names(output) == written | own | {edited, "files.sha256"}
     assert "plots/small-speed.svg" not in written
+
+
+@pytest.mark.parametrize("full_at", ["small-speed.png", "index.html"])
+def test_what_a_report_wrote_before_it_broke_off_is_known_for_a_reports(
+    annotations: Path, results: Path, tmp_path: Path, monkeypatch, full_at: str
+) -> None:
+    dataset, output = load_dataset(annotations), tmp_path / "report"
+    _time(results, 0.01)
+    write_report([score_results(results, dataset)], output)
+    _time(results, 0.03)
+    with monkeypatch.context() as patch:
+        _fill(patch, output, full_at)
+        with pytest.raises(InputError, match=f"{full_at}: cannot write"):
+            write_report([score_results(results, dataset)], output)
+    (output / "tables" / "small-comparison.tex").write_text("edited")
+    written = write_report([score_results(results, dataset, trackers=["halved"])], output)
+    names = {path.relative_to(output).as_posix() for path in written}
+    assert _names(output) == names | {"tables/small-comparison.tex", "files.sha256"}
 
 
 def test_chosen_tables_and_figures_are_added_to_what_is_there(annotations: Path, results: Path, tmp_path: Path) -> None:
@@ -316,14 +351,7 @@ def test_a_full_disk_is_said_with_the_file_and_keeps_the_earlier_one(
     command = ["report", str(results), "--dataset", str(annotations), "--output", str(tmp_path / "out")]
     assert main([*command, *TABLE_ONLY]) == 0
     before = (tmp_path / "out" / "scores.csv").read_bytes()
-    sync = os.fsync
-
-    def full(descriptor: int) -> None:
-        if any(path.name.startswith(full_at) for path in (tmp_path / "out").rglob("*.partial")):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        sync(descriptor)
-
-    monkeypatch.setattr(os, "fsync", full)
+    _fill(monkeypatch, tmp_path / "out", full_at)
     capsys.readouterr()
     assert main(command) == 2
     error = capsys.readouterr().err
@@ -352,8 +380,7 @@ def test_the_worst_frames_are_the_lowest_and_apart() -> None:
 
 
 def test_a_page_shows_the_plots_of_its_own_report_alone(annotations: Path, results: Path, tmp_path: Path) -> None:
-    for name in ("alpha", "beta", "gamma"):
-        np.savetxt(results / "perfect" / f"{name}_time.txt", np.full(20, 0.01))
+    _time(results, 0.01)
     dataset, output = load_dataset(annotations), tmp_path / "report"
     timed = write_report([score_results(results, dataset)], output)[-1].read_text(encoding="utf-8")
     untimed = write_report([score_results(results, dataset, trackers=["halved"])], output)[-1]

@@ -98,22 +98,28 @@ def legend(
     drawn.get_title().set(color=MUTED, fontsize="small")
 
 
+def render(figure: Figure, name: str) -> dict[str, bytes]:
+    """A figure as ``svg`` and as ``png``; of one name, the same figure gives the same bytes."""
+    import matplotlib
+
+    svg, png = BytesIO(), BytesIO()
+    with matplotlib.rc_context({**STYLE, "svg.hashsalt": name}):
+        figure.savefig(svg, format="svg", metadata={"Date": None})
+        figure.set_layout_engine("none")  # it is laid out now, and that takes as long as drawing
+        figure.savefig(png, format="png", dpi=150)
+    return {"svg": svg.getvalue(), "png": png.getvalue()}
+
+
 def save(figure: Figure, folder: Path, name: str) -> list[Path]:
     """Write NAME.svg and NAME.png; returns their paths.
 
     Raises:
         InputError: the disk refuses.
     """
-    import matplotlib
-
-    paths = [folder / f"{name}.svg", folder / f"{name}.png"]
-    drawn = BytesIO(), BytesIO()
-    with matplotlib.rc_context({**STYLE, "svg.hashsalt": name}):  # the same figure, the same bytes
-        figure.savefig(drawn[0], format="svg", metadata={"Date": None})
-        figure.set_layout_engine("none")  # it is laid out now, and that takes as long as drawing
-        figure.savefig(drawn[1], format="png", dpi=150)
-    for path, content in zip(paths, drawn, strict=True):
-        replace_file(path, content.getvalue())
+    paths = []
+    for ending, content in render(figure, name).items():
+        paths.append(folder / f"{name}.{ending}")
+        replace_file(paths[-1], content)
     return paths
 
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from rartrack import __version__
 from rartrack.evaluation.scoreboard import Scoreboard
 from rartrack.extras import need
-from rartrack.outputs import replace_file
 from rartrack.report import worst_frames
 from rartrack.report.catalogue import PAPER_TABLES
 from rartrack.report.drawing import colours
@@ -38,27 +36,25 @@ class Shown:
     shade: float | None
 
 
-def write_page(
+def render_page(
     boards: Sequence[Scoreboard],
     tables: Mapping[str, Table],
-    plots: Mapping[str, Path],
-    output: Path,
+    plots: Mapping[str, bytes],
     *,
     command: str,
     worst: int,
-) -> Path:
-    """Write ``index.html``.
+) -> bytes:
+    """The page of a report.
 
     Args:
         boards: one per benchmark.
         tables: by name, all of the report.
-        plots: name -> SVG file, all of the report.
-        output: folder of the page.
+        plots: name -> SVG, all of the report.
         command: how the report was asked for.
         worst: for how many sequences frames are shown.
 
     Raises:
-        InputError: jinja2 is not installed, or the disk refuses.
+        InputError: jinja2 is not installed.
     """
     jinja2 = need("jinja2", "report")
     environment = jinja2.Environment(
@@ -66,19 +62,17 @@ def write_page(
     )
     environment.filters |= {"cells": _cells, "groups": groups}
     palette = colours(boards)
-    text = environment.get_template("report.html").render(
+    text: str = environment.get_template("report.html").render(
         boards=[_describe(board, tables, plots, worst) for board in boards],
         paper=[table for name, table in tables.items() if name in PAPER_TABLES],
         palette=palette,
         command=command,
         version=__version__,
     )
-    path = output / "index.html"
-    replace_file(path, text.encode())
-    return path
+    return text.encode()
 
 
-def _describe(board: Scoreboard, tables: Mapping[str, Table], plots: Mapping[str, Path], worst: int) -> dict[str, Any]:
+def _describe(board: Scoreboard, tables: Mapping[str, Table], plots: Mapping[str, bytes], worst: int) -> dict[str, Any]:
     images = {title: plots.get(f"{board.benchmark}-{kind}") for kind, title in _KINDS.items()}
     return {
         "name": board.benchmark,
@@ -92,14 +86,14 @@ def _describe(board: Scoreboard, tables: Mapping[str, Table], plots: Mapping[str
         "attributes": tables.get(f"{board.benchmark}-attributes") or tables.get(f"{board.benchmark}-tags"),
         "comparison": tables.get(f"{board.benchmark}-comparison"),
         "by_sequence": [table for name, table in tables.items() if name.startswith(f"{board.benchmark}-sequences")],
-        "images": {title: _embedded(path) for title, path in images.items() if path is not None},
+        "images": {title: _embedded(svg) for title, svg in images.items() if svg is not None},
         "worst": worst_frames.collect(board, worst),
         "remarks": board.remarks,
     }
 
 
-def _embedded(path: Path) -> str:
-    return "data:image/svg+xml;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
+def _embedded(svg: bytes) -> str:
+    return "data:image/svg+xml;base64," + base64.b64encode(svg).decode("ascii")
 
 
 def _cells(table: Table) -> list[list[Shown]]:

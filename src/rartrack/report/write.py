@@ -14,7 +14,7 @@ from rartrack.errors import InputError
 from rartrack.evaluation.scoreboard import Scoreboard, by_attribute
 from rartrack.outputs import make_folder, replace_file
 from rartrack.report import catalogue, page
-from rartrack.report.drawing import save
+from rartrack.report.drawing import render
 from rartrack.report.table import FORMATS, Table
 
 if TYPE_CHECKING:
@@ -35,6 +35,10 @@ _BEGINNING = 1000
 _LISTED = re.compile(r"([0-9a-f]{64})  ((?:tables|plots)/[^/\\]+)")
 
 Row = tuple[str | float | int, ...]
+Contents = dict[str, bytes]
+"""Name in the folder -> what the file holds."""
+Listed = tuple[str, str]
+"""A file's name and its SHA-256."""
 
 
 def write_report(
@@ -63,23 +67,14 @@ def write_report(
             installed.
     """
     refuse_others(output, page=True)
-    earlier = _listed(output)
-    written = write_scores(boards, output)
     found = catalogue.tables(boards, against)
-    for table in found.values():
-        written += write_table(table, output)
-    plots = {}
-    for name, draw in catalogue.figures(boards).items():
-        files = save(draw(), make_folder(output / "plots"), name)
-        plots[name] = files[0]
-        written += files
-    written.append(page.write_page(boards, found, plots, output, command=command, worst=worst))
-    names = {path.relative_to(output).as_posix() for path in written}
-    for name, digest in earlier.items():
-        if name not in names and _digest(output / name) == digest:
-            (output / name).unlink()
-    _write_list(output, written, {})
-    return written
+    drawn = {name: render(draw(), name) for name, draw in catalogue.figures(boards).items()}
+    contents = _scores_and_tables(boards, found.values())
+    for name, pictures in drawn.items():
+        contents |= _plots(name, pictures)
+    svgs = {name: pictures["svg"] for name, pictures in drawn.items()}
+    contents[PAGE] = page.render_page(boards, found, svgs, command=command, worst=worst)
+    return _write(output, contents, keep=False)
 
 
 def write_parts(
@@ -99,27 +94,55 @@ def write_parts(
     Raises:
         InputError: as ``write_report``.
     """
-    written = write_scores(boards, output)
-    for table in tables:
-        written += write_table(table, output)
+    refuse_others(output, page=False)
+    contents = _scores_and_tables(boards, tables)
     for name, draw in figures.items():
-        written += save(draw(), make_folder(output / "plots"), name)
-    _write_list(output, written, _listed(output))
-    return written
+        contents |= _plots(name, render(draw(), name))
+    return _write(output, contents, keep=True)
 
 
-def _listed(output: Path) -> dict[str, str]:
-    """Name -> hash of the tables and plots that earlier reports wrote into a folder."""
+def _write(output: Path, contents: Contents, keep: bool) -> list[Path]:
+    """Write the files of a report, and the list of them.
+
+    The list comes first, with what stands there still and what will: wherever the writing ends, the next report knows
+    both for a report's.
+
+    Args:
+        output: the folder, made if need be.
+        contents: the files, the last of them last.
+        keep: whether tables and plots of earlier reports that this one does not make stay.
+
+    Returns:
+        paths of the files, without the list's.
+
+    Raises:
+        InputError: the folder cannot be made, or the disk refuses.
+    """
+    new = [(name, hashlib.sha256(content).hexdigest()) for name, content in contents.items()]
+    earlier = _listed(output)
+    others = [(name, digest) for name, digest in earlier if name not in contents]
+    make_folder(output)
+    _write_list(output, [*new, *earlier])
+    for name, content in contents.items():
+        replace_file(output / name, content)
+    for name, digest in [] if keep else others:
+        if _digest(output / name) == digest:
+            (output / name).unlink()
+    _write_list(output, [*new, *others] if keep else new)
+    return [output / name for name in contents]
+
+
+def _listed(output: Path) -> list[Listed]:
+    """Tables and plots that earlier reports wrote into a folder."""
     try:
         lines = (output / LIST).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        return {}
-    return {found[2]: found[1] for line in lines if (found := _LISTED.fullmatch(line))}
+        return []
+    return [(found[2], found[1]) for line in lines if (found := _LISTED.fullmatch(line))]
 
 
-def _write_list(output: Path, written: Iterable[Path], earlier: Mapping[str, str]) -> None:
-    hashes = {path.relative_to(output).as_posix(): _digest(path) for path in written}
-    lines = [f"{digest}  {name}\n" for name, digest in {**hashes, **earlier, **hashes}.items()]
+def _write_list(output: Path, entries: Iterable[Listed]) -> None:
+    lines = [f"{digest}  {name}\n" for name, digest in dict.fromkeys(entries)]
     replace_file(output / LIST, "".join(lines).encode())
 
 
@@ -148,26 +171,22 @@ def refuse_others(output: Path, page: bool) -> None:
             raise InputError(f"{path}: not a report's, and would be replaced; move it away, or give another folder")
 
 
-def write_table(table: Table, output: Path) -> list[Path]:
-    """Write ``tables/NAME`` as csv, Markdown and LaTeX."""
-    folder = make_folder(output / "tables")
-    paths = []
-    for ending, text in FORMATS.items():
-        path = folder / f"{table.name}.{ending}"
-        replace_file(path, text(table).encode())
-        paths.append(path)
-    return paths
-
-
-def write_scores(boards: Sequence[Scoreboard], output: Path) -> list[Path]:
-    """Write ``scores.csv``, ``sequences.csv`` and ``attributes.csv``: one figure a line, full precision."""
-    refuse_others(make_folder(output), page=False)
+def _scores_and_tables(boards: Sequence[Scoreboard], tables: Iterable[Table]) -> Contents:
+    """``scores.csv``, ``sequences.csv`` and ``attributes.csv``, one figure a line, full precision; and each table as
+    csv, Markdown and LaTeX."""
     head = ("benchmark", "tracker", "rules")
-    return [
-        _write(output / "scores.csv", (*head, "metric", "value"), _scores(boards)),
-        _write(output / "sequences.csv", (*head, "sequence", "metric", "value"), _by_sequence(boards)),
-        _write(output / "attributes.csv", (*head, "attribute", "sequences", "metric", "value"), _by_attribute(boards)),
-    ]
+    contents = {
+        "scores.csv": _csv((*head, "metric", "value"), _scores(boards)),
+        "sequences.csv": _csv((*head, "sequence", "metric", "value"), _by_sequence(boards)),
+        "attributes.csv": _csv((*head, "attribute", "sequences", "metric", "value"), _by_attribute(boards)),
+    }
+    for table in tables:
+        contents |= {f"tables/{table.name}.{ending}": text(table).encode() for ending, text in FORMATS.items()}
+    return contents
+
+
+def _plots(name: str, pictures: Mapping[str, bytes]) -> Contents:
+    return {f"plots/{name}.{ending}": content for ending, content in pictures.items()}
 
 
 def _scores(boards: Sequence[Scoreboard]) -> Iterable[Row]:
@@ -202,10 +221,9 @@ def _by_attribute(boards: Sequence[Scoreboard]) -> Iterable[Row]:
                     yield (*name, attribute, len(names), metric, by_attribute(score, metric, names))
 
 
-def _write(path: Path, head: Sequence[str], rows: Iterable[Row]) -> Path:
+def _csv(head: Sequence[str], rows: Iterable[Row]) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(head)
     writer.writerows(rows)
-    replace_file(path, text.getvalue().encode())
-    return path
+    return text.getvalue().encode()
