@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rartrack.errors import InputError
-from rartrack.outputs import check_output, give_name, remove_leftovers, replace_file
+from rartrack.outputs import check_output, file_digest, give_name, remove_leftovers, replace_file
 
 
 def test_a_new_file_in_a_folder_passes_and_is_not_made(tmp_path: Path) -> None:
@@ -82,13 +82,20 @@ def test_what_is_read_is_never_overwritten(tmp_path: Path, name: str) -> None:
 
 
 def test_what_killed_runs_left_is_removed_once_nobody_writes_to_it(tmp_path: Path) -> None:
-    for name in ("a.1.partial", "b.2.partial", "kept.txt"):
+    for name in ("a.1.partial", "b.2.partial", "kept.txt", "own.partial"):
         (tmp_path / name).touch()
     os.utime(tmp_path / "a.1.partial", (0, 0))
     os.utime(tmp_path / "kept.txt", (0, 0))
+    os.utime(tmp_path / "own.partial", (0, 0))
     remove_leftovers(tmp_path)
     remove_leftovers(tmp_path / "nowhere")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["b.2.partial", "kept.txt"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b.2.partial", "kept.txt", "own.partial"]
+
+
+def test_a_files_digest_is_what_sha256sum_prints(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"abc")
+    assert file_digest(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert file_digest(tmp_path / "nowhere") is file_digest(tmp_path) is None
 
 
 @pytest.mark.parametrize("locked", ["folder", "file"])

@@ -1,7 +1,9 @@
-"""Files that are written: checks made before the work that would fill them, writing in one step, the user's cache."""
+"""Files that are written: checks made before the work that would fill them, writing in one step, what tells whether
+they were changed since, the user's cache."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Collection, Iterator
@@ -9,6 +11,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rartrack.errors import InputError
+
+LEFTOVERS = "*.[0-9]*.partial"
+"""Names of what a killed run has half written."""
 
 _LEFT = 600.0
 """Seconds after which nobody is writing to a half-written file any more."""
@@ -144,10 +149,18 @@ def replace_file(path: Path, content: bytes) -> None:
         raise InputError(f"{path}: cannot write: {error.strerror}; what was there before is kept") from None
 
 
+def file_digest(path: Path) -> str | None:
+    """A file's SHA-256 in hexadecimal digits; None where there is no file."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 def remove_leftovers(folder: Path) -> None:
     """Delete half-written files of killed runs in a folder: those that nobody has written to for ten minutes, for
     another run may be writing there."""
-    for path in folder.glob("*.partial"):
+    for path in folder.glob(LEFTOVERS):
         with suppress(OSError):
             if time.time() - path.stat().st_mtime > _LEFT:
                 path.unlink()

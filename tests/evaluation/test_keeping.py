@@ -133,16 +133,16 @@ class TestKeeping:
 
     def test_half_written_files_are_removed(self, folder, tmp_path):
         (tmp_path / "out/drifter").mkdir(parents=True)
-        (tmp_path / "out/drifter/a.txt.unfinished").write_text("1,2")
+        (tmp_path / "out/drifter/a.txt.9.partial").write_text("1,2")
         run(folder, tmp_path / "out", sequences=["a"])
-        assert not list((tmp_path / "out").rglob("*.unfinished"))
+        assert not list((tmp_path / "out").rglob("*.partial"))
 
     @pytest.mark.parametrize("full_at", ["b.txt", "b.json", "speed.csv"])
     def test_a_full_disk_is_said_with_the_file_and_keeps_what_was_done(self, folder, tmp_path, monkeypatch, full_at):
         sync = os.fsync
 
         def full(descriptor):
-            if any(path.name.startswith(full_at) for path in tmp_path.rglob("*.unfinished")):
+            if any(path.name.startswith(full_at) for path in tmp_path.rglob("*.partial")):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             sync(descriptor)
 
@@ -151,7 +151,7 @@ class TestKeeping:
             with pytest.raises(InputError) as error:
                 run(folder, tmp_path / "out")
         path = tmp_path / "out/drifter" / full_at
-        assert str(error.value) == f"{path}: cannot be written: No space left on device; what was done is kept"
+        assert str(error.value) == f"{path}: cannot write: No space left on device; what was there before is kept"
         assert not path.exists()
-        assert not list(tmp_path.rglob("*.unfinished"))
+        assert not list(tmp_path.rglob("*.partial"))
         assert "a" in names_of(run(folder, tmp_path / "out").kept)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from contextlib import suppress
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rartrack.datasets.dataset import Dataset
+from rartrack.outputs import file_digest
 
 _REPETITION = re.compile(r"_\d{3}$")
 _RUN = re.compile(r"_\d{2}$")
@@ -86,16 +86,11 @@ def read_beside(path: Path) -> Beside | None:
             about = json.loads(side.read_text(encoding="utf-8"))
             origin, first = _ORIGIN.search(about["boxes"]), about["made_by"]["first"]
             if path.name in about["files"] and origin is not None:
-                changed = is_changed(path, about["files"][path.name])
+                changed = file_digest(path) != about["files"][path.name]
                 return Beside(side.name, int(origin[1]), None if first is None else int(first), changed)
         except (OSError, ValueError, KeyError, TypeError):
             continue
     return None
-
-
-def is_changed(path: Path, digest: str) -> bool:
-    """Whether a file is not there, or not of the SHA-256 it was written with."""
-    return not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != digest
 
 
 def read_failures(folder: Path, inside: str, dataset: Dataset) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 
 from rartrack.boxes import Box, clip
 from rartrack.errors import InputError, nearest
+from rartrack.outputs import file_digest
 from rartrack.video.images import Image
 
 KINDS = {"csrt": "CSRT", "kcf": "KCF", "mil": "MIL", "nano": "Nano"}
@@ -36,7 +36,7 @@ class OpenCVTracker:
 
     def describe(self) -> dict[str, Any]:
         """What makes its results: OpenCV's version, and the hashes of its network files."""
-        hashes = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in self.files}
+        hashes = {path.name: file_digest(path) for path in self.files}
         return {"tracker": f"opencv:{self.kind}", "version": cv2.__version__, "weights": hashes}
 
     def build(self, threads: int) -> RunningOpenCV:

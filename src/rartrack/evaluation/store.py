@@ -19,9 +19,8 @@ import csv
 import hashlib
 import io
 import json
-import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +28,10 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from rartrack.errors import InputError
-from rartrack.evaluation.beside import is_changed
 from rartrack.evaluation.jobs import Job, Outcome
 from rartrack.evaluation.provenance import difference
+from rartrack.outputs import LEFTOVERS, file_digest, replace_file
 
-_PARTIAL = ".unfinished"
 LOCK = ".lock"
 _OF_THE_DATA = ("sequence", "rate", "boxes", "benchmark")
 """What makes a result and differs from sequence to sequence, or from data set to data set."""
@@ -55,7 +53,7 @@ def locked(results: Path) -> Iterator[None]:
     except OSError as error:
         raise InputError(f"{results}: cannot be written: {error.strerror}") from None
     try:
-        for leftover in results.rglob(f"*{_PARTIAL}"):
+        for leftover in results.rglob(LEFTOVERS):
             leftover.unlink()
         yield
     finally:
@@ -92,7 +90,7 @@ def is_finished(results: Path, job: Job, made_by: dict[str, Any], machine: dict[
         raise InputError(f"{marker}: made differently: {changed}; {mend}")
     for name, expected in hashes.items():
         path = marker.parent / name
-        if is_changed(path, expected):
+        if file_digest(path) != expected:
             raise InputError(f"{path}: changed since it was written; {mend}")
     return True
 
@@ -145,20 +143,23 @@ def write(results: Path, job: Job, outcome: Outcome, made_by: dict[str, Any]) ->
         InputError: the disk refuses.
     """
     if outcome.failure is not None:
-        _put(_stem(results, job, ".error"), f"{outcome.failure.reason}\n\n{outcome.failure.details}")
+        replace_file(_stem(results, job, ".error"), f"{outcome.failure.reason}\n\n{outcome.failure.details}".encode())
         return
     paths = _files(results, job, len(outcome.texts))
     try:
         _stem(results, job, ".error").unlink(missing_ok=True)
         _remove_repetitions(results, job)  # of a run that was killed, there may have been more
     except OSError as error:
-        raise _refused(paths[0], error) from None
-    hashes = {path.name: _digest(text) for path, text in zip(paths, outcome.texts, strict=True)}
-    _put(_stem(results, job, ".json"), json.dumps(_about(job, outcome, made_by, hashes), indent=1) + "\n")
+        raise InputError(f"{paths[0]}: cannot be replaced: {error.strerror}; what was done is kept") from None
+    contents = {path: text.encode() for path, text in zip(paths, outcome.texts, strict=True)}
+    hashes = {path.name: hashlib.sha256(content).hexdigest() for path, content in contents.items()}
+    about = json.dumps(_about(job, outcome, made_by, hashes), indent=1) + "\n"
+    replace_file(_stem(results, job, ".json"), about.encode())
     seconds = (outcome.init_seconds, *outcome.frame_seconds)
-    _put(_stem(results, job, "_time.txt"), "".join(f"{second:.6f}\n" for second in seconds))
-    for path, text in reversed(list(zip(paths, outcome.texts, strict=True))):
-        _put(path, text)
+    times = "".join(f"{second:.6f}\n" for second in seconds)
+    replace_file(_stem(results, job, "_time.txt"), times.encode())
+    for path, content in reversed(contents.items()):
+        replace_file(path, content)
 
 
 def write_speed(folder: Path) -> None:
@@ -180,7 +181,7 @@ def write_speed(folder: Path) -> None:
         row = [protocol, about["sequence"], about["run"], about["frames"]]
         table.writerow([*row, *(times[key] for key in ("init", "mean", "median", "p95")), rate])
     if folder.is_dir():
-        _put(folder / "speed.csv", text.getvalue())
+        replace_file(folder / "speed.csv", text.getvalue().encode())
 
 
 def _about(job: Job, outcome: Outcome, made_by: dict[str, Any], hashes: dict[str, str]) -> dict[str, Any]:
@@ -229,28 +230,5 @@ def _files(results: Path, job: Job, repetitions: int) -> list[Path]:
     return [folder / f"{stem}_{number:03d}.txt" for number in range(1, repetitions + 1)]
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def _escape(text: str) -> str:
     return "".join(f"[{sign}]" if sign in "*?[" else sign for sign in text)
-
-
-def _put(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + _PARTIAL)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as stream:
-            stream.write(text.encode())
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
-        raise _refused(path, error) from None
-
-
-def _refused(path: Path, error: OSError) -> InputError:
-    return InputError(f"{path}: cannot be written: {error.strerror}; what was done is kept")

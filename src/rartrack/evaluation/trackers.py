@@ -36,6 +36,7 @@ from rartrack.config import preset_settings
 from rartrack.errors import InputError, brief
 from rartrack.evaluation.opencv import parse_opencv
 from rartrack.evaluation.python_sources import imported_files
+from rartrack.outputs import file_digest
 from rartrack.video.images import Image
 
 _NAMED = re.compile(r"(?P<name>[\w.+-]+)=(?P<spec>.+)")
@@ -185,7 +186,7 @@ class TraxTracker:
     def describe(self) -> dict[str, Any]:
         """The command, and the hashes of those of its words that are files."""
         words = [Path(word) for word in self.command]
-        files = {word.name: hashlib.sha256(word.read_bytes()).hexdigest() for word in words if word.is_file()}
+        files = {word.name: file_digest(word) for word in words if word.is_file()}
         return {"tracker": "trax", "command": list(self.command), "files": files}
 
     def build(self, threads: int) -> Tracker:  # noqa: ARG002

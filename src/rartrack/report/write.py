@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from rartrack.errors import InputError
 from rartrack.evaluation.scoreboard import Scoreboard, by_attribute
-from rartrack.outputs import make_folder, replace_file
+from rartrack.outputs import file_digest, make_folder, replace_file
 from rartrack.report import catalogue, page
 from rartrack.report.drawing import render
 from rartrack.report.table import FORMATS, Table
@@ -126,7 +126,7 @@ def _write(output: Path, contents: Contents, keep: bool) -> list[Path]:
     for name, content in contents.items():
         replace_file(output / name, content)
     for name, digest in [] if keep else others:
-        if _digest(output / name) == digest:
+        if file_digest(output / name) == digest:
             (output / name).unlink()
     _write_list(output, [*new, *others] if keep else new)
     return [output / name for name in contents]
@@ -144,11 +144,6 @@ def _listed(output: Path) -> list[Listed]:
 def _write_list(output: Path, entries: Iterable[Listed]) -> None:
     lines = [f"{digest}  {name}\n" for name, digest in dict.fromkeys(entries)]
     replace_file(output / LIST, "".join(lines).encode())
-
-
-def _digest(path: Path) -> str | None:
-    """A file's SHA-256; None where there is no such file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
 
 def refuse_others(output: Path, page: bool) -> None:
