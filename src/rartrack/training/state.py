@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -69,8 +70,9 @@ def write(folder: Path, state: RunState) -> None:
         "config": state.config,
     }
     # A copy each: safetensors refuses tensors that share memory.
-    content = save({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}, _text(about))
-    replace_file(folder / FILE, content)
+    tensors = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    text = json.dumps(about)
+    replace_file(folder / FILE, save(tensors, {"state": text, "digest": _digest(text, tensors)}))
 
 
 def read(folder: Path) -> RunState | None:
@@ -84,11 +86,15 @@ def read(folder: Path) -> RunState | None:
         return None
     try:
         with safe_open(path, "pt") as file:
-            about = json.loads(file.metadata()["state"])
+            metadata = file.metadata()
+            about = json.loads(metadata["state"])
             # Copies: what is kept of them would keep the file open, and Windows lets no open file be replaced.
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: damaged ({error}); delete it to start the run anew") from None
+    # States that older versions wrote have no digest.
+    if metadata.get("digest") not in (None, _digest(metadata["state"], tensors)):
+        raise InputError(f"{path}: damaged: it does not hold what was written; delete it to start the run anew")
     optimizer: dict[int, dict[str, Tensor]] = {}
     for name, value in _part(tensors, "optimizer").items():
         index, _, slot = name.partition(".")
@@ -130,8 +136,13 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[int, Ma
     optimizer.load_state_dict(content)
 
 
-def _text(about: Mapping[str, Any]) -> dict[str, str]:
-    return {"state": json.dumps(about)}
+def _digest(text: str, tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 of all that a state's file says."""
+    digest = hashlib.sha256(text.encode())
+    for name, value in sorted(tensors.items()):
+        digest.update(f"\n{name} {value.dtype} {list(value.shape)}\n".encode())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _part(tensors: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
