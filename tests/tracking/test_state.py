@@ -18,6 +18,7 @@ from safetensors.torch import save_file
 from rartrack.boxes import iou
 from rartrack.errors import InputError
 from rartrack.network.memory import Memory
+from rartrack.tracking import state_file
 from rartrack.tracking.load import pick_device
 from rartrack.tracking.state import TrackerState
 from rartrack.tracking.tracker import Tracker
@@ -63,9 +64,9 @@ def test_a_kept_state_is_not_changed_by_tracking_on(small_tracker: Make, scene) 
     tracker = small_tracker()
     tracker.init(scene.frame(0), scene.box(0))
     kept = tracker.state
-    before = [tensor.clone() for tensor in kept._parts().values()]
+    before = [tensor.clone() for tensor in kept.parts().values()]
     first = tracker.update(scene.frame(1))
-    assert all(torch.equal(x, y) for x, y in zip(before, kept._parts().values(), strict=True))
+    assert all(torch.equal(x, y) for x, y in zip(before, kept.parts().values(), strict=True))
     tracker.state = kept
     assert tracker.update(scene.frame(1)) == first
 
@@ -312,9 +313,9 @@ def test_files_without_a_form(small_tracker: Make, scene, tmp_path: Path, form, 
     tracker = small_tracker(scales=1)
     tracker.init(scene.frame(0), [scene.box(0)] * len(names))
     state = replace(tracker.state, names=tuple(names))
-    about = {**state._about(), "form": form}
+    about = {**state.words(), "form": form}
     about = {key: value for key, value in about.items() if value is not None and key != "frame_size"}
-    save_file(state._tensors(), tmp_path / "state", {"state": json.dumps(about)})
+    save_file(state_file.tensors(state), tmp_path / "state", {"state": json.dumps(about)})
     assert TrackerState.load(tmp_path / "state") == replace(state, form=expected, frame_size=None)
 
 

@@ -281,14 +281,14 @@ def test_memory_is_constant_over_two_thousand_frames(small_tracker: Make, scene)
         tracker.update(frame)
     gc.collect()  # Python keeps some thousand freed tuples for later, which a full collection gives back
     start = tracemalloc.get_traced_memory()[0]
-    bytes_of_state = sum(tensor.nbytes for tensor in tracker.state._parts().values())
+    bytes_of_state = sum(tensor.nbytes for tensor in tracker.state.parts().values())
     for _ in range(2000):
         tracker.update(frame)
     gc.collect()
     grown = tracemalloc.get_traced_memory()[0] - start
     tracemalloc.stop()
     assert grown < 50_000
-    assert sum(tensor.nbytes for tensor in tracker.state._parts().values()) == bytes_of_state
+    assert sum(tensor.nbytes for tensor in tracker.state.parts().values()) == bytes_of_state
 
 
 def test_a_target_that_leaves_the_picture(small_tracker: Make, scene) -> None:

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import operator
-import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from rartrack.boxes import Boxes
 from rartrack.errors import InputError, brief, nearest
 from rartrack.filter.context import Statistics
 from rartrack.network.memory import Memory
-from rartrack.outputs import check_output
 from rartrack.results import Status
 from rartrack.tracking.camera import Thumbnail
 from rartrack.tracking.crops import Crops
 
 Form = Literal["one", "list", "mapping"]
 """How the boxes of targets are given, and how their results come back."""
+
+STATISTICS = ("gram", "cross", "energy")
+"""Parts of ``Statistics``."""
 
 Selection = int | str | Iterable[int] | Iterable[str]
 """Some of the targets: positions, names, or a boolean for every target."""
@@ -133,9 +131,10 @@ class TrackerState:
         """Whether both remember the same, value by value."""
         if not isinstance(other, TrackerState):
             return NotImplemented
-        ours, theirs = self._tensors(), other._tensors()
-        return (self._about(), _types(ours)) == (other._about(), _types(theirs)) and all(
-            torch.equal(tensor, theirs[name]) for name, tensor in ours.items()
+        ours, theirs = self.parts(), other.parts()
+        return (self.words(), ours.keys()) == (other.words(), theirs.keys()) and all(
+            tensor.dtype == theirs[name].dtype and torch.equal(tensor.cpu(), theirs[name].cpu())
+            for name, tensor in ours.items()
         )
 
     def select(self, targets: Selection) -> TrackerState:
@@ -252,11 +251,9 @@ class TrackerState:
         Raises:
             InputError: the file cannot be written.
         """
-        check_output(path, overwrite=True, pipes=True)
-        try:
-            save_file(self._tensors(), str(path), metadata={"state": json.dumps(self._about())})
-        except (OSError, SafetensorError) as error:
-            raise InputError(f"{path}: cannot write the tracker's state: {error}") from None
+        from rartrack.tracking.state_file import save
+
+        save(self, path)
 
     @staticmethod
     def load(path: str | Path, device: torch.device | str | None = "cpu") -> TrackerState:
@@ -269,24 +266,41 @@ class TrackerState:
         Raises:
             InputError: the file is missing, damaged, or no tracker state; or the device is not there.
         """
-        from rartrack.tracking.load import pick_device  # which imports this module
+        from rartrack.tracking.state_file import load
 
-        place = pick_device(device)
-        if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises for a name that is too long
-            raise InputError(f"{path}: is a folder; give the name of a file")
-        if not os.path.exists(path):  # noqa: PTH110
-            raise InputError(f"{path}: no such file; give one that TrackerState.save wrote")
-        try:
-            with safe_open(str(path), framework="pt", device=str(place)) as stored:
-                about = (stored.metadata() or {}).get("state", "")
-                # Copies: the tensors would keep the file open, and Windows lets no open file be replaced.
-                tensors = {name: stored.get_tensor(name).clone() for name in stored.keys()}  # noqa: SIM118
-        except (OSError, SafetensorError, RuntimeError) as error:
-            raise InputError(f"{path}: cannot read the tracker's state: {error}") from None
-        try:
-            return _restored(json.loads(about), tensors)
-        except (AttributeError, KeyError, TypeError, ValueError, RuntimeError):
-            raise InputError(f"{path}: not a tracker state; give a file that TrackerState.save wrote") from None
+        return load(path, device)
+
+    def words(self) -> dict[str, object]:
+        """What is remembered in words and counts, by name; fit for JSON."""
+        about: dict[str, object] = {
+            name: getattr(self, name) for name in ("form", "frame_size", "names", "frame", "status")
+        }
+        if self.waiting is not None:
+            about["waiting"] = self.waiting.targets
+        return about
+
+    def parts(self) -> dict[str, Tensor]:
+        """All that is remembered in tensors, by name; each where it is."""
+        tensors = {
+            "centre": torch.from_numpy(self.centre),
+            "size": torch.from_numpy(self.size),
+            "first_size": torch.from_numpy(self.first_size),
+            "unseen": torch.from_numpy(self.unseen),
+            "hint": torch.from_numpy(self.hint),
+            "gram": self.statistics.gram,
+            "cross": self.statistics.cross,
+            "energy": self.statistics.energy,
+            "filter": self.filter,
+            **{f"memory.{name}": tensor for name, tensor in self.memory.tensors().items()},
+        }
+        for part, statistics in (("first", self.first), ("scale", self.scale)):
+            if statistics is not None:
+                tensors |= {f"{part}.{name}": getattr(statistics, name) for name in STATISTICS}
+        if self.waiting is not None:
+            tensors["waiting"] = torch.from_numpy(self.waiting.crops)
+        if self.thumbnail is not None:
+            tensors["thumbnail"] = torch.from_numpy(self.thumbnail)
+        return tensors
 
     def _positions(self, targets: Selection) -> list[int]:
         """Positions of the targets that ``select`` is told."""
@@ -315,53 +329,9 @@ class TrackerState:
             raise InputError(f"no target {brief(name)}{nearest(name, self.names)}; there are {brief(list(self.names))}")
         return self.names.index(name)
 
-    def _about(self) -> dict[str, object]:
-        """What the file says in words."""
-        about: dict[str, object] = {
-            name: getattr(self, name) for name in ("form", "frame_size", "names", "frame", "status")
-        }
-        if self.waiting is not None:
-            about["waiting"] = self.waiting.targets
-        return about
-
     def _kind(self) -> dict[str, torch.Size]:
         """What differs from model to model: of each part the shape for one target."""
-        return {name: tensor.shape[1:] for name, tensor in self._parts().items() if name not in _NOT_OF_THE_MODEL}
-
-    def _parts(self) -> dict[str, Tensor]:
-        """All that is remembered in numbers, where it is."""
-        tensors = {
-            "centre": torch.from_numpy(self.centre),
-            "size": torch.from_numpy(self.size),
-            "first_size": torch.from_numpy(self.first_size),
-            "unseen": torch.from_numpy(self.unseen),
-            "hint": torch.from_numpy(self.hint),
-            "gram": self.statistics.gram,
-            "cross": self.statistics.cross,
-            "energy": self.statistics.energy,
-            "filter": self.filter,
-            **{f"memory.{name}": tensor for name, tensor in self.memory.tensors().items()},
-        }
-        for part, statistics in (("first", self.first), ("scale", self.scale)):
-            if statistics is not None:
-                tensors |= {f"{part}.{name}": getattr(statistics, name) for name in _STATISTICS}
-        if self.waiting is not None:
-            tensors["waiting"] = torch.from_numpy(self.waiting.crops)
-        if self.thumbnail is not None:
-            tensors["thumbnail"] = torch.from_numpy(self.thumbnail)
-        return tensors
-
-    def _tensors(self) -> dict[str, Tensor]:
-        """What the file holds, each on the processor and in storage of its own, as safetensors wants them."""
-        # safetensors knows no complex128: complex tensors travel as pairs of reals.
-        return {
-            name + ("#complex" if tensor.is_complex() else ""): (
-                torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
-            )
-            .cpu()
-            .clone(memory_format=torch.contiguous_format)
-            for name, tensor in self._parts().items()
-        }
+        return {name: tensor.shape[1:] for name, tensor in self.parts().items() if name not in _NOT_OF_THE_MODEL}
 
 
 def _plain(value: Any) -> Any:
@@ -377,51 +347,8 @@ def _place(target: Any) -> int:
         return -1
 
 
-_STATISTICS = ("gram", "cross", "energy")
 _NOT_OF_THE_MODEL = ("waiting", "thumbnail")
 _OF_EACH_TARGET = ("centre", "size", "first_size", "status", "unseen", "hint", "statistics", "filter", "first", "scale")
-
-
-def _restored(about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> TrackerState:
-    """The state of a file's words and tensors."""
-    found = {
-        name.removesuffix("#complex"): torch.view_as_complex(tensor) if name.endswith("#complex") else tensor
-        for name, tensor in tensors.items()
-    }
-    memory = {name.removeprefix("memory."): t for name, t in found.items() if name.startswith("memory.")}
-    form = about.get("form", "one" if len(about["names"]) == 1 else "mapping")  # files had none at first
-    if form not in get_args(Form):
-        raise ValueError(form)
-    return TrackerState(
-        form=form,
-        frame_size=tuple(size) if (size := about.get("frame_size")) else None,
-        names=tuple(about["names"]),
-        frame=about["frame"],
-        centre=found["centre"].cpu().numpy(),
-        size=found["size"].cpu().numpy(),
-        first_size=found["first_size"].cpu().numpy(),
-        status=tuple(Status(status) for status in about["status"]),
-        unseen=found["unseen"].cpu().numpy(),
-        hint=found["hint"].cpu().numpy(),
-        statistics=Statistics(*(found[name] for name in _STATISTICS)),
-        filter=found["filter"],
-        memory=Memory.from_tensors(memory),
-        first=_statistics(found, "first."),
-        scale=_statistics(found, "scale."),
-        waiting=Waiting(found["waiting"].cpu().numpy(), tuple(about["waiting"])) if "waiting" in found else None,
-        thumbnail=found["thumbnail"].cpu().numpy() if "thumbnail" in found else None,
-    )
-
-
-def _statistics(tensors: Mapping[str, Tensor], prefix: str) -> Statistics | None:
-    """Those of which a file has the first part."""
-    if prefix + _STATISTICS[0] not in tensors:
-        return None
-    return Statistics(*(tensors[prefix + name] for name in _STATISTICS))
-
-
-def _types(tensors: Mapping[str, Tensor]) -> dict[str, torch.dtype]:
-    return {name: tensor.dtype for name, tensor in tensors.items()}
 
 
 def _stacked(parts: Sequence[Statistics | None]) -> Statistics | None:
