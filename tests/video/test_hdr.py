@@ -12,8 +12,11 @@ import pytest
 from made_videos import MakeVideo, read
 from numpy.typing import NDArray
 
+from rartrack.video.hdr import to_sdr
+
 PQ, HLG, BT709, BT2020 = 16, 18, 1, 9
 TO_BT2020 = np.array([[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.0880, 0.8956]])
+TO_BT709 = np.array([[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]])
 RED, GREEN, BLUE = 0.2627, 0.6780, 0.0593
 COLOURS = [(200, 60, 30), (30, 200, 60), (60, 30, 200), (210, 210, 20), (20, 90, 160), (150, 120, 100)]
 GREYS = [(level,) * 3 for level in (0, 8, 16, 32, 64, 96, 128, 160, 192, 224)]
@@ -95,6 +98,40 @@ def test_what_is_brighter_than_white_is_told_from_it(tmp_path: Path, curve: int)
     assert (np.diff(levels) > 0).all()
     assert levels[1] > 240
     assert levels[-1] >= 254
+
+
+def exact(coded: Light, curve: int) -> Light:
+    """Levels of ordinary video for red, green and blue coded as BT.2100 has it, 0 to 1: light of a display, compressed
+    from 0.8 of diffuse white on, in full precision."""
+    if curve == PQ:
+        root = coded ** (32 / 2523)
+        light = 10_000 * (np.maximum(root - 107 / 128, 0) / (2413 / 128 - 2392 / 128 * root)) ** (8192 / 1305)
+    else:
+        logs = (np.exp((coded - 0.55991073) / 0.17883277) + 0.28466892) / 12
+        scene = np.where(coded <= 0.5, coded**2 / 3, logs)
+        light = 1000 * scene * (scene @ [RED, GREEN, BLUE])[..., None] ** 0.2
+    peak = 1000 / 203
+    light = np.clip(light / 203 @ TO_BT709.T, 0, peak)
+    over, most = np.maximum(light - 0.8, 0) / 0.2, (peak - 0.8) / 0.2
+    shown = np.minimum(light, 0.8) + 0.2 * over * (1 + over / most**2) / (1 + over)
+    levels: Light = 255 * shown ** (1 / 2.4)
+    return levels
+
+
+@pytest.mark.parametrize("curve", [PQ, HLG])
+@pytest.mark.parametrize("size", [(1283, 403), (70_001, 3), (1, 1)])
+def test_every_pixel_is_within_a_level_of_the_exact_one(curve: int, size: tuple[int, int]) -> None:
+    width, height = size
+    coded = np.random.default_rng(0).integers(0, 1024, (height, width, 3), dtype=np.uint16)
+    frame: Any = av.VideoFrame(width, height, "gbrp10le")
+    for plane, channel in zip(frame.planes, (1, 2, 0), strict=True):
+        rows = np.zeros((height, plane.line_size // 2), np.uint16)
+        rows[:, :width] = coded[..., channel]
+        plane.update(rows.tobytes())
+    frame.color_primaries, frame.color_trc = BT2020, curve
+    found = to_sdr(frame)
+    assert (found.dtype, found.shape) == (np.uint8, coded.shape)
+    assert np.abs(found - exact(coded / 1023, curve)).max() <= 1
 
 
 def test_other_video_is_untouched(tmp_path: Path, make_video: MakeVideo) -> None:

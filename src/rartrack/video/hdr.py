@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -29,6 +30,10 @@ _HLG_GAMMA = 1.2
 _LUMINANCE = np.array([[0.2627, 0.6780, 0.0593]])
 _TO_BT709 = np.array([[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]])
 _STEPS = 65535
+_TO_SQUARES = {_PQ: _TO_BT709 * (_STEPS**2 / _PEAK), _HLG: _TO_BT709 * _STEPS**2}
+"""By curve: from light as ``_light_table`` has it to squares of steps; ``_STEPS`` steps are the root of ``_PEAK``."""
+_STRIP = 2**16
+"""Pixels that are converted at a time."""
 
 _Light = NDArray[np.float32]
 """Linear light, of which 1 is diffuse white."""
@@ -44,17 +49,36 @@ def to_sdr(frame: Any) -> Image:
     changes, what is brighter comes close to 255."""
     if frame.colorspace == _UNSPECIFIED:
         frame.colorspace = _BT2020
-    coded = frame.to_ndarray(format=_FORMAT)
-    light: _Light = _light_table(frame.color_trc).take(coded, mode="clip")
-    if frame.color_trc == _HLG:
-        gain = cv2.pow(cv2.transform(light, _LUMINANCE), _HLG_GAMMA - 1)
-        light *= gain[..., None] * np.float32(_PEAK)
-    light = cv2.transform(light, _TO_BT709)
-    np.clip(light, 0, _PEAK, out=light)
-    # Squares leave the dark parts as many steps as the curve needs there.
-    steps = cv2.multiply(cv2.sqrt(light, dst=light), (_STEPS / _PEAK**0.5,) * 4, dtype=cv2.CV_16U)
-    image: Image = _sdr_table().take(steps)
+    planar = frame.reformat(format=_FORMAT)
+    height, width = planar.height, planar.width
+    green, blue, red = (np.frombuffer(plane, "<u2").reshape(height, -1)[:, :width] for plane in planar.planes)
+    image: Image = np.empty((height, width, 3), np.uint8)
+    rows = min(height, max(1, _STRIP // width))
+    room = (
+        np.empty((rows, width, 3), np.uint16),
+        np.empty((rows, width, 3), np.float32),
+        np.empty((rows, width, 3), np.float32),
+        np.empty((rows, width), np.float32),
+    )
+    for first in range(0, height, rows):
+        strip = slice(first, first + rows)
+        _convert([red[strip], green[strip], blue[strip]], frame.color_trc, room, image[strip])
     return image
+
+
+def _convert(coded: list[NDArray[np.uint16]], curve: int, room: Sequence[NDArray[Any]], image: Image) -> None:
+    """Convert a strip's red, green and blue to its image. All between is written into ``room``, which is small enough
+    to stay in the processor's cache."""
+    levels, light, other, luminance = (part[: len(image)] for part in room)
+    _light_table(curve).take(cv2.merge(coded, dst=levels), mode="clip", out=light)
+    if curve == _HLG:
+        cv2.pow(cv2.transform(light, _LUMINANCE, dst=luminance), _HLG_GAMMA - 1, dst=luminance)
+        cv2.multiply(light, cv2.cvtColor(luminance, cv2.COLOR_GRAY2RGB, dst=other), dst=light)
+    cv2.transform(light, _TO_SQUARES[curve], dst=other)
+    np.clip(other, 0, _STEPS**2, out=other)
+    # Square roots leave the dark parts as many steps as the curve needs there.
+    np.copyto(levels, cv2.sqrt(other, dst=other), casting="unsafe")
+    _sdr_table().take(levels, mode="clip", out=image)
 
 
 @cache
@@ -72,9 +96,10 @@ def _light_table(curve: int) -> _Light:
 
 @cache
 def _sdr_table() -> Image:
-    """Level by the square root of light, in ``_STEPS`` up to that of ``_PEAK``."""
-    light = np.linspace(0, 1, _STEPS + 1) ** 2 * _PEAK
+    """Level by the square root of light, in ``_STEPS`` up to that of ``_PEAK``, rounded down to whole ones."""
+    light = (np.minimum(np.arange(_STEPS + 1) + 0.5, _STEPS) / _STEPS) ** 2 * _PEAK
     room = 1 - _KNEE
     over, most = np.maximum(light - _KNEE, 0) / room, (_PEAK - _KNEE) / room
     shown = np.minimum(light, _KNEE) + room * over * (1 + over / most**2) / (1 + over)  # Reinhard, extended
-    return np.round(255 * shown ** (1 / _GAMMA)).astype(np.uint8)
+    table: Image = np.round(255 * shown ** (1 / _GAMMA)).astype(np.uint8)
+    return table
