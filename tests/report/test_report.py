@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from rartrack.cli.main import main
 from rartrack.datasets import load_dataset
 from rartrack.errors import InputError
-from rartrack.evaluation.scoreboard import score_results
+from rartrack.evaluation.scoreboard import Scoreboard, score_results
 from rartrack.outputs import make_folder
 from rartrack.report import catalogue, worst_frames
 from rartrack.report.drawing import save
@@ -154,6 +154,15 @@ def drawn_lines(figure: Figure) -> int:
     return sum(len(line.get_xydata()) > 0 for axis in figure.axes for line in axis.get_lines())
 
 
+def assert_titles_say_the_first_frames(board: Scoreboard) -> None:
+    """Of all figures of a board: that it is of the first frames only, and only if it is."""
+    for first in (None, 250):
+        for name, draw in catalogue.figures([replace(board, first=first)]).items():
+            figure = draw()
+            titles = figure.get_suptitle() + "".join(axis.get_title(loc="left") for axis in figure.axes)
+            assert ("first 250 frames" in titles) == (first is not None), name
+
+
 def test_every_figure_of_an_otb_board_is_drawn(annotations: Path, results: Path) -> None:
     board = score_results(results, load_dataset(annotations))
     attributes = {"alpha": ("OCC", "FM"), "beta": ("OCC",), "gamma": ("OCC",)}
@@ -168,6 +177,9 @@ def test_every_figure_of_an_otb_board_is_drawn(annotations: Path, results: Path)
     assert sorted(shown) == ["Fast motion (1)", "Occlusion (3)"]
     curves = {line.get_label(): line.get_ydata() for line in by_attribute.axes[0].get_lines()}
     assert all(max(values) <= 1 for values in curves.values())
+    assert_titles_say_the_first_frames(
+        replace(board, scores=tuple(replace(each, seconds=0.1) for each in board.scores))
+    )
 
 
 def test_a_plot_of_speed_is_numbered_plainly_and_blows_up_no_difference(annotations: Path, results: Path) -> None:
@@ -209,6 +221,7 @@ def test_every_figure_of_a_challenge_is_drawn(tmp_path: Path) -> None:
     assert min(chances) < 1
     papers = [text.get_text() for text in found["fig10"]().axes[0].texts]
     assert "RAR, paper: 0.283" in papers
+    assert_titles_say_the_first_frames(board)
 
 
 def test_without_output_only_the_table_is_printed(

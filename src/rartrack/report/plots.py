@@ -13,7 +13,7 @@ from rartrack.errors import InputError
 from rartrack.evaluation.metrics import Values
 from rartrack.evaluation.scoreboard import Scoreboard, by_attribute
 from rartrack.report.drawing import INK, MUTED, Colours, legend, line_of, new_figure, styled
-from rartrack.report.summaries import METRICS, benchmark_title, interval, ordered_attributes
+from rartrack.report.summaries import METRICS, interval, ordered_attributes, scored_title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,7 +55,7 @@ def _curves(axis: Axes, board: Scoreboard, kind: str, palette: Colours) -> None:
         assert score.curves is not None
         curve = score.mean(getattr(score.curves, kind))
         axis.plot(_thresholds(kind, len(curve)), curve, **line_of(score, palette))
-    axis.set(title=f"{title}, {benchmark_title(board.benchmark)}", xlabel=across, ylabel=up, ylim=(0, 1.0))
+    axis.set(title=f"{title}, {scored_title(board)}", xlabel=across, ylabel=up, ylim=(0, 1.0))
     axis.set_xlim(0, _thresholds(kind, 2)[-1])
     legend(axis, [(score.figures[metric], score) for score in ranked], palette, METRICS[metric].title)
 
@@ -89,6 +89,8 @@ def attribute_plots(board: Scoreboard, palette: Colours) -> Figure:
         legend(axis, ranked, palette, "", shown=6, loc="lower left", fontsize=6.3, labelspacing=0.15)
     for axis in flat[len(found) :]:
         axis.set_axis_off()
+    if board.first is not None:
+        figure.suptitle(scored_title(board), x=0.01, ha="left", color=INK, fontsize=11, fontweight="bold")
     figure.supxlabel("overlap threshold", color=MUTED, fontsize=9.5)
     figure.supylabel("share of frames", color=MUTED, fontsize=9.5)
     return figure
@@ -115,7 +117,7 @@ def ranking_plot(board: Scoreboard, palette: Colours, metric: str | None = None)
     axis.set_ylim(-0.6, len(ranked) - 0.2)
     axis.grid(visible=False, axis="y")
     axis.margins(x=0.08)
-    axis.set_title(f"{METRICS[metric].title} on {benchmark_title(board.benchmark)}")
+    axis.set_title(f"{METRICS[metric].title} on {scored_title(board)}")
     axis.set_xlabel(METRICS[metric].about)
     return figure
 
@@ -152,5 +154,5 @@ def speed_plot(board: Scoreboard, palette: Colours) -> Figure:
     axis.axvline(25, color=MUTED, linewidth=0.9, linestyle=":")
     axis.annotate("25 frames/s", (25, 0.01), xycoords=("data", "axes fraction"), fontsize=7.5, color=MUTED, ha="left")
     axis.set(xlabel="frames a second (median, logarithmic)", ylabel=METRICS[metric].title)
-    axis.set_title(f"Speed and {METRICS[metric].title} on {benchmark_title(board.benchmark)}")
+    axis.set_title(f"Speed and {METRICS[metric].title} on {scored_title(board)}")
     return figure

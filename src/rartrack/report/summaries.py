@@ -47,6 +47,12 @@ def benchmark_title(name: str) -> str:
     return BENCHMARKS[name].title if name in BENCHMARKS else name
 
 
+def scored_title(board: Scoreboard) -> str:
+    """A benchmark's name, and how many frames were scored where it was not all, as plots have it in their titles."""
+    title = benchmark_title(board.benchmark)
+    return title if board.first is None else f"{title}, first {board.first} frames"
+
+
 def overall(board: Scoreboard) -> Table:
     """Every tracker's figures by every set of rules asked for, with an interval of the ranking figure."""
     leading = board.metrics[0]

@@ -11,7 +11,7 @@ import numpy as np
 from rartrack.evaluation.scoreboard import Scoreboard
 from rartrack.evaluation.vot import BENCHMARKS
 from rartrack.report.drawing import MUTED, Colours, legend, line_of, new_figure, styled
-from rartrack.report.summaries import benchmark_title
+from rartrack.report.summaries import scored_title
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,7 +51,7 @@ def eao_plots(
         axis.margins(x=0.15, y=0.15)
         axis.invert_xaxis()
         axis.set_xticks(list(places))
-        axis.set(title=f"EAO, {benchmark_title(board.benchmark)}", xlabel="rank", ylabel="expected average overlap")
+        axis.set(title=f"EAO, {scored_title(board)}", xlabel="rank", ylabel="expected average overlap")
         legend(axis, [(score.figures["eao"], score) for score in ranked[::-1]], palette, "EAO")
     return figure
 
@@ -73,7 +73,7 @@ def eao_curve_plot(board: Scoreboard, palette: Colours) -> Figure:
     axis.annotate(f"{low} to {high} frames", ((low + high) / 2, 0.97), ha="center", va="top", fontsize=8, color=MUTED)
     axis.set(xlim=(1, max(min(longest, round(1.6 * high)), 2)), ylim=(0, 1))
     axis.set(xlabel="sequence length (frames)", ylabel="expected average overlap")
-    axis.set_title(f"Expected average overlap, {benchmark_title(board.benchmark)}")
+    axis.set_title(f"Expected average overlap, {scored_title(board)}")
     legend(axis, [(score.figures["eao"], score) for score in board.main], palette, "EAO")
     return figure
 
@@ -89,5 +89,5 @@ def accuracy_robustness_plot(board: Scoreboard, palette: Colours) -> Figure:
         axis.annotate(score.tracker, place, (8, -3), textcoords="offset points", fontsize=8.5)
     axis.margins(x=0.3, y=0.2)
     axis.set(xlabel=f"chance of {SURVIVAL} frames without a failure", ylabel="accuracy")
-    axis.set_title(f"Accuracy and robustness, {benchmark_title(board.benchmark)}")
+    axis.set_title(f"Accuracy and robustness, {scored_title(board)}")
     return figure
