@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import shutil
 import signal
@@ -16,6 +17,7 @@ from training_data import FRAMES, moving_square, write_sequence
 from rartrack.datasets import Dataset, Sequence, load_dataset, vot
 from rartrack.datasets.dataset import Entry
 from rartrack.errors import InputError
+from rartrack.training import dataset
 from rartrack.training import stills as module
 from rartrack.training.cache import surroundings
 from rartrack.training.clips import Clip
@@ -105,6 +107,14 @@ def test_workers_cut_the_same_clips(mixed: TrainingConfig) -> None:
         assert one.names == two.names
         assert one.crops.equal(two.crops)
         assert one.label.equal(two.label)
+
+
+def test_there_are_no_more_workers_than_processors(mixed: TrainingConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dataset, "available_processors", lambda: 1)
+    cut = batches(ClipDataset(mixed), [[0], [1]], workers=3)
+    next(cut)
+    assert len(multiprocessing.active_children()) == 1
+    cut.close()
 
 
 class Dying:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import uuid
 from collections import Counter
@@ -23,6 +22,7 @@ from rartrack.evaluation.protocols import OPE, Protocol, starts
 from rartrack.evaluation.provenance import code_version, sequence_digest
 from rartrack.evaluation.trackers import TrackerSpec, uses_gpu
 from rartrack.evaluation.vot_rules import Constants
+from rartrack.processors import available_processors
 
 TIME_LIMIT = 300.0
 """Seconds one frame may take unless something else is said: far above any tracker's, short enough for a night's run."""
@@ -171,13 +171,6 @@ def plan(sequences: Iterable[Sequence], trackers: Iterable[TrackerSpec], setting
         for tracker in trackers
         for sequence, start in runs
     ]
-
-
-def available_processors() -> int:
-    """Processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def new_token() -> str:

@@ -231,7 +231,7 @@ class TrainingConfig:
     device: str = "auto"
     """``auto``, ``cpu`` or ``cuda``."""
     workers: Whole = 2
-    """Processes that cut clips, for each training process; 0 cuts them in the training process."""
+    """Processes that cut clips, for each training process; at most one a processor, 0: in the training process."""
     threads: Count | None = None
     """Threads of the network on the CPU; all cores by default."""
     log_interval: Count = 20

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from rartrack.errors import InputError
+from rartrack.processors import available_processors
 from rartrack.training.augment import augment
 from rartrack.training.cache import CacheError
 from rartrack.training.clips import Clip, Jitter, Shot, cut_clip
@@ -216,24 +217,25 @@ def batches(
     Args:
         clips: by index.
         share: the indices of each batch.
-        workers: processes; 0 makes them in this one. Each starts afresh instead of as a copy of this process
-            (spawned, not forked: a copy made while another thread held a lock waits for it for ever), so a script
-            that trains with workers needs the usual ``if __name__ == "__main__":``.
+        workers: processes, at most one for each processor; 0 makes them in this one. Each starts afresh instead of as a
+            copy of this process (spawned, not forked: a copy made while another thread held a lock waits for it for
+            ever), so a script that trains with workers needs the usual ``if __name__ == "__main__":``.
         pin: keep them in page-locked memory, for a GPU.
         stack: clips to batch; ``Batch.stack`` by default.
 
     Raises:
         InputError: a clip cannot be had, or a process was ended from outside; one line, whatever process it is of.
     """
+    count = min(workers, available_processors())
     loader = DataLoader(
         _Indexed(clips),
         batch_sampler=share,
         collate_fn=Batch.stack if stack is None else stack,
-        num_workers=workers,
+        num_workers=count,
         pin_memory=pin,
         worker_init_fn=_apart,
-        prefetch_factor=4 if workers else None,
-        multiprocessing_context="spawn" if workers else None,
+        prefetch_factor=4 if count else None,
+        multiprocessing_context="spawn" if count else None,
     )
     with dead_workers_in_one_line():
         try:
