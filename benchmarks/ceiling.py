@@ -26,8 +26,8 @@ def against_ceiling(trackers: dict[str, Tracker], repeats: int = 30) -> None:
     """Print, for every tracker of ours, a pass over one crop and over three, best of several.
 
     A pass is one of a target that is followed: the first one's memory is there. The operations are those of the whole
-    network, box head included, counted by torch on its own; the precision of the product is that of torch's network,
-    and single for the other backends.
+    network, box head included, counted by torch on its own; the precision of the product is that of the floats of
+    torch's network, and single for the other backends. A backbone in integers may be quicker than it.
     """
     ours = {name: tracker for name, tracker in trackers.items() if isinstance(tracker, OurTracker)}
     width = max(map(len, ours), default=8)
@@ -56,7 +56,10 @@ def against_ceiling(trackers: dict[str, Tracker], repeats: int = 30) -> None:
 
 def operations(network: RAR, crops: torch.Tensor, memory: Memory) -> int:
     """Floating-point operations of one pass, those of packed convolutions, which torch does not know, included."""
-    packed = {torch.ops.mkldnn._convolution_pointwise: _convolution}
+    packed = {
+        torch.ops.mkldnn._convolution_pointwise: _convolution,
+        torch.ops.onednn.qconv2d_pointwise: _integer_convolution,
+    }
     with FlopCounterMode(display=False, custom_mapping=packed) as counter:
         network.look(crops, memory)
     return counter.get_total_flops()
@@ -66,6 +69,13 @@ def _convolution(*shapes: Sequence[int] | None, out_shape: Sequence[int], **_: o
     """Arguments are x, weight, bias, ...; or x, the map that is added, weight, bias, ..."""
     weight = shapes[2] if shapes[2] is not None and len(shapes[2]) == 4 else shapes[1]
     assert weight is not None
+    return 2 * math.prod(out_shape) * math.prod(weight[1:])
+
+
+def _integer_convolution(*shapes: Sequence[int] | float | None, out_shape: Sequence[int], **_: object) -> int:
+    """Arguments are x, its scale and zero point, weight, ..."""
+    weight = shapes[3]
+    assert isinstance(weight, Sequence)
     return 2 * math.prod(out_shape) * math.prod(weight[1:])
 
 

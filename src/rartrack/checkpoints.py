@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import lzma
+import math
 import os
 from dataclasses import dataclass, field
 from importlib import resources
@@ -136,7 +137,8 @@ def calibration(model: str | Path) -> dict[str, Any] | None:
     """What is known of a model's maps in eight-bit integers, see ``rartrack.backends.quantize``.
 
     Returns:
-        None where nothing is, or of other weights.
+        ``scales``, ``error``, ``data``, ``crops``, ``sequences`` and ``seed``; ``torch``, False, where that does not
+        compute in them. None where nothing is known, or of other weights.
 
     Raises:
         InputError: as ``locate``, or a damaged file.
@@ -147,10 +149,18 @@ def calibration(model: str | Path) -> dict[str, Any] | None:
     try:
         about: dict[str, Any] = json.loads(path.read_text("utf-8"))
         of = about.pop("model")
-        about["scales"] = {place: [float(scale), int(zero)] for place, (scale, zero) in about["scales"].items()}
+        about["scales"] = {place: _scale(*given) for place, given in about["scales"].items()}
+        if not (math.isfinite(about["error"]) and {"data", "crops", "sequences"} <= about.keys()):
+            raise ValueError("not what `rartrack export` writes")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: not a whole calibration ({error!r}); make it again, or remove it") from None
     return about if of == fingerprint(model) else None
+
+
+def _scale(scale: float, zero: int) -> list[float | int]:
+    if not (math.isfinite(scale) and scale > 1e-12 and 0 <= zero <= 255):
+        raise ValueError(f"scale {scale}, zero point {zero}")
+    return [float(scale), int(zero)]
 
 
 def calibration_path(model: str | Path) -> Path:

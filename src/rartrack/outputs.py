@@ -158,9 +158,9 @@ def file_digest(path: Path) -> str | None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Delete half-written files of killed runs in a folder: those that nobody has written to for ten minutes, for
-    another run may be writing there."""
-    for path in folder.glob(LEFTOVERS):
+    """Delete half-written files of killed runs in a folder and below: those that nobody has written to for ten minutes,
+    for another run may be writing there."""
+    for path in folder.rglob(LEFTOVERS):
         with suppress(OSError):
             if time.time() - path.stat().st_mtime > _LEFT:
                 path.unlink()

@@ -32,8 +32,9 @@ from rartrack.tracking.load import integers_of, load, precision_of
 from small_network import SMALL
 
 pytest.importorskip("onnxruntime", reason="needs the extra export")
-pytestmark = pytest.mark.skipif(not integers.available(), reason="torch has no eight-bit integers on this processor")
 
+QUICK = torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512")
+pytestmark = pytest.mark.skipif(not QUICK, reason="a processor without AVX2")
 CPU = torch.device("cpu")
 NETWORKS = {
     "basic blocks": {},
@@ -41,6 +42,15 @@ NETWORKS = {
     "Caffe strides": {"backbone": "resnet50", "stage_stride": "1x1"},
     "one level": {"levels": (3,)},
 }
+
+
+def test_torch_has_them_on_processors_with_avx2() -> None:
+    assert integers.available.__wrapped__()
+    try:
+        torch.set_default_dtype(torch.float64)
+        assert integers.available.__wrapped__()
+    finally:
+        torch.set_default_dtype(torch.float32)
 
 
 def crops(count: int, seed: int = 0) -> np.ndarray:
@@ -130,11 +140,23 @@ def test_a_convolution_of_integers_is_exact(stride: int, dilation: int, relu: bo
 def test_what_cannot_be_in_integers() -> None:
     scales = calibrated(trained())["scales"]
     other = prepared_network(trained(levels=(3,), backbone="resnet50"), "small")
-    with pytest.raises(InputError, match=r"no scale of the map 'Relu\(.*layer1.0.*they are another network's"):
+    with pytest.raises(InputError, match=r"no scale of eight-bit integers for the map 'Relu\(.*layer1.0.*measure them"):
         packed(other, scales)
     for changes in ({"backbone": "vggm"}, {"deformable": ("layer3.0",)}):
         with pytest.raises(InputError, match="for ResNets without trained offsets alone"):
             packed(prepared_network(trained(**changes), "small"), scales)
+
+
+def test_where_torch_cannot_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoint = trained()
+
+    def refuse(*_: object) -> None:
+        raise RuntimeError("not on this processor")
+
+    scales = calibrated(checkpoint)["scales"]
+    monkeypatch.setattr(IntegerConv2d, "_lay_out", refuse)
+    with pytest.raises(InputError, match=r"torch \S+ does not compute in eight-bit integers here"):
+        packed(prepared_network(checkpoint, "small"), scales)
 
 
 def test_none_where_torch_computes_them_wrongly(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,10 +183,13 @@ def mine(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for frame in range(2):
             image = cv2.resize(crops(1, seed=10 * number + frame)[0].transpose(1, 2, 0), (120, 100))
             cv2.imwrite(str(videos / name / f"{frame:04d}.png"), image)
-    words = ["export", str(path), "--format", "scales", "--calibrate", str(videos), "--calibration-crops", "8"]
-    assert main(words) == 0
+    words = ["--format", "scales", "--calibrate", str(videos), "--calibration-crops", "8"]
+    assert main(["export", str(path), *words]) == 0
     assert checkpoints.calibration_path(path) == folder / "mine.int8.json"
-    assert main(words) == 2  # it exists now
+    assert main(["export", str(path), *words]) == 2  # it exists now
+    offsets = folder / "offsets.safetensors"
+    checkpoints.save(offsets, trained(deformable=("layer3.0",)))
+    assert main(["export", str(offsets), *words]) == 0
     return path
 
 
@@ -183,6 +208,29 @@ def test_a_model_with_its_scales_tracks_in_integers(mine: Path, monkeypatch: pyt
         assert isinstance(network.backbone, IntegerResNet) == serve
         assert precision_of(mine, tracker.config, "torch", CPU).startswith("int8")
         assert parse_tracker(str(mine), "cpu").describe()["precision"].startswith("int8") == serve
+
+
+def test_a_network_that_torch_has_no_integers_for_stays_in_floats(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(integers, "serve", lambda: True)
+    offsets = mine.with_name("offsets.safetensors")
+    assert checkpoints.calibration(offsets) is not None
+    assert parse_tracker(str(offsets), "cpu").describe()["precision"] == "float32"
+    load(offsets, "cpu")
+    with pytest.raises(InputError, match=r"offsets\.safetensors: torch .* without trained offsets alone, or set"):
+        load(offsets, "cpu", {"tracking.precision": "int8"})
+
+
+def test_results_tell_scales_apart(mine: Path, tmp_path: Path) -> None:
+    path = tmp_path / "mine.safetensors"
+    path.write_bytes(mine.read_bytes())
+    content = json.loads(checkpoints.calibration_path(mine).read_text())
+    made_by = []
+    for factor in (1, 2):
+        scales = {place: [scale * factor, zero] for place, (scale, zero) in content["scales"].items()}
+        checkpoints.calibration_path(path).write_text(json.dumps(content | {"scales": scales}))
+        made_by.append(parse_tracker(str(path), "cpu", {"tracking.precision": "int8"}).describe())
+    assert made_by[0] != made_by[1]
+    assert made_by[0] == parse_tracker(str(mine), "cpu", {"tracking.precision": "int8"}).describe()
 
 
 @pytest.mark.usefixtures("cache")
@@ -209,11 +257,13 @@ def test_what_is_of_other_weights_is_not_taken(mine: Path, tmp_path: Path) -> No
     beside = checkpoints.calibration_path(path)
     beside.write_text(json.dumps(json.loads(content) | {"model": "0" * 64}))
     assert checkpoints.calibration(path) is None
-    with pytest.raises(
-        InputError, match="what its maps' integers stand for is not known; measure it by `rartrack expor"
-    ):
+    with pytest.raises(InputError, match=r"stand for was measured on other weights; .* VIDEOS --overwrite`"):
         load(path, "cpu", {"tracking.precision": "int8"})
-    for damaged in (content[:-20], "[]", "{}", content.replace('"scales": {', '"scales": {"crops": "wide",')):
+    beside.unlink()
+    with pytest.raises(InputError, match=r"stand for is not known; measure it by `rartrack export .* VIDEOS`"):
+        load(path, "cpu", {"tracking.precision": "int8"})
+    nothing = [content.replace('"scales": {', f'"scales": {{"x": {each},') for each in ('"wide"', "[0, 0]", "[NaN, 0]")]
+    for damaged in (content[:-20], "[]", "{}", content.replace('"error"', '"mistake"'), *nothing):
         beside.write_text(damaged)
         with pytest.raises(InputError, match=r"other\.int8\.json: not a whole calibration .* make it again, or remove"):
             load(path, "cpu", {"tracking.precision": "int8"})
@@ -224,7 +274,7 @@ def test_integers_that_cannot_be_had(mine: Path, tmp_path: Path, monkeypatch: py
     with pytest.raises(InputError, match="is for processors, not for cuda:0; take auto, or device cpu"):
         integers_of(mine, config, "torch", torch.device("cuda:0"))
     monkeypatch.setattr(integers, "available", lambda: False)
-    with pytest.raises(InputError, match="cannot on this processor; take auto, or backend onnx"):
+    with pytest.raises(InputError, match="cannot here; take float32, or the backend onnx"):
         integers_of(mine, config, "torch", CPU)
     output = tmp_path / "floats.onnx"
     assert main(["export", str(mine), "--output", str(output)]) == 0

@@ -108,7 +108,7 @@ def test_what_was_measured_once_makes_the_same_file_again(whole: bytes, eight_bi
     assert about is not None
     assert quantize_again(whole, about) == eight_bits
     other = exported(trained(deformable=(), levels=(3,)))
-    with pytest.raises(InputError, match="maps are not those that were calibrated; give --calibrate"):
+    with pytest.raises(InputError, match="maps are not those calibrated; measure them again"):
         quantize_again(other, about)
 
 
@@ -186,6 +186,7 @@ def test_the_command_calibrates_on_training_videos(
         (["--precision", "int8"], "--precision int8 needs --calibrate DIR"),
         (["--calibrate", "videos"], "--calibrate videos: is for --precision int8"),
         (["--format", "scales"], "--format scales: is for --precision int8, and needs --calibrate DIR"),
+        (["--format", "scales", "--calibrate", "videos", "--crops", "uint8"], "--crops uint8: is for --format onnx"),
         (["--format", "scales", "--calibrate", "videos"], "out.onnx: unknown ending '.onnx'; known are .json"),
         (["--calibration-crops", "0"], "--calibration-crops: '0' is not a whole number from 1 on"),
     ],

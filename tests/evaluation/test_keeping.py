@@ -134,6 +134,7 @@ class TestKeeping:
     def test_half_written_files_are_removed(self, folder, tmp_path):
         (tmp_path / "out/drifter").mkdir(parents=True)
         (tmp_path / "out/drifter/a.txt.9.partial").write_text("1,2")
+        os.utime(tmp_path / "out/drifter/a.txt.9.partial", (0, 0))
         run(folder, tmp_path / "out", sequences=["a"])
         assert not list((tmp_path / "out").rglob("*.partial"))
 

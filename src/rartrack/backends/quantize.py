@@ -92,7 +92,9 @@ def quantize_again(content: bytes, about: Mapping[str, Any]) -> bytes:
     blank = np.zeros([1, *(side.dim_value for side in crops.type.tensor_type.shape.dim[1:])], np.uint8)
     model, found = _quantized(content, _Reader(content, blank), scales)
     if found != scales:
-        raise InputError("this network's maps are not those that were calibrated; give --calibrate DIR")
+        raise InputError(
+            "this network's maps are not those calibrated; measure them again, rartrack export --calibrate DIR"
+        )
     _note(model, about)
     return cast(bytes, model.SerializeToString())
 

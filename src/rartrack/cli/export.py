@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the file to write, FILE.onnx; scales are looked for beside the model, NAME.int8.json (their default)",
     )
-    add("--crops", choices=("uint8", "float32"), default="uint8", help="type of the crops it takes (default: uint8)")
+    add("--crops", choices=("uint8", "float32"), help="type of the crops that a network takes (default: uint8)")
     add(
         "--precision",
         choices=("float32", "int8"),
@@ -71,6 +71,8 @@ def run(options: argparse.Namespace) -> int:
     scales = options.format == "scales"
     if scales and (options.precision == "float32" or options.calibrate is None):
         raise InputError("--format scales: is for --precision int8, and needs --calibrate DIR")
+    if scales and options.crops is not None:
+        raise InputError(f"--crops {options.crops}: is for --format onnx")
     integers = scales or options.precision == "int8"
     if options.output is None and not scales:
         raise InputError("--output FILE.onnx: is needed")
@@ -81,10 +83,12 @@ def run(options: argparse.Namespace) -> int:
     if options.calibrate is not None and not integers:
         raise InputError(f"--calibrate {options.calibrate}: is for --precision int8")
 
+    import torch
+
     from rartrack import checkpoints
     from rartrack.backends.onnx_file import export, quantized_by, read
     from rartrack.backends.prepared import prepared_network
-    from rartrack.network.packed import packed
+    from rartrack.network.integers import IntegerResNet
     from rartrack.tracking.load import is_exported
 
     if is_exported(options.model):
@@ -94,6 +98,8 @@ def run(options: argparse.Namespace) -> int:
         raise InputError(f"{options.model}: exported already; to export it in another way, give {source}")
     checkpoint = checkpoints.load(options.model)
     output = options.output
+    if output is None and options.model in checkpoints.BUILT_IN:
+        raise InputError(f"{options.model}: its scales come with it; to measure them again, give --output FILE.json")
     if output is None:
         output = check_output(checkpoints.calibration_path(options.model), options.overwrite)
     known = checkpoints.calibration(options.model) if integers and options.calibrate is None else None
@@ -105,13 +111,18 @@ def run(options: argparse.Namespace) -> int:
     calibration = None if options.calibrate is None else _calibration(checkpoint.config, options)
     network = prepared_network(checkpoint, options.model)
     fingerprint = checkpoints.fingerprint(options.model)
-    content, difference = export(network, checkpoint, fingerprint, options.crops)
+    content, difference = export(network, checkpoint, fingerprint, options.crops or "uint8")
     print(f"largest difference between torch and onnxruntime, relative to the largest value: {difference:.1e}")
     if integers:
         content = _quantized(content, calibration, known)
     if scales:
         about = quantized_by(content)
-        packed(network, about["scales"])  # says so where torch cannot
+        assert calibration is not None
+        try:
+            IntegerResNet(network.backbone, network.normalised(torch.from_numpy(calibration[0][:1])), about["scales"])
+        except InputError as error:
+            print(f"for the backends onnx and openvino alone: {error}")
+            about["torch"] = False
         content = (json.dumps({"model": fingerprint, **about}, indent=1) + "\n").encode()
     replace_file(output, content)
     print(output)

@@ -30,7 +30,7 @@ from filelock import FileLock, Timeout
 from rartrack.errors import InputError
 from rartrack.evaluation.jobs import Job, Outcome
 from rartrack.evaluation.provenance import difference
-from rartrack.outputs import LEFTOVERS, file_digest, replace_file
+from rartrack.outputs import file_digest, remove_leftovers, replace_file
 
 LOCK = ".lock"
 _OF_THE_DATA = ("sequence", "rate", "boxes", "benchmark")
@@ -53,8 +53,7 @@ def locked(results: Path) -> Iterator[None]:
     except OSError as error:
         raise InputError(f"{results}: cannot be written: {error.strerror}") from None
     try:
-        for leftover in results.rglob(LEFTOVERS):
-            leftover.unlink()
+        remove_leftovers(results)
         yield
     finally:
         lock.release()

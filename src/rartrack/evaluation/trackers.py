@@ -109,7 +109,7 @@ class RarTracker:
         from rartrack import checkpoints
         from rartrack.backends import backend_version
         from rartrack.config import change_model, to_dict
-        from rartrack.tracking.load import pick_device, precision_of, settings_of
+        from rartrack.tracking.load import arithmetic_of, pick_device, settings_of
 
         config = change_model(settings_of(self.model), dict(self.settings))
         device = pick_device(self.device, self.backend)
@@ -120,7 +120,7 @@ class RarTracker:
             "config": to_dict(config),
             "device": str(device),
             "backend": backend_version(self.backend),
-            "precision": precision_of(self.model, config, self.backend, device),
+            **arithmetic_of(self.model, config, self.backend, device),
             "code": code_digest("boxes.py", "checkpoints.py", "config.py", *folders),
         }
 

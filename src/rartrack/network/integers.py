@@ -33,9 +33,11 @@ _LARGEST, _LARGEST_WEIGHT = 255, 127
 @cache
 def available() -> bool:
     """Whether this torch and this processor convolve integers, and add to the result, rightly."""
-    maps = torch.arange(96, dtype=torch.uint8).reshape(2, 3, 4, 4).contiguous(memory_format=torch.channels_last)
-    conv = nn.Conv2d(3, 3, 3, padding=1).requires_grad_(False)
-    conv.weight.copy_((torch.arange(81).reshape(3, 3, 3, 3) % 15 - 7) / 7)
+    here = torch.device("cpu")
+    maps = torch.arange(96, dtype=torch.uint8, device=here).reshape(2, 3, 4, 4)
+    maps = maps.contiguous(memory_format=torch.channels_last)
+    conv = nn.Conv2d(3, 3, 3, padding=1, bias=False, dtype=torch.float32, device=here).requires_grad_(False)
+    conv.weight.copy_((torch.arange(81, device=here).reshape(3, 3, 3, 3) % 15 - 7) / 7)
     expected = F.relu(conv(maps.float() / 64) + maps.float() / 64)
     try:
         ours = IntegerConv2d(conv, maps.shape, 1 / 64, into=1 / 16, relu=True)
@@ -69,7 +71,7 @@ class IntegerConv2d(nn.Module):
         weight = conv.weight.detach().float()
         self._steps = (weight.abs().amax(dim=(1, 2, 3)) / _LARGEST_WEIGHT).clamp(min=1e-12)
         self._integers = (weight / self._steps.reshape(-1, 1, 1, 1)).round().to(torch.int8)
-        self._zeros = torch.zeros(len(weight), dtype=torch.int64)
+        self._zeros = torch.zeros(len(weight), dtype=torch.int64, device=weight.device)
         self._bias = None if conv.bias is None else conv.bias.detach().float()
         self._geometry = ([*conv.stride], [*cast(Sequence[int], conv.padding)], [*conv.dilation], conv.groups)
         self._shape, self._scale = [*shape], scale
@@ -125,7 +127,7 @@ class IntegerResNet(nn.Module):
     def __init__(self, backbone: nn.Module, crops: Tensor, scales: Scales) -> None:
         super().__init__()
         if not isinstance(backbone, ResNet) or any(isinstance(part, DeformableConv2d) for part in backbone.modules()):
-            raise InputError("torch has eight-bit integers for ResNets without trained offsets alone")
+            raise InputError("torch computes in eight-bit integers for ResNets without trained offsets alone")
         self.levels = backbone.levels
         try:
             self.stem = _Stem(backbone.conv1, scales)
@@ -138,7 +140,7 @@ class IntegerResNet(nn.Module):
                     stage.append(made)
                 self.add_module(name, stage)
         except KeyError as error:
-            raise InputError(f"eight-bit integers: no scale of the map {error}; they are another network's") from None
+            raise InputError(f"no scale of eight-bit integers for the map {error}; measure them again") from None
 
     def forward(self, crops: Tensor) -> dict[int, Tensor]:
         x, taps = self.stem(crops), {}

@@ -14,6 +14,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from rartrack.errors import InputError
 from rartrack.network.attention import ChannelAttention
 from rartrack.network.deformable import DeformableConv2d
 from rartrack.network.integers import IntegerResNet, Scales
@@ -29,14 +30,14 @@ def packed(network: RAR, scales: Scales | None = None) -> RAR:
 
     Args:
         network: prepared for inference; given back as it is on other devices, or where torch cannot do it.
-        scales: of its maps; the backbone computes in eight-bit integers then.
+        scales: of its maps; the backbone computes in eight-bit integers then, which is an error where torch cannot.
 
     Raises:
-        InputError: as ``IntegerResNet``.
+        InputError: as ``IntegerResNet``, or torch cannot compute in integers.
     """
     available: Any = torch.backends.mkldnn.is_available
     if network.device.type != "cpu" or network.dtype not in _PRECISIONS or not available():
-        return network
+        return _left(network, scales)
     size = network.config.input_size
     crop = torch.zeros(1, 3, size, size, dtype=torch.uint8)
     try:
@@ -48,8 +49,14 @@ def packed(network: RAR, scales: Scales | None = None) -> RAR:
             _replace_children(result, _Lay(result, crop))
             _two_looks(result, crop)
     except (AttributeError, RuntimeError, TypeError):
-        return network
+        return _left(network, scales)
     return result
+
+
+def _left(network: RAR, scales: Scales | None) -> RAR:
+    if scales is not None:
+        raise InputError(f"torch {torch.__version__} does not compute in eight-bit integers here")
+    return network
 
 
 class PackedConv2d(nn.Module):

@@ -67,6 +67,7 @@ def write_report(
             installed.
     """
     refuse_others(output, page=True)
+    make_folder(output)
     found = catalogue.tables(boards, against)
     drawn = {name: render(draw(), name) for name, draw in catalogue.figures(boards).items()}
     contents = _scores_and_tables(boards, found.values())
@@ -95,6 +96,7 @@ def write_parts(
         InputError: as ``write_report``.
     """
     refuse_others(output, page=False)
+    make_folder(output)
     contents = _scores_and_tables(boards, tables)
     for name, draw in figures.items():
         contents |= _plots(name, render(draw(), name))
@@ -108,7 +110,7 @@ def _write(output: Path, contents: Contents, keep: bool) -> list[Path]:
     both for a report's.
 
     Args:
-        output: the folder, made if need be.
+        output: the folder.
         contents: the files, the last of them last.
         keep: whether tables and plots of earlier reports that this one does not make stay.
 
@@ -116,12 +118,11 @@ def _write(output: Path, contents: Contents, keep: bool) -> list[Path]:
         paths of the files, without the list's.
 
     Raises:
-        InputError: the folder cannot be made, or the disk refuses.
+        InputError: the disk refuses.
     """
     new = [(name, hashlib.sha256(content).hexdigest()) for name, content in contents.items()]
     earlier = _listed(output)
     others = [(name, digest) for name, digest in earlier if name not in contents]
-    make_folder(output)
     _write_list(output, [*new, *earlier])
     for name, content in contents.items():
         replace_file(output / name, content)

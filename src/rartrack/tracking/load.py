@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -68,7 +70,11 @@ def load(
     about = integers_of(model, config, backend, place)
     if backend == "torch":
         scales = None if about is None else about["scales"]
-        return Tracker(packed(prepared_network(checkpoint, model, precision).to(place), scales), config)
+        network = prepared_network(checkpoint, model, precision).to(place)
+        try:
+            return Tracker(packed(network, scales), config)
+        except InputError as error:
+            raise InputError(f"{model}: {error}, or set tracking.precision to float32") from None
     content = exported(checkpoint, model, lambda: prepared_network(checkpoint, model), about)
     return Tracker(open_exported(content, backend, model, precision), config)
 
@@ -143,23 +149,41 @@ def integers_of(model: str | Path, config: ModelConfig, backend: str, device: to
     """
     wanted = config.tracking.precision
     if wanted == "auto":
-        chosen = backend == "torch" and device.type == "cpu" and integers.serve()
-        return checkpoints.calibration(model) if chosen else None
+        if backend != "torch" or device.type != "cpu" or not integers.serve():
+            return None
+        about = checkpoints.calibration(model)
+        return about if about and about.get("torch", True) else None
     if wanted != "int8":
         return None
     if device.type != "cpu":
         raise InputError(f"tracking.precision int8: is for processors, not for {device}; take auto, or device cpu")
     if backend == "torch" and not integers.available():
         raise InputError(
-            f"tracking.precision int8: torch {torch.__version__} cannot on this processor; take auto, or backend onnx"
+            f"tracking.precision int8: torch {torch.__version__} cannot here; take float32, or the backend onnx"
         )
     about = checkpoints.calibration(model)
     if about is None:
+        stale = checkpoints.calibration_path(model).is_file()
+        what, add = ("was measured on other weights", " --overwrite") if stale else ("is not known", "")
         raise InputError(
-            f"{model}: tracking.precision int8: what its maps' integers stand for is not known; measure it by "
-            f"`rartrack export {model} --format scales --calibrate VIDEOS`"
+            f"{model}: tracking.precision int8: what its maps' integers stand for {what}; measure it by "
+            f"`rartrack export {model} --format scales --calibrate VIDEOS{add}`"
         )
     return about
+
+
+def arithmetic_of(model: str | Path, config: ModelConfig, backend: str, device: torch.device) -> dict[str, str]:
+    """What results depend on besides weights and settings: ``precision_of``, of a checkpoint in integers also a digest
+    of what these stand for.
+
+    Raises:
+        InputError: as ``load``.
+    """
+    found = {"precision": precision_of(model, config, backend, device)}
+    about = None if is_exported(model) else integers_of(model, config, backend, device)
+    if about is not None:
+        found["integers"] = hashlib.sha256(json.dumps(about["scales"], sort_keys=True).encode()).hexdigest()
+    return found
 
 
 def precision_of(model: str | Path, config: ModelConfig, backend: str, device: torch.device) -> str:

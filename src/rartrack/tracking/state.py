@@ -280,7 +280,7 @@ class TrackerState:
         return about
 
     def parts(self) -> dict[str, Tensor]:
-        """All that is remembered in tensors, by name; each where it is."""
+        """All that is remembered in tensors, by name; each where it is, the state's own: not to be written to."""
         tensors = {
             "centre": torch.from_numpy(self.centre),
             "size": torch.from_numpy(self.size),

@@ -11,7 +11,7 @@ import numpy as np
 from rartrack import checkpoints
 from rartrack.config import ModelConfig, change_model, to_dict
 from rartrack.evaluation.trackers import RarTracker
-from rartrack.tracking.load import load, pick_device, precision_of
+from rartrack.tracking.load import arithmetic_of, load, pick_device
 from rartrack.tracking.threads import use_threads
 from rartrack.tracking.tracker import Tracker
 
@@ -42,12 +42,9 @@ class TrialTracker:
     def describe(self) -> dict[str, Any]:
         """As ``RarTracker.describe`` of a tracker with these settings."""
         config = change_model(_config(self.model), dict(self.settings))
-        precision = precision_of(self.model, config, self.backend, pick_device(self.device, self.backend))
-        return {
-            **_described(self.model, self.device, self.backend),
-            "precision": precision,
-            "config": to_dict(config),
-        }
+        described = {**_described(self.model, self.device, self.backend), "config": to_dict(config)}
+        described.pop("integers", None)  # of the model's own precision
+        return described | arithmetic_of(self.model, config, self.backend, pick_device(self.device, self.backend))
 
     def build(self, threads: int) -> Tracker:
         """Give the settings to the network that this process holds; threads are set for the whole process."""
