@@ -1,8 +1,8 @@
 """A ResNet in eight-bit integers, on processors: weights by channel to signed integers, maps to unsigned ones.
 
 What a map's integers stand for was measured on crops (``rartrack.backends.quantize``). A block's sum is taken in the
-pass of its last convolution, in 32 bits, and rounded once. In floats are the first convolution, shortcuts that are
-convolutions, the last level, and all behind the backbone.
+pass of its last convolution, in 32 bits, and rounded once. In floats are the first convolution, what a shortcut's
+convolution gives, the last level, and all behind the backbone.
 
 The calls used here are those that torch's own compiler emits. They are not a documented interface: ``available`` says
 whether they are there and compute.
