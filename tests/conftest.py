@@ -24,7 +24,10 @@ def shared() -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def ctrl_c() -> None:
-    """What tests start hears Ctrl-C, also where a shell started them in the background, which ignores it."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+def signals() -> None:
+    """Tests, and what they start, hear Ctrl-C and SIGHUP, also where a shell started them in the background or under
+    nohup, which ignore them."""
+    for name, usual in (("SIGINT", signal.default_int_handler), ("SIGHUP", signal.SIG_DFL)):
+        number = getattr(signal, name, None)  # no SIGHUP on Windows
+        if number is not None and signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, usual)
