@@ -216,7 +216,7 @@ def test_a_network_that_torch_has_no_integers_for_stays_in_floats(mine: Path, mo
     assert checkpoints.calibration(offsets) is not None
     assert parse_tracker(str(offsets), "cpu").describe()["precision"] == "float32"
     load(offsets, "cpu")
-    with pytest.raises(InputError, match=r"offsets\.safetensors: torch .* without trained offsets alone, or set"):
+    with pytest.raises(InputError, match=r"offsets\.safetensors: torch .* without trained offsets alone; set"):
         load(offsets, "cpu", {"tracking.precision": "int8"})
 
 

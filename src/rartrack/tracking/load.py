@@ -74,7 +74,7 @@ def load(
         try:
             return Tracker(packed(network, scales), config)
         except InputError as error:
-            raise InputError(f"{model}: {error}, or set tracking.precision to float32") from None
+            raise InputError(f"{model}: {error}; set tracking.precision to float32") from None
     content = exported(checkpoint, model, lambda: prepared_network(checkpoint, model), about)
     return Tracker(open_exported(content, backend, model, precision), config)
 
