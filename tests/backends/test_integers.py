@@ -17,7 +17,7 @@ from small_models import BOX, picture, trained
 from torch import Tensor, nn
 
 from rartrack import checkpoints
-from rartrack.backends.onnx_file import export, quantized_by
+from rartrack.backends.onnx_file import export
 from rartrack.backends.prepared import prepared_network
 from rartrack.backends.quantize import CHECKED, quantize
 from rartrack.checkpoints import Checkpoint
@@ -63,7 +63,7 @@ def crops(count: int, seed: int = 0) -> np.ndarray:
 
 def calibrated(checkpoint: Checkpoint) -> dict[str, Any]:
     content, _ = export(prepared_network(checkpoint, "small"), checkpoint, "0" * 64)
-    return quantized_by(quantize(content, crops(CHECKED + 16), {})[0])
+    return quantize(content, crops(CHECKED + 16), {})[1]
 
 
 @pytest.fixture(scope="module", params=NETWORKS.values(), ids=NETWORKS)

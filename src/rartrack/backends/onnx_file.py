@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -143,16 +143,6 @@ def read(path: str | Path) -> OnnxFile:
     except (KeyError, ValueError) as error:
         raise InputError(f"{path}: its metadata are not whole ({error!r}); export it again") from None
     return OnnxFile(content, from_dict(ModelConfig, settings, where=f"{path}: config"), fingerprint, quantized)
-
-
-def quantized_by(content: bytes) -> dict[str, Any]:
-    """What a file in eight-bit integers says of them (``OnnxFile.quantized``)."""
-    (said,) = (
-        entry.value
-        for entry in need("onnx", "export").load_model_from_string(content).metadata_props
-        if entry.key == QUANTIZED
-    )
-    return cast(dict[str, Any], json.loads(said))
 
 
 def _converted(network: RAR, crops: CropType) -> Any:

@@ -43,7 +43,7 @@ CHECKED = 16
 """Crops that the error is measured on, besides those that calibrate."""
 
 
-def quantize(content: bytes, crops: NDArray[np.uint8], about: Mapping[str, Any]) -> tuple[bytes, float]:
+def quantize(content: bytes, crops: NDArray[np.uint8], about: Mapping[str, Any]) -> tuple[bytes, dict[str, Any]]:
     """Quantise an exported network, and run it beside the one it was made from.
 
     Args:
@@ -52,8 +52,9 @@ def quantize(content: bytes, crops: NDArray[np.uint8], about: Mapping[str, Any])
         about: what the crops are, JSON-like; kept in the file's metadata together with the error and the scales.
 
     Returns:
-        the quantised file's content, and the error of its features on this processor: root of the summed squares of the
-        differences relative to that of the features, over the 16 crops and two steps of the memory.
+        the quantised file's content, and what its metadata say: ``about``, the maps' ``scales``, and ``error``, that of
+        its features on this processor: root of the summed squares of the differences relative to that of the features,
+        over the 16 crops and two steps of the memory.
 
     Raises:
         InputError: a package of the extra ``export`` is missing, or the error is ``LIMIT`` or more.
@@ -69,8 +70,9 @@ def quantize(content: bytes, crops: NDArray[np.uint8], about: Mapping[str, Any])
             f"the quantised network's features are off by {error:.0%}, {LIMIT:.0%} is the limit; "
             "calibrate on videos like those it shall track, or stay with --precision float32"
         )
-    _note(model, {**about, "error": round(error, 4), "scales": scales})
-    return model.SerializeToString(), error
+    known = {**about, "error": round(error, 4), "scales": scales}
+    _note(model, known)
+    return model.SerializeToString(), known
 
 
 def quantize_again(content: bytes, about: Mapping[str, Any]) -> bytes:

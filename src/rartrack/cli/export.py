@@ -1,5 +1,5 @@
 """``rartrack export``: write a model's network as an ONNX file, for programs without torch or Python, or what its
-eight-bit integers stand for, for torch."""
+eight-bit integers stand for."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format",
         choices=("onnx", "scales"),
         default="onnx",
-        help="onnx: the network; scales: what its maps' integers stand for, with which torch, too, computes in int8 "
+        help="onnx: the network; scales: what its maps' integers stand for, by which every backend tracks in int8 "
         "(default: onnx)",
     )
     add(
@@ -86,7 +86,7 @@ def run(options: argparse.Namespace) -> int:
     import torch
 
     from rartrack import checkpoints
-    from rartrack.backends.onnx_file import export, quantized_by, read
+    from rartrack.backends.onnx_file import export, read
     from rartrack.backends.prepared import prepared_network
     from rartrack.network.integers import IntegerResNet
     from rartrack.tracking.load import is_exported
@@ -114,9 +114,8 @@ def run(options: argparse.Namespace) -> int:
     content, difference = export(network, checkpoint, fingerprint, options.crops or "uint8")
     print(f"largest difference between torch and onnxruntime, relative to the largest value: {difference:.1e}")
     if integers:
-        content = _quantized(content, calibration, known)
+        content, about = _quantized(content, calibration, known)
     if scales:
-        about = quantized_by(content)
         assert calibration is not None
         try:
             IntegerResNet(network.backbone, network.normalised(torch.from_numpy(calibration[0][:1])), about["scales"])
@@ -154,17 +153,15 @@ def _quantized(
     content: bytes,
     calibration: tuple[NDArray[np.uint8], dict[str, Any]] | None,
     known: dict[str, Any] | None,
-) -> bytes:
-    """The network in eight-bit integers, by crops or by what is known of it; prints what that costs."""
+) -> tuple[bytes, dict[str, Any]]:
+    """The network in eight-bit integers, by crops or by what is known of it, and that; prints what it costs."""
     from rartrack.backends.quantize import CHECKED, quantize, quantize_again
 
     if calibration is not None:
-        crops, about = calibration
-        content, error = quantize(content, crops, about)
+        content, about = quantize(content, *calibration)
     else:
         assert known is not None
-        about, error = known, known["error"]
-        content = quantize_again(content, known)
+        content, about = quantize_again(content, known), known
     print(f"calibrated on {about['crops']} crops of {len(about['sequences'])} sequences of {about['data']}")
-    print(f"error of the features, int8 against float32, on {CHECKED} further crops: {error:.1%}")
-    return content
+    print(f"error of the features, int8 against float32, on {CHECKED} further crops: {about['error']:.1%}")
+    return content, about

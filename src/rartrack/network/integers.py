@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from rartrack.errors import InputError
 from rartrack.network.deformable import DeformableConv2d
 from rartrack.network.inference import pick_precision
+from rartrack.network.layout import LaidOut
 from rartrack.network.resnet import BasicBlock, Bottleneck, ResNet, without_border
 
 Scales = Mapping[str, Sequence[Any]]
@@ -53,7 +54,7 @@ def serve() -> bool:
     return quick and pick_precision("auto", torch.device("cpu")) == torch.float32 and available()
 
 
-class IntegerConv2d(nn.Module):
+class IntegerConv2d(LaidOut):
     """A convolution of integers whose weights are laid out for the maps that it meets.
 
     Args:
@@ -77,27 +78,17 @@ class IntegerConv2d(nn.Module):
         self._shape, self._scale = [*shape], scale
         self._into = (1.0, 0, torch.float32) if into is None else (into, 0, torch.uint8)
         self._after = "relu" if relu else "none"
-        self._lay_out()
+        self._keep(self._integers)
 
-    def _lay_out(self) -> None:
+    def _lay_out(self, weight: Tensor) -> Tensor:
         library: Any = torch.ops.onednn
-        self._threads = torch.get_num_threads()
-        self._laid: Tensor = library.qconv_prepack(
-            self._integers, self._steps, self._scale, 0, *self._geometry, self._shape
-        )
+        return cast(Tensor, library.qconv_prepack(weight, self._steps, self._scale, 0, *self._geometry, self._shape))
+
+    def _plain(self) -> Tensor:
+        return self._integers
 
     def _maps_and_weight(self, x: Tensor) -> tuple[Any, ...]:
-        if self._threads != torch.get_num_threads():  # which the layout depends on
-            self._lay_out()
-        return x, self._scale, 0, self._laid, self._steps, self._zeros
-
-    def __getstate__(self) -> dict[str, Any]:
-        """For copies and pickles, which cannot hold a weight that is laid out."""
-        return {name: value for name, value in self.__dict__.items() if name != "_laid"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)  # type: ignore[no-untyped-call]
-        self._lay_out()
+        return x, self._scale, 0, self._weight, self._steps, self._zeros
 
     def forward(self, x: Tensor) -> Tensor:
         call: Any = torch.ops.onednn.qconv2d_pointwise

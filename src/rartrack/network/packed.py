@@ -18,6 +18,7 @@ from rartrack.errors import InputError
 from rartrack.network.attention import ChannelAttention
 from rartrack.network.deformable import DeformableConv2d
 from rartrack.network.integers import IntegerResNet, Scales
+from rartrack.network.layout import LaidOut
 from rartrack.network.rar import RAR
 from rartrack.network.refinement import ResidualBlock
 from rartrack.network.resnet import BasicBlock, Bottleneck, without_border
@@ -59,7 +60,7 @@ def _left(network: RAR, scales: Scales | None) -> RAR:
     return network
 
 
-class PackedConv2d(nn.Module):
+class PackedConv2d(LaidOut):
     """A convolution whose weights are laid out, followed by ReLU if wanted."""
 
     def __init__(self, conv: nn.Conv2d, shape: Sequence[int], relu: bool = False) -> None:
@@ -68,27 +69,15 @@ class PackedConv2d(nn.Module):
         super().__init__()
         self._geometry = ([*conv.padding], [*conv.stride], [*conv.dilation], conv.groups)
         self._shape = [*shape]
-        self._lay_out(conv.weight.detach())
+        self._keep(conv.weight.detach())
         self._bias, self._after = conv.bias, "relu" if relu else "none"
 
-    def _lay_out(self, weight: Tensor) -> None:
+    def _lay_out(self, weight: Tensor) -> Tensor:
         library: Any = torch._C._nn
-        self._threads = torch.get_num_threads()
-        self._laid: Tensor = library.mkldnn_reorder_conv2d_weight(weight.to_mkldnn(), *self._geometry, self._shape)
+        return cast(Tensor, library.mkldnn_reorder_conv2d_weight(weight.to_mkldnn(), *self._geometry, self._shape))
 
-    @property
-    def _weight(self) -> Tensor:
-        if self._threads != torch.get_num_threads():  # which the layout depends on
-            self._lay_out(self._laid.to_dense())
-        return self._laid
-
-    def __getstate__(self) -> dict[str, Any]:
-        """For copies and pickles, which cannot hold a weight that is laid out: the weight as it was."""
-        return self.__dict__ | {"_laid": self._laid.to_dense()}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)  # type: ignore[no-untyped-call]
-        self._lay_out(self._laid)
+    def _plain(self) -> Tensor:
+        return self._laid.to_dense()
 
     def forward(self, x: Tensor) -> Tensor:
         call: Any = torch.ops.mkldnn._convolution_pointwise
